@@ -1,0 +1,105 @@
+"""Targets and features: what stands in a fixtures folder, as frozen values."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.contract import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a target's code comes from: a folder, or a git URL (or local clone) with a commit of 40 hex digits.
+
+    With `working_tree` the folder is taken as it is, uncommitted changes included, files that git ignores left out.
+    """
+
+    path: Path | None = None
+    git: str | None = None
+    commit: str | None = None
+    working_tree: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSpec:
+    """How the target's environment is made; see `sandbox.contract.Recipe`. `inputs` are paths or globs of the source."""
+
+    image: str | None = None
+    dockerfile: str | None = None
+    setup: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    workdir: str = "/workspace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """The target's tests: the runner and its argv, what of the tree belongs to the tests, and a time limit in seconds."""
+
+    runner: str
+    command: tuple[str, ...]
+    protected: tuple[str, ...]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """How black-box tests reach the running application."""
+
+    command: tuple[str, ...]
+    ready: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A live application under evaluation; `folder` is where its target.toml lies."""
+
+    name: str
+    description: str
+    folder: Path
+    source: Source
+    environment: EnvironmentSpec
+    suite: Suite
+    service: Service | None
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What `validate` found: exact test ids that must newly pass and must keep passing, and those not to be trusted.
+
+    `regained` are ids that pass on the untouched base and again with the reference, but not with the hidden tests on
+    the base; they must pass as `fail_to_pass` must. `duration_s` is the band (least, most) of the reference runs.
+    `made_from` names the digests it was made from, so that a stale manifest is seen.
+    """
+
+    fail_to_pass: tuple[str, ...]
+    pass_to_pass: tuple[str, ...]
+    regained: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    duration_s: tuple[float, float] = (0.0, 0.0)
+    made_from: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One piece of work on a target.
+
+    For a folder target the hidden tests lie in `folder`/tests and the reference in `folder`/solution.patch. For a git
+    target both come from the `solution` commit: `test_paths` are the tests, the rest of its difference is the reference.
+    """
+
+    name: str
+    target: Target
+    folder: Path
+    brief: str
+    base: str | None = None
+    solution: str | None = None
+    test_paths: tuple[str, ...] = ()
+    black_box: tuple[str, ...] = ()
+    manifest: Manifest | None = None
+
+    @property
+    def key(self) -> str:
+        """ "target/feature": how users and records name it."""
+        return f"{self.target.name}/{self.name}"

@@ -1,0 +1,147 @@
+"""What a model is: messages and tool descriptions in, one reply out, with every moment of the call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from harness.errors import ProviderError
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call a model asks for; `arguments` is the raw JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of the conversation. A tool message answers `tool_call_id`."""
+
+    role: Role
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool as the model sees it; `parameters` is a JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider counted them; None is unknown, never zero. Cached and reasoning are parts of the totals."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTimes:
+    """Moments of one HTTP request, monotonic nanoseconds; None where it did not come to pass.
+
+    `first_token` is the first non-empty content, reasoning or tool-argument delta (TTFT), `first_answer` the first one
+    that is not reasoning. `largest_gap_ns` is the longest silence between two deltas.
+    """
+
+    send: int
+    end: int
+    headers: int | None = None
+    first_chunk: int | None = None
+    first_token: int | None = None
+    first_answer: int | None = None
+    last_token: int | None = None
+    largest_gap_ns: int = 0
+    deltas: int = 0
+    received_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAttempt:
+    """One HTTP request of a logical call. `fault` is "" when it was answered, else its kind ("rate_limit", ...)."""
+
+    times: CallTimes
+    fault: str = ""
+    message: str = ""
+    status: int | None = None
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Time asleep between two attempts; `reason` is a sub-phase of waiting: "backoff" or "rate_limit"."""
+
+    t0: int
+    t1: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A model's answer to one logical call.
+
+    The last of `attempts` is the one that was answered. `finish_reason` is the provider's word ("stop", "tool_calls",
+    "length", "content_filter"). `server_timings` are the server's own figures, keys and units as it gave them.
+    """
+
+    message: Message
+    finish_reason: str
+    usage: Usage
+    attempts: tuple[CallAttempt, ...]
+    pauses: tuple[Pause, ...] = ()
+    served_model: str = ""
+    service_tier: str = ""
+    system_fingerprint: str = ""
+    server_timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def times(self) -> CallTimes:
+        """The moments of the answered attempt."""
+        return self.attempts[-1].times
+
+
+class CallFailedError(ProviderError):
+    """No attempt of a logical call was answered; carries what was tried, for the ledger.
+
+    `fault` is the kind of the last failure; `fatal` says that no later call to this provider can succeed (wrong key,
+    no quota, no such model).
+    """
+
+    def __init__(self, message: str, *, fault: str, attempts: Sequence[CallAttempt], pauses: Sequence[Pause]) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.attempts = tuple(attempts)
+        self.pauses = tuple(pauses)
+
+    @property
+    def fatal(self) -> bool:
+        """Whether every further call would fail the same way."""
+        return self.fault in {"authentication", "permission", "no_such_model", "no_quota"}
+
+
+class Model(Protocol):
+    """A model behind a wire. Used by one trial at a time; opened once per trial."""
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+        """Ask for the next message. Raises CallFailedError; `fault` "context_length" means the history is too long."""
+        ...

@@ -1,0 +1,1 @@
+"""Tools a model can call: one module each, and one registry."""

@@ -1,0 +1,312 @@
+"""What a sandbox is: commands in, results out; files in, files out. Knows nothing of models or grades."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, Self
+
+KEEP_BYTES = 64 * 1024
+"""Bytes of output kept at each end of a flood: the head and the tail."""
+
+OnOutput = Callable[[bytes], None]
+"""Called with each piece of raw standard output as it arrives, in order, from one thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one sandbox may use: cores, bytes, processes, seconds."""
+
+    cpus: float = 1.0
+    memory_bytes: int = 2 * 1024**3
+    pids: int = 512
+    disk_bytes: int = 2 * 1024**3
+    lifetime_s: int = 4 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One program to run: an argv, never a string for somebody else's shell.
+
+    `cwd` is relative to the workspace ("" is its root). `env` is laid over the sandbox's own environment;
+    with `clean_env` it is the whole environment. Past `deadline_s` the command and all it started is killed.
+    Output beyond `keep_bytes` at each end is counted, not kept. `merge_stderr` sends both streams, in order,
+    to standard output.
+    """
+
+    argv: tuple[str, ...]
+    deadline_s: float
+    cwd: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    clean_env: bool = False
+    stdin: bytes = b""
+    keep_bytes: int = KEEP_BYTES
+    merge_stderr: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a stream carried: `head` and `tail` as raw bytes, and the `total` bytes produced."""
+
+    head: bytes = b""
+    tail: bytes = b""
+    total: int = 0
+
+    @property
+    def cut(self) -> int:
+        """Bytes produced but not kept."""
+        return self.total - len(self.head) - len(self.tail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """How a command ended, as seen by the executor.
+
+    `exit_code` is None when a signal ended it; then `signal` is its number. `exec_ns` is process start to exit on
+    the sandbox's own monotonic clock. CPU is in seconds, `peak_memory_bytes` is the largest resident set among the
+    command's reaped processes. `survivors` are the command lines of processes it left behind;
+    `output_held` says that one of them still holds the output stream.
+    """
+
+    exit_code: int | None
+    signal: int | None = None
+    stdout: Output = field(default_factory=Output)
+    stderr: Output = field(default_factory=Output)
+    timed_out: bool = False
+    oom_killed: bool = False
+    output_held: bool = False
+    survivors: tuple[str, ...] = ()
+    exec_ns: int = 0
+    user_cpu_s: float = 0.0
+    system_cpu_s: float = 0.0
+    peak_memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStat:
+    """One entry of the workspace: `kind` is "file", "directory", "link" or "other"; `size` in bytes."""
+
+    path: str
+    kind: str
+    size: int
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A regular file by content: `path` relative to the workspace with "/" between parts."""
+
+    path: str
+    data: bytes
+    executable: bool = False
+
+
+def fingerprint(file: File) -> str:
+    """SHA-256 (hex) of a file's content and executable bit: equal exactly when git would see no change."""
+    return sha256(b"x" if file.executable else b"-", file.data)
+
+
+def sha256(*parts: bytes) -> str:
+    """SHA-256 (hex) over the parts in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """The workspace as it stood when the sandbox was killed, seen against a known tree.
+
+    `files` are the regular files whose fingerprint differs from the known one (new files too); `paths` are all regular
+    files seen; `links` maps a link's path to its target as written; `skipped` maps the path of everything left
+    out (devices, sockets, files past a cap) to the reason. Nothing under a `.git` folder is looked at.
+    """
+
+    files: tuple[File, ...]
+    paths: frozenset[str]
+    links: Mapping[str, str] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A clean source tree held on the host, in a folder that the harness owns.
+
+    `digest` names its content; `index` maps each regular file's path to its fingerprint, `links` each symbolic link
+    to its target; `commit` is the source commit it was taken from, if it has one.
+    """
+
+    root: Path
+    digest: str
+    index: Mapping[str, str]
+    links: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
+
+    def file(self, path: str) -> File:
+        """One file of the tree. Raises KeyError when the tree has none of that path."""
+        if path not in self.index:
+            raise KeyError(path)
+        place = self.root / path
+        return File(path=path, data=place.read_bytes(), executable=bool(place.stat().st_mode & 0o100))
+
+    def files(self) -> Iterator[File]:
+        """All regular files, in path order, read one at a time."""
+        return (self.file(path) for path in sorted(self.index))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportCaps:
+    """Bounds of one export: bytes a file, bytes of kept files, kept files, and members looked at."""
+
+    file_bytes: int = 5 * 1024**2
+    kept_bytes: int = 50 * 1024**2
+    kept_files: int = 5_000
+    members: int = 200_000
+
+
+class Sandbox(Protocol):
+    """One place where a stranger's code runs. A context manager: entering starts it, leaving removes it.
+
+    Every method but `kill` and `export` needs the sandbox alive and raises SandboxDiedError when it is not.
+    Methods may be called from several threads at once.
+    """
+
+    @property
+    def kind(self) -> str:
+        """ "docker", or "local" for the unisolated one."""
+        ...
+
+    @property
+    def workspace(self) -> str:
+        """Absolute path of the workspace as commands inside see it."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Create, fill and start; returns when the executor has answered. Raises SandboxError."""
+        ...
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Remove everything that this sandbox made; idempotent."""
+        ...
+
+    @property
+    def tools(self) -> str:
+        """Absolute path, inside, of the read-only folder that holds the spec's `tools`."""
+        ...
+
+    def run(self, command: Command, on_stdout: OnOutput | None = None) -> CommandResult:
+        """Run one command to its end or deadline. A non-zero exit is a result, not an error."""
+        ...
+
+    def read(self, path: str, max_bytes: int) -> bytes:
+        """The first `max_bytes` of a regular file. Raises FileAccessError."""
+        ...
+
+    def write(self, file: File) -> None:
+        """Create or replace a regular file, with its parent folders. Raises FileAccessError."""
+        ...
+
+    def stat(self, path: str) -> FileStat:
+        """What stands at `path`, links followed. Raises FileAccessError."""
+        ...
+
+    def list(self, path: str) -> tuple[FileStat, ...]:
+        """The entries of a folder by name, at most 10,000. Raises FileAccessError."""
+        ...
+
+    def kill(self) -> tuple[str, ...]:
+        """Kill every process at once; returns the command lines of those that were still running. Idempotent."""
+        ...
+
+    def export(self, known: Mapping[str, str], caps: ExportCaps | None = None) -> Export:
+        """The workspace's content after `kill`, through the daemon; `known` maps paths to fingerprints.
+
+        Raises ExportError when the members cannot be told within the caps.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a sandbox belongs to; becomes its labels, by which the reaper finds what a dead owner left."""
+
+    run: str = ""
+    trial: str = ""
+    attempt: int = 1
+    role: str = "agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How an environment is made; its content decides its key, so equal recipes are built once.
+
+    Either `image` (a reference, or "splitclock/base") or `dockerfile` (its text). `setup` are shell lines, run once in
+    the workspace, with network, where only `inputs` lie; the inputs are removed afterwards, what set-up generated
+    stays. They may use $SPLITCLOCK_PREFIX, a folder outside the workspace for what they install, and so may `path`,
+    the folders put before PATH.
+    """
+
+    name: str
+    image: str | None = None
+    dockerfile: str | None = None
+    setup: tuple[str, ...] = ()
+    inputs: tuple[File, ...] = ()
+    path: tuple[str, ...] = ()
+    workdir: str = "/workspace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A prepared environment: its content `key`, what it was built as (`digest`: an image id or a cache key), its workspace."""
+
+    key: str
+    digest: str
+    workdir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxSpec:
+    """How to open one sandbox.
+
+    With `snapshot` the workspace starts as that tree, as a repository of one commit. `files` and `links` are laid
+    over it before anything starts, `tools` into a read-only folder outside it.
+    """
+
+    environment: Environment
+    snapshot: Snapshot | None = None
+    files: Iterable[File] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    tools: Iterable[File] = ()
+    limits: Limits = field(default_factory=Limits)
+    env: Mapping[str, str] = field(default_factory=dict)
+    identity: Identity = field(default_factory=Identity)
+
+
+OnLine = Callable[[str], None]
+"""Called with one line of progress text (untrusted where a build prints it)."""
+
+
+class SandboxProvider(Protocol):
+    """Where sandboxes come from: a Docker engine, or this machine itself (trusted code only)."""
+
+    @property
+    def kind(self) -> str:
+        """ "docker" or "local"."""
+        ...
+
+    def prepare(self, recipe: Recipe, on_line: OnLine) -> Environment:
+        """The recipe's environment, built if it is not there yet. Raises ImageError. Safe to call from threads."""
+        ...
+
+    def stage(self, environment: Environment, snapshot: Snapshot) -> None:
+        """Make the layer that boxes of this snapshot start from, once; boxes made without it are slower, not different."""
+        ...
+
+    def open(self, spec: BoxSpec) -> Sandbox:
+        """A sandbox, not yet entered; costs nothing until it is."""
+        ...
+
+    def provenance(self) -> Mapping[str, str]:
+        """Versions and settings that may change what is measured (engine, runc, kernel, cgroup version, ...)."""
+        ...

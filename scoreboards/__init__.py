@@ -1,0 +1,1 @@
+"""Boards built from journals; starts nothing."""
