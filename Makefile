@@ -1,0 +1,46 @@
+# `make demo` and `make test` do all the set-up they need; see CONTRIBUTING.md.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check bench test-nightly wheel clean
+
+demo: $(READY) ## simulated models implement features in a live application, graded and timed
+	@$(BIN)/splitclock demo --install-engine
+
+test: $(READY) ## every test, on real Docker
+	@$(BIN)/splitclock doctor --fix --brief
+	@$(BIN)/python -m pytest -q
+
+check: $(READY) ## format, lint, types, import contracts, fast tests
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-color >build/imports.txt 2>&1 || (cat build/imports.txt; exit 1)
+	@$(BIN)/python -m pytest -q -m "not docker and not slow"
+
+bench: $(READY) ## measured figures, as ratios against a reference in the same run
+	@$(BIN)/splitclock doctor --fix --brief
+	@$(BIN)/python -m tests.bench
+
+test-nightly: $(READY) ## what takes too long for every change
+	@$(BIN)/splitclock doctor --fix --brief
+	@$(BIN)/splitclock validate --all --runs 3
+
+wheel: $(READY) ## build/dist/*.whl
+	@$(BIN)/python -m build --wheel --outdir build/dist
+
+clean: ## containers and images of Splitclock, then caches and the virtual environment
+	@if [ -x $(BIN)/splitclock ]; then $(BIN)/splitclock clean --images; fi
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "splitclock needs Python 3.11 or newer, and $(PYTHON) is older: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "no virtual environment: install the venv module (Debian, Ubuntu: apt-get install python3-venv)"; exit 2; }
+	@echo "installing splitclock and its tools into $(VENV)"
+	@$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install -q -e . --group dev
+	@mkdir -p build && touch $@

@@ -1,0 +1,224 @@
+"""The tool-calling loop: a model, a sandbox, limits; what was said and done, and why it stopped."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness.clock import Stopwatch
+from harness.config import TrialLimits
+from harness.conversation import Conversation, budget
+from harness.errors import InterruptedRunError
+from harness.models.contract import CallFailedError, Message, Model, Reply, Role, ToolCall
+from harness.models.prices import Price
+from harness.models.timing import call_row, spans
+from harness.prompts import prompt
+from harness.record import CallRow, ToolRow
+from harness.slots import Slots
+from harness.toolbox import OnEvent, Toolbox, ToolOutcome
+from harness.tools.registry import TOOLS, BadCallError, parse_arguments
+from sandbox.contract import Sandbox
+from sandbox.errors import SandboxError
+
+MOST_MALFORMED = 5
+MOST_SILENT = 2
+NS_A_SECOND = 10**9
+
+STOP_OF_FAULT = {"context_length": "context_exhausted", "refused": "refused", "interrupted": "interrupted"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What the agent is asked to do, within what: the brief and test command shown to the model, and the limits.
+
+    `context_window` and `most_output_tokens` are in tokens, None where unknown; `price` prices its calls.
+    """
+
+    brief: str
+    test_command: str
+    limits: TrialLimits
+    context_window: int | None = None
+    most_output_tokens: int | None = None
+    price: Price | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Transcript:
+    """What an agent said and did, and why it stopped; `error` says more where `stop` is an error."""
+
+    stop: str = ""
+    error: str = ""
+    turns: int = 0
+    calls: list[CallRow] = field(default_factory=list)
+    tool_calls: list[ToolRow] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    shortened_outputs: int = 0
+
+
+class Agent:
+    """One agent at work. Every message, call and tool ends in its transcript, every moment in the stopwatch."""
+
+    def __init__(
+        self, *, model: Model, sandbox: Sandbox, stopwatch: Stopwatch, slots: Slots, on_event: OnEvent
+    ) -> None:
+        self._model = model
+        self._workspace = sandbox.workspace
+        self._stopwatch = stopwatch
+        self._on_event = on_event
+        self._toolbox = Toolbox(sandbox=sandbox, stopwatch=stopwatch, slots=slots, on_event=on_event)
+        self._tools = [tool.spec() for tool in TOOLS.values()]
+        self._spent = _Spent()
+        self.transcript = Transcript()
+
+    def work(self, assignment: Assignment) -> Transcript:
+        """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did."""
+        conversation = self._open(assignment)
+        started_ns = self._stopwatch.clock.now_ns()
+        silent = malformed = 0
+        transcript = self.transcript
+        while not transcript.stop:
+            transcript.stop = self._limit(assignment.limits, started_ns)
+            reply = None if transcript.stop else self._ask(conversation, assignment)
+            if reply is None:
+                break
+            outcomes = self._act(conversation, reply, self._left_s(assignment.limits, started_ns))
+            silent = 0 if reply.message.tool_calls or reply.finish_reason == "length" else silent + 1
+            for outcome in outcomes:
+                malformed = malformed + 1 if outcome.malformed else 0
+            transcript.stop = transcript.stop or _given_up(silent, malformed)
+        return transcript
+
+    def _open(self, assignment: Assignment) -> Conversation:
+        task = prompt("task").format(
+            workspace=self._workspace, test_command=assignment.test_command, brief=assignment.brief
+        )
+        opening = (Message(role=Role.SYSTEM, content=prompt("system")), Message(role=Role.USER, content=task))
+        self.transcript.messages.extend(opening)
+        return Conversation(*opening)
+
+    def _say(self, conversation: Conversation, message: Message) -> None:
+        conversation.add(message)
+        self.transcript.messages.append(message)
+
+    def _ask(self, conversation: Conversation, assignment: Assignment) -> Reply | None:
+        """The model's next message, or None after writing down why there is none."""
+        turn = self.transcript.turns + 1
+        if not self._fit(conversation, assignment):
+            return None
+        self._on_event("intent", {"turn": turn, "messages": len(conversation.messages)})
+        try:
+            reply = self._model.reply(conversation.messages, self._tools)
+        except CallFailedError as error:
+            self._stopwatch.add(*spans(error, turn))
+            self._on_event("call_failed", {"turn": turn, "fault": error.fault, "message": str(error)})
+            self.transcript.stop = STOP_OF_FAULT.get(error.fault, "error:provider")
+            self.transcript.error = str(error)
+            return None
+        self._stopwatch.add(*spans(reply, turn))
+        conversation.calibrate(reply.usage)
+        row = call_row(reply, turn, assignment.price)
+        self.transcript.turns = turn
+        self.transcript.calls.append(row)
+        self._spent.add(row, reply.message)
+        self._on_event("response", {**message_json(reply.message), **row.model_dump()})
+        return reply
+
+    def _fit(self, conversation: Conversation, assignment: Assignment) -> bool:
+        if assignment.context_window is None:
+            return True
+        room = budget(assignment.context_window, assignment.most_output_tokens)
+        shortened = conversation.fit(room)
+        if shortened:
+            self.transcript.shortened_outputs += len(shortened)
+            self._on_event("shortened", {"positions": list(shortened), "tokens_after": conversation.tokens})
+        if conversation.tokens > assignment.context_window:
+            self.transcript.stop = "context_exhausted"
+            self.transcript.error = f"the history is about {conversation.tokens} tokens long and cannot be shortened"
+            return False
+        return True
+
+    def _act(self, conversation: Conversation, reply: Reply, most_s: float) -> list[ToolOutcome]:
+        message = reply.message
+        if reply.finish_reason == "content_filter":
+            self.transcript.stop = "refused"
+        if reply.finish_reason == "length" and message.tool_calls:
+            self._say(conversation, replace(message, tool_calls=()))
+            self._say(conversation, Message(role=Role.USER, content=prompt("cut")))
+            return []
+        self._say(conversation, replace(message, tool_calls=tuple(map(_resendable, message.tool_calls))))
+        if not message.tool_calls:
+            self._say(conversation, Message(role=Role.USER, content=prompt("nudge")))
+            return []
+        return self._run_tools(conversation, message, most_s)
+
+    def _run_tools(self, conversation: Conversation, message: Message, most_s: float) -> list[ToolOutcome]:
+        outcomes: list[ToolOutcome] = []
+        try:
+            for outcome in self._toolbox.run(message.tool_calls, self.transcript.turns, most_s):
+                outcomes.append(outcome)
+                self.transcript.tool_calls.append(outcome.row)
+                answer = Message(role=Role.TOOL, content=outcome.result.content, tool_call_id=outcome.call.id)
+                self._say(conversation, answer)
+                if outcome.result.finished:
+                    self.transcript.stop = "finished"
+        except InterruptedRunError as error:
+            self.transcript.stop, self.transcript.error = "interrupted", str(error)
+        except SandboxError as error:
+            self.transcript.stop, self.transcript.error = "error:sandbox", str(error)
+        return outcomes
+
+    def _limit(self, limits: TrialLimits, started_ns: int) -> str:
+        """The limit that is reached, as a stop reason, or ""."""
+        spent = self._spent
+        if self.transcript.turns >= limits.turns:
+            return "limit:turns"
+        if self._left_s(limits, started_ns) <= 0:
+            return "limit:wall"
+        if spent.output_tokens >= limits.output_tokens:
+            return "limit:tokens"
+        return "limit:cost" if limits.cost_usd is not None and spent.cost_usd >= limits.cost_usd else ""
+
+    def _left_s(self, limits: TrialLimits, started_ns: int) -> float:
+        """Seconds of agent wall left; time in the queue for a tool slot is not held against the trial."""
+        spent_ns = self._stopwatch.clock.now_ns() - started_ns - self._toolbox.slot_wait_ns
+        return limits.wall_s - spent_ns / NS_A_SECOND
+
+
+def _given_up(silent: int, malformed: int) -> str:
+    """Why to stop after turns in a row without a tool call, or calls in a row that are not even JSON; or ""."""
+    if silent >= MOST_SILENT:
+        return "finished"
+    return "limit:malformed_calls" if malformed >= MOST_MALFORMED else ""
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What the trial's answered calls have used so far, for its limits."""
+
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+    def add(self, row: CallRow, message: Message) -> None:
+        """Count one call; where the provider gave no usage, four characters stand for a token."""
+        written = len(message.content) + len(message.reasoning) + sum(len(c.arguments) for c in message.tool_calls)
+        self.output_tokens += written // 4 if row.output_tokens is None else row.output_tokens
+        self.cost_usd += row.cost_usd or 0.0
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    """A message as JSON-able data, raw tool arguments included."""
+    body: dict[str, Any] = {"role": message.role.value, "content": message.content}
+    if message.reasoning:
+        body["reasoning"] = message.reasoning
+    if message.tool_calls:
+        body["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
+    if message.tool_call_id:
+        body["tool_call_id"] = message.tool_call_id
+    return body
+
+
+def _resendable(call: ToolCall) -> ToolCall:
+    """The call as history re-sends it: strict servers reject arguments that are not a JSON object."""
+    try:
+        parse_arguments(call.arguments)
+    except BadCallError:
+        return replace(call, arguments="{}")
+    return call if call.arguments.strip() else replace(call, arguments="{}")

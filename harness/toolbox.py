@@ -1,0 +1,144 @@
+"""Runs the tool calls of one turn: checked, timed, reads in parallel, everything else in order."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from harness.clock import Phase, Span, Stopwatch
+from harness.models.contract import ToolCall
+from harness.record import ToolRow
+from harness.slots import Slots
+from harness.tools.contract import Arguments, Reach, Tool, ToolResult
+from harness.tools.registry import BadCallError, resolve
+from sandbox.contract import Sandbox
+from sandbox.errors import FileAccessError
+
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+"""Told what happens, as it happens: a kind and a JSON-able body."""
+
+MOST_PARALLEL_READS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutcome:
+    """What became of one call: the text for the model, and the row for the ledger."""
+
+    call: ToolCall
+    result: ToolResult
+    row: ToolRow
+    malformed: bool = False
+
+
+class Toolbox:
+    """The tools of one trial, over its sandbox."""
+
+    def __init__(self, *, sandbox: Sandbox, stopwatch: Stopwatch, slots: Slots, on_event: OnEvent) -> None:
+        self._sandbox = sandbox
+        self._stopwatch = stopwatch
+        self._slots = slots
+        self._on_event = on_event
+        self._lock = threading.Lock()
+        self.slot_wait_ns = 0
+
+    def run(self, calls: Sequence[ToolCall], turn: int, most_s: float) -> Iterator[ToolOutcome]:
+        """Outcomes in the order of the calls. Neighbouring calls that only read run at once.
+
+        Raises SandboxDiedError when the sandbox does not survive a call.
+        """
+        for reads_only, group in itertools.groupby((_checked(call) for call in calls), key=_reads_only):
+            yield from self._run_group(tuple(group), turn, most_s, parallel=reads_only)
+
+    def _run_group(
+        self, group: tuple["_Checked", ...], turn: int, most_s: float, *, parallel: bool
+    ) -> Iterable[ToolOutcome]:
+        if not parallel or len(group) == 1:
+            return (self._run_one(checked, turn, most_s) for checked in group)
+        with ThreadPoolExecutor(max_workers=min(MOST_PARALLEL_READS, len(group))) as pool:
+            return list(pool.map(lambda checked: self._run_one(checked, turn, most_s), group))
+
+    def _run_one(self, checked: "_Checked", turn: int, most_s: float) -> ToolOutcome:
+        call = checked.call
+        self._on_event("tool_start", {"turn": turn, "tool": call.name, "arguments": call.arguments, "id": call.id})
+        with self._slot(checked.tool):
+            t0 = self._stopwatch.clock.now_ns()
+            try:
+                result = _result(checked, Reach(sandbox=self._sandbox, most_s=most_s))
+            finally:
+                t1 = self._stopwatch.clock.now_ns()
+        exec_ns = result.command.exec_ns if result.command else 0
+        self._stopwatch.add(*tool_spans(call.name, t0, t1, exec_ns))
+        row = _row(call, result, turn, t1 - t0)
+        self._on_event("tool_end", {"id": call.id, "content": result.content, **row.model_dump()})
+        return ToolOutcome(call=call, result=result, row=row, malformed=checked.malformed)
+
+    @contextmanager
+    def _slot(self, tool: Tool | None) -> Iterator[None]:
+        if tool is None or not tool.starts_process:
+            yield
+            return
+        with self._slots.take(self._stopwatch, Phase.WAIT, "tool_slot") as waited_ns:
+            with self._lock:
+                self.slot_wait_ns += waited_ns
+            yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    call: ToolCall
+    tool: Tool | None = None
+    arguments: Arguments | None = None
+    complaint: str = ""
+    malformed: bool = False
+
+
+def _checked(call: ToolCall) -> _Checked:
+    try:
+        tool, arguments = resolve(call)
+    except BadCallError as error:
+        return _Checked(call=call, complaint=str(error), malformed=error.malformed)
+    return _Checked(call=call, tool=tool, arguments=arguments)
+
+
+def _reads_only(checked: _Checked) -> bool:
+    return checked.tool is not None and checked.tool.reads_only
+
+
+def _result(checked: _Checked, reach: Reach) -> ToolResult:
+    if checked.tool is None:
+        return ToolResult(content=f"error: {checked.complaint}", summary=checked.complaint[:100], failed=True)
+    try:
+        return checked.tool.run(reach, checked.arguments)
+    except FileAccessError as error:
+        return ToolResult(content=f"error: {error}", summary=str(error)[:100], failed=True)
+
+
+def _row(call: ToolCall, result: ToolResult, turn: int, total_ns: int) -> ToolRow:
+    command = result.command
+    return ToolRow(
+        turn=turn,
+        tool=call.name[:80],
+        total_ns=total_ns,
+        exec_ns=command.exec_ns if command else None,
+        cpu_s=command.user_cpu_s + command.system_cpu_s if command else None,
+        peak_memory_bytes=command.peak_memory_bytes if command else None,
+        output_bytes=result.produced_bytes,
+        failed=result.failed,
+        timed_out=command.timed_out if command else False,
+        summary=result.summary,
+    )
+
+
+def tool_spans(name: str, t0: int, t1: int, exec_ns: int) -> tuple[Span, ...]:
+    """A tool call as spans: in-sandbox process time in the middle, transport on both sides of it.
+
+    The sandbox's clock says how long the process ran, not when; a claim longer than the host saw is cut to that.
+    """
+    exec_ns = min(max(exec_ns, 0), t1 - t0)
+    begin = t0 + (t1 - t0 - exec_ns) // 2
+    end = begin + exec_ns
+    pieces = (("transport", t0, begin), ("exec", begin, end), ("transport", end, t1))
+    return tuple(Span(phase=Phase.TOOL, sub=sub, t0=a, t1=b, name=name) for sub, a, b in pieces if a < b)
