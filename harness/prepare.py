@@ -1,0 +1,82 @@
+"""From a feature to what its trials start from: a source snapshot and a built environment."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.errors import ConfigError, InfraError, blame
+from harness.features import Feature, Source, Target
+from sandbox.checkout import Checkouts
+from sandbox.contract import Environment, OnLine, Recipe, SandboxProvider, Snapshot
+from sandbox.errors import SandboxError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What every trial of a feature starts from; `solution` is the reference's snapshot for targets from git."""
+
+    feature: Feature
+    snapshot: Snapshot
+    environment: Environment
+    solution: Snapshot | None = None
+
+
+def prepare(feature: Feature, provider: SandboxProvider, checkouts: Checkouts, on_line: OnLine) -> Prepared:
+    """Take the snapshot, build the environment, stage the checkout; each is done once and then found again.
+
+    Raises InfraError with what failed.
+    """
+    with blame(InfraError, f"cannot prepare {feature.key}", SandboxError):
+        snapshot = take_snapshot(feature.target.source, feature.base, checkouts)
+        environment = provider.prepare(recipe(feature.target, snapshot), on_line)
+        provider.stage(environment, snapshot)
+        solution = take_snapshot(feature.target.source, feature.solution, checkouts) if feature.solution else None
+    return Prepared(feature=feature, snapshot=snapshot, environment=environment, solution=solution)
+
+
+def take_snapshot(source: Source, commit: str | None, checkouts: Checkouts) -> Snapshot:
+    """The source as a clean tree: at `commit` (else the source's own) for git, as it stands for a folder."""
+    if source.git is not None:
+        wanted = commit or source.commit
+        if wanted is None:
+            raise ConfigError(f"{source.git}: no commit given; add `commit` to [source] or `base` to the feature")
+        return checkouts.from_git(source.git, wanted)
+    if source.path is None:
+        raise ConfigError("a source needs `path` or `git`")
+    return checkouts.from_working_tree(source.path) if source.working_tree else checkouts.from_folder(source.path)
+
+
+def recipe(target: Target, snapshot: Snapshot) -> Recipe:
+    """How the target's environment is made, with the snapshot's files that set-up reads.
+
+    Raises ConfigError when an input matches no file.
+    """
+    spec = target.environment
+    paths: set[str] = set()
+    for pattern in spec.inputs:
+        found = {path for path in snapshot.index if _is_input(path, pattern)}
+        if not found:
+            raise ConfigError(f"{target.name}: environment.inputs `{pattern}` matches no file of the source")
+        paths |= found
+    return Recipe(
+        name=target.name,
+        image=spec.image,
+        dockerfile=_dockerfile(target),
+        setup=spec.setup,
+        inputs=tuple(snapshot.file(path) for path in sorted(paths)),
+        path=spec.path,
+        workdir=spec.workdir,
+    )
+
+
+def _is_input(path: str, pattern: str) -> bool:
+    return pattern == "." or fnmatchcase(path, pattern) or path.startswith(pattern.rstrip("/") + "/")
+
+
+def _dockerfile(target: Target) -> str | None:
+    name = target.environment.dockerfile
+    if name is None:
+        return None
+    try:
+        return (target.folder / name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{target.name}: environment.dockerfile `{name}` cannot be read: {error}") from error
