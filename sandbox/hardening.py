@@ -1,0 +1,79 @@
+"""What every sandbox container is created with: no network, no privileges, hard limits. Pure data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sandbox.contract import Limits
+
+SHM_BYTES = 256 * 1024**2
+"""Upper bound of /dev/shm in bytes; it counts against the memory limit."""
+
+OPEN_FILES = 8192
+"""Open descriptors that one process inside may hold."""
+
+_IPV6_SYSCTLS = ("net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.lo.disable_ipv6")
+_IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """One hardened container: who runs what, from which image, within which limits.
+
+    `image` is a reference or, better, an image id. `user` is "uid:gid". `command` is PID 1's argv and replaces the
+    image's entrypoint. `network` is "none", or "container:<id>" to join another container's loopback; `runtime` names
+    another OCI runtime ("runsc"), None for the engine's default.
+    """
+
+    image: str
+    user: str
+    workdir: str
+    command: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    network: str = "none"
+    hostname: str = "sandbox"
+    runtime: str | None = None
+
+
+@cache
+def seccomp_profile() -> str:
+    """Our system-call filter as the JSON text that the engine's API wants."""
+    return resources.files("sandbox").joinpath("seccomp.json").read_text(encoding="utf-8")
+
+
+def host_config(spec: ContainerSpec) -> dict[str, Any]:
+    """The host side of a hardened container, as keyword arguments of the engine client's `create_host_config`."""
+    limits = spec.limits
+    return {
+        "init": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true", f"seccomp={seccomp_profile()}"],
+        "ipc_mode": "private",
+        "log_config": {"type": "none", "config": {}},
+        "pids_limit": limits.pids,
+        "nano_cpus": int(limits.cpus * 1_000_000_000),
+        "mem_limit": limits.memory_bytes,
+        "memswap_limit": limits.memory_bytes,
+        "shm_size": min(SHM_BYTES, max(1, limits.memory_bytes // 4)),
+        "ulimits": _ulimits(limits),
+        "runtime": spec.runtime,
+        **_network(spec),
+    }
+
+
+def _ulimits(limits: Limits) -> list[dict[str, Any]]:
+    bounds = {"nofile": OPEN_FILES, "core": 0, "fsize": limits.disk_bytes}
+    return [{"name": name, "soft": bound, "hard": bound} for name, bound in bounds.items()]
+
+
+def _network(spec: ContainerSpec) -> dict[str, Any]:
+    """No network but loopback, on which the host's own name resolves; a joined network brings its own names."""
+    if spec.network.startswith("container:"):
+        return {"network_mode": spec.network}
+    sysctls = dict.fromkeys(_IPV6_SYSCTLS, "0") if _IPV6_SWITCH.exists() else None
+    return {"network_mode": spec.network, "extra_hosts": {spec.hostname: "127.0.0.1"}, "sysctls": sysctls}
