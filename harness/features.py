@@ -10,7 +10,8 @@ from sandbox.contract import Limits
 class Source:
     """Where a target's code comes from: a folder, or a git URL (or local clone) with a commit of 40 hex digits.
 
-    With `working_tree` the folder is taken as it is, uncommitted changes included, files that git ignores left out.
+    With `working_tree` the folder is taken as it is, uncommitted changes included, files that git ignores left out;
+    then `git`, where there is one, still says where the solution commits of features come from.
     """
 
     path: Path | None = None
@@ -21,7 +22,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSpec:
-    """How the target's environment is made; see `sandbox.contract.Recipe`. `inputs` are paths or globs of the source."""
+    """How the target's environment is made; see `sandbox.contract.Recipe`.
+
+    `inputs` are paths or globs of the source ("." for all of it), `dockerfile` a path below the target's folder.
+    """
 
     image: str | None = None
     dockerfile: str | None = None
@@ -33,7 +37,7 @@ class EnvironmentSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """The target's tests: the runner and its argv, what of the tree belongs to the tests, and a time limit in seconds."""
+    """The target's tests: the runner and its argv, what of the tree belongs to them, and a time limit in seconds."""
 
     runner: str
     command: tuple[str, ...]
@@ -83,10 +87,10 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """One piece of work on a target.
+    """One piece of work on a target; `brief` is the text that the model is told.
 
     For a folder target the hidden tests lie in `folder`/tests and the reference in `folder`/solution.patch. For a git
-    target both come from the `solution` commit: `test_paths` are the tests, the rest of its difference is the reference.
+    target both come from the `solution` commit: `test_paths` are the tests, the rest of its difference the reference.
     """
 
     name: str
@@ -101,5 +105,5 @@ class Feature:
 
     @property
     def key(self) -> str:
-        """ "target/feature": how users and records name it."""
+        """How users and records name it: "target/feature"."""
         return f"{self.target.name}/{self.name}"
