@@ -28,7 +28,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """What the roots hold: `targets` by name to their folders, `shadowed` the folders passed over for an earlier one."""
+    """What the roots hold: `targets` by name to their folders, `shadowed` the folders passed over for earlier ones."""
 
     targets: Mapping[str, Path] = field(default_factory=dict)
     shadowed: tuple[Path, ...] = ()
@@ -87,9 +87,9 @@ def is_path(pattern: str) -> bool:
 
 def instead(word: str, known: Iterable[str]) -> str:
     """The end of a line about an unknown word: what was perhaps meant, and what is known."""
-    names = sorted(known)
+    names = sorted(set(known))
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{did_you_mean(word, names)}; known: {', '.join(names[:_LISTED]) or 'none'}{more}"
+    return f"{did_you_mean(word, [*names, *(name.partition('/')[0] for name in names)])}; known: {', '.join(names[:_LISTED]) or 'none'}{more}"
 
 
 def _targets_in(root: Path) -> list[Path]:

@@ -16,7 +16,7 @@ _LEFT_OVER = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS
 
 
 def hidden_tests(feature: Feature) -> tuple[File, ...]:
-    """A feature's hidden tests, paths relative to the workspace ("tests/..."); () for git targets, whose tests are in git.
+    """A feature's hidden tests by path in the workspace ("tests/..."); () for git targets, whose tests are in git.
 
     Raises ConfigError when one cannot be read.
     """

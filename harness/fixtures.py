@@ -93,28 +93,27 @@ def load_feature(target: Target, folder: Path) -> Feature:
     """The feature of `target` that lies in `folder`. Raises ConfigError with every problem."""
     path = folder / FEATURE_FILE
     parsed = parse(FeatureFile, read_toml(path), str(path))
+    file = parsed.value
     problems = list(parsed.problems)
-    brief, manifest = "", None
-    if parsed.value is not None:
-        problems += [
-            f"{path}: {line}" for line in _unfit(parsed.value, target, folder) if _field(line) not in parsed.bad
-        ]
-        brief = (folder / parsed.value.brief).read_text("utf-8", "replace") if not problems else ""
+    if file is not None:
+        unfit = _unfit(file, target, folder)
+        problems += [f"{path}: {line}" for line in unfit if line.partition(":")[0] not in parsed.bad]
+    manifest = None
     try:
         manifest = read_manifest(folder / MANIFEST)
     except ConfigError as error:
         problems += error.problems
-    if parsed.value is None or problems:
+    if file is None or problems:
         raise ConfigError(*problems)
     return Feature(
-        name=parsed.value.name,
+        name=file.name,
         target=target,
         folder=folder.resolve(),
-        brief=brief,
-        base=parsed.value.base,
-        solution=parsed.value.solution,
-        test_paths=tuple(parsed.value.test_paths),
-        black_box=tuple(parsed.value.black_box),
+        brief=(folder / file.brief).read_text("utf-8", "replace"),
+        base=file.base,
+        solution=file.solution,
+        test_paths=tuple(file.test_paths),
+        black_box=tuple(file.black_box),
         manifest=manifest,
     )
 
