@@ -1,0 +1,61 @@
+"""Files that are there whole or not at all, and disk errors that name the file and the next step."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from harness.errors import InfraError
+
+TEMPORARY = ".tmp"
+"""How the name of a file that is still being written ends; such a file is left-over once its writer is gone."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class DiskFullError(InfraError):
+    """No space is left where a run is written."""
+
+
+def disk_full(path: Path) -> DiskFullError:
+    """The error that says so, with the next step."""
+    return DiskFullError(f"{path}: no space left on the disk; free some, then start or resume the run again")
+
+
+@contextmanager
+def disk_errors(path: Path, doing: str = "written") -> Iterator[None]:
+    """Type what the operating system says about `path`: DiskFullError, or InfraError with its words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full(path) from error
+        raise InfraError(f"{path}: cannot be {doing}: {error.strerror or error}") from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Put `data` at `path`, whole or not at all, over what was there; on disk when this returns. Raises InfraError."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name[:64]}.{uuid4().hex}{TEMPORARY}")
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

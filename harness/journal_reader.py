@@ -1,0 +1,121 @@
+"""Reading a run: while it runs, after it died, from a folder that cannot be written."""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.errors import InfraError
+from harness.files import disk_errors
+from harness.journal_schema import Kind, check_schema, database_errors, must_exist
+from harness.record import Record
+from harness.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row as it was written; `kind` is text, for a newer Splitclock may have written kinds of its own."""
+
+    seq: int
+    at_utc: str
+    trial: str
+    attempt: int
+    kind: str
+    body: dict[str, Any]
+
+
+def read_meta(folder: Path) -> dict[str, str]:
+    """What the journal says of itself: "schema", "run", "created_utc". Raises ConfigError, InfraError."""
+    with _reading(folder) as connection:
+        return dict(connection.execute("SELECT key, value FROM meta"))
+
+
+def read_rows(folder: Path, kind: Kind | None = None, after: int = 0) -> tuple[Row, ...]:
+    """The rows in the order they were written, of one kind or all, those numbered above `after`."""
+    query = (
+        "SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE seq > ? AND (? = '' OR kind = ?) ORDER BY seq"
+    )
+    wanted = "" if kind is None else str(kind)
+    with _reading(folder) as connection:
+        return tuple(
+            Row(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=found, body=json.loads(body))
+            for seq, at_utc, trial, attempt, found, body in connection.execute(query, (after, wanted, wanted))
+        )
+
+
+def read_attempts(folder: Path) -> tuple[Record, ...]:
+    """Every record of a run in the order they were written, superseded attempts included."""
+    return tuple(_record(folder, row) for row in read_rows(folder, Kind.RECORD))
+
+
+def read_records(folder: Path) -> tuple[Record, ...]:
+    """The record of each trial's latest attempt, in the order the trials first finished."""
+    latest: dict[str, Record] = {}
+    for record in read_attempts(folder):
+        known = latest.get(record.trial.id)
+        if known is None or record.attempt >= known.attempt:
+            latest[record.trial.id] = record
+    return tuple(latest.values())
+
+
+def read_body(folder: Path, digest: str) -> bytes:
+    """A large body by the hash in its row. Raises InfraError when it is missing or is not what it was."""
+    path = RunFolder(root=folder).body(digest)
+    with disk_errors(path, "read"):
+        data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise InfraError(f"{path}: its content is not what was written; restore the run folder from a copy")
+    return data
+
+
+def _record(folder: Path, row: Row) -> Record:
+    try:
+        return Record.model_validate(row.body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InfraError(f"{folder}: row {row.seq} holds no readable record: {where}: {first['msg']}") from error
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection; the run's writer, if there is one, is not disturbed."""
+    run = RunFolder(root=folder)
+    must_exist(run)
+    with (
+        database_errors(run.journal),
+        TemporaryDirectory(prefix="splitclock-") as scratch,
+        closing(_connect(run.journal, Path(scratch))) as connection,
+    ):
+        check_schema(connection, run.journal)
+        yield connection
+
+
+def _connect(journal: Path, scratch: Path) -> sqlite3.Connection:
+    """Open the file itself; where its folder cannot be written, which SQLite needs to read a log, open a copy."""
+    try:
+        return _read_only(journal)
+    except sqlite3.OperationalError:
+        with disk_errors(journal, "read"):
+            for path in (journal, journal.with_name(journal.name + "-wal")):
+                if path.exists():
+                    shutil.copyfile(path, scratch / path.name)
+        return _read_only(scratch / journal.name)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=30.0, uri=True)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
