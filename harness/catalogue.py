@@ -89,7 +89,8 @@ def instead(word: str, known: Iterable[str]) -> str:
     """The end of a line about an unknown word: what was perhaps meant, and what is known."""
     names = sorted(set(known))
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{did_you_mean(word, [*names, *(name.partition('/')[0] for name in names)])}; known: {', '.join(names[:_LISTED]) or 'none'}{more}"
+    close = did_you_mean(word, [*names, *(name.partition("/")[0] for name in names)])
+    return f"{close}; known: {', '.join(names[:_LISTED]) or 'none'}{more}"
 
 
 def _targets_in(root: Path) -> list[Path]:

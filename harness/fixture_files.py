@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from harness.edge import ByteSize, Name, RelativePath, SchemaOne, Strict, parse_or_raise, read_json, relative_path
-from harness.errors import ConfigError
 from harness.features import EnvironmentSpec, Feature, Manifest, Service, Source, Suite
+from harness.files import write_atomic
 from sandbox.contract import Limits
 
 MANIFEST = "manifest.json"
@@ -212,7 +212,7 @@ def read_manifest(path: Path) -> Manifest | None:
 def write_manifest(feature: Feature, manifest: Manifest) -> Path:
     """Write a feature's manifest.json, sorted, the same bytes for the same content; returns its path.
 
-    A reader sees the old file or the new one, never half of one. Raises ConfigError when the folder cannot be written.
+    Raises InfraError when the folder cannot be written.
     """
     file = ManifestFile.model_validate(
         {
@@ -227,10 +227,5 @@ def write_manifest(feature: Feature, manifest: Manifest) -> Path:
         }
     )
     path = feature.folder / MANIFEST
-    fresh = path.with_suffix(".json.new")
-    try:
-        fresh.write_text(file.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error}") from error
+    write_atomic(path, (file.model_dump_json(by_alias=True, indent=2) + "\n").encode())
     return path

@@ -8,7 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.catalogue import FEATURE_FILE, TARGET_FILE, Place, bundled_roots, catalogue, fits, instead, matched
+from harness.catalogue import (
+    FEATURE_FILE,
+    TARGET_FILE,
+    Place,
+    bundled_roots,
+    catalogue,
+    fits,
+    instead,
+    is_path,
+    matched,
+)
 from harness.edge import parse, read_toml
 from harness.errors import ConfigError
 from harness.features import Feature, Source, Target
@@ -145,18 +155,22 @@ def narrow(features: Iterable[Feature], patterns: Iterable[str]) -> tuple[Featur
     """Those of `features` that a slice asks for, all of them without patterns. Raises ConfigError."""
     everything = tuple(features)
     wanted = tuple(patterns)
-    keys = [feature.key for feature in everything]
-    lost = [pattern for pattern in wanted if not any(fits(key, pattern) for key in keys)]
+    lost = [pattern for pattern in wanted if not any(_means(pattern, one) for one in everything)]
     if lost:
-        raise ConfigError(*(f"--feature {one}: not in this matrix{instead(one, keys)}" for one in lost))
-    return tuple(
-        feature for feature in everything if not wanted or any(fits(feature.key, pattern) for pattern in wanted)
-    )
+        keys = [feature.key for feature in everything]
+        raise ConfigError(*(f"--feature {pattern}: not in this matrix{instead(pattern, keys)}" for pattern in lost))
+    return tuple(one for one in everything if not wanted or any(_means(pattern, one) for pattern in wanted))
 
 
 def script_path(feature: Feature, turns: str) -> Path:
     """Where the scripted turns of that name lie, whether they exist or not."""
     return feature.folder / "turns" / f"{turns}.jsonl"
+
+
+def _means(pattern: str, feature: Feature) -> bool:
+    if is_path(pattern):
+        return Path(pattern).expanduser().resolve() in {feature.folder, feature.target.folder}
+    return fits(feature.key, pattern)
 
 
 def _load(

@@ -1,0 +1,211 @@
+"""A matrix file and the environment become one frozen Matrix, or every problem at once.
+
+The only reader of `os.environ`. A Matrix holds the names of keys, never the keys: `key_for` looks one up when a model
+is opened.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.catalogue import instead, is_path
+from harness.edge import parse, read_toml
+from harness.errors import ConfigError
+from harness.matrix_file import MatrixFile
+from harness.model_config import ModelConfig, ModelReading, read_model
+
+__all__ = [
+    "Matrix",
+    "ModelConfig",
+    "Parallel",
+    "Reading",
+    "Settings",
+    "Slice",
+    "TrialLimits",
+    "key_for",
+    "load_matrix",
+    "read_matrix",
+    "settings",
+]
+
+ToolSlots = int | Literal["auto"]
+
+_HOST_PREFIXES = ("DOCKER_", "XDG_", "PIP_", "UV_", "NPM_CONFIG_", "npm_config_")
+_HOST_NAMES = frozenset(
+    {
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "PATH",
+        "TMPDIR",
+        "LANG",
+        "CONTAINER_HOST",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "NODE_EXTRA_CA_CERTS",
+        "GIT_SSL_CAINFO",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "GOPROXY",
+        "GONOSUMDB",
+        "GOFLAGS",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialLimits:
+    """What one trial may use: model turns, seconds of agent wall, output tokens, USD (None: no bound)."""
+
+    turns: int = 100
+    wall_s: float = 1800.0
+    output_tokens: int = 200_000
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel:
+    """How many trials run at once, and how many sandboxes may burn CPU at once ("auto": cores / cpus per sandbox)."""
+
+    trials: int = 4
+    tool_slots: ToolSlots = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """What a run executes: models x features x repeats, with limits. `only` narrows the features, () does not."""
+
+    name: str
+    features: tuple[str, ...]
+    models: Mapping[str, ModelConfig]
+    repeats: int = 1
+    only: tuple[str, ...] = ()
+    limits: TrialLimits = TrialLimits()
+    parallel: Parallel = Parallel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """The part of a matrix that a command line asks for; empty and None mean all of it."""
+
+    models: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    repeats: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What could be made of a matrix file: what is right of it, for further checks, and every problem."""
+
+    matrix: Matrix | None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says: the cache folder, and the variables that image builds and the engine may look at."""
+
+    cache: Path
+    host_environment: Mapping[str, str]
+
+
+def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Matrix:
+    """The matrix of a file, or the part of it that is asked for. Raises ConfigError with every problem.
+
+    Paths among its feature patterns are taken from beside the file. Keys are looked for in `environ` (default: the
+    process's own), of the models asked for only.
+    """
+    reading = read_matrix(path, part, environ)
+    if reading.problems or reading.matrix is None:
+        raise ConfigError(*reading.problems)
+    return reading.matrix
+
+
+def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Reading:
+    """As `load_matrix`, for callers with more to check in the same go. Raises ConfigError when it is no TOML at all."""
+    part = part or Slice()
+    data = read_toml(path)
+    parsed = parse(MatrixFile, data, str(path))
+    tables = data.get("models")
+    tables = tables if isinstance(tables, dict) else {}
+    problems = list(parsed.problems)
+    if not tables and "models" in data and "models" not in parsed.bad:
+        problems.append(f"{path}: models: none; add a table [models.NAME] with provider and model")
+    problems += _slice_problems(path, part, tables)
+    models: dict[str, ModelConfig] = {}
+    for name, table in tables.items():
+        wanted = not part.models or name in part.models
+        model = read_model(name, table, f"{path}: models.{name}")
+        problems += model.problems
+        if model.config is not None and wanted:
+            models[name] = model.config
+            problems += _no_key(model, f"{path}: models.{name}", _environ(environ))
+    matrix = None if parsed.value is None else _matrix(parsed.value, path, part, models)
+    return Reading(matrix=matrix, problems=tuple(problems))
+
+
+def key_for(model: ModelConfig, environ: Mapping[str, str] | None = None) -> str | None:
+    """The key of a model, from the variable that it names; None where it needs none or the variable is not set."""
+    return (_environ(environ).get(model.key_env) or None) if model.key_env else None
+
+
+def settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """What the environment says. The cache is SPLITCLOCK_CACHE, else splitclock below XDG_CACHE_HOME, else ~/.cache."""
+    given = _environ(environ)
+    home = Path(given.get("HOME") or Path.home())
+    base = Path(given.get("XDG_CACHE_HOME") or home / ".cache")
+    cache = Path(given.get("SPLITCLOCK_CACHE") or base / "splitclock").expanduser()
+    host = {name: value for name, value in given.items() if name in _HOST_NAMES or name.startswith(_HOST_PREFIXES)}
+    return Settings(cache=cache.absolute(), host_environment=host)
+
+
+def _environ(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environ is None else environ
+
+
+def _no_key(model: ModelReading, where: str, environ: Mapping[str, str]) -> Iterator[str]:
+    config = model.config
+    if config is None or not config.key_env or "key_env" in model.bad:
+        return
+    if key_for(config, environ) is None:
+        yield f"{where}: no key: set {config.key_env}"
+
+
+def _slice_problems(path: Path, part: Slice, tables: Mapping[str, Any]) -> Iterator[str]:
+    for name in part.models:
+        if name not in tables:
+            yield f"--model {name}: not in {path}{instead(name, tables)}"
+    if part.repeats is not None and part.repeats < 1:
+        yield f"--repeats {part.repeats}: should be at least 1"
+
+
+def _matrix(file: MatrixFile, path: Path, part: Slice, models: Mapping[str, ModelConfig]) -> Matrix:
+    limits, parallel = file.limits, file.parallel
+    return Matrix(
+        name=file.name,
+        features=tuple(_beside(path, pattern) for pattern in file.features),
+        models=models,
+        repeats=file.repeats if part.repeats is None else part.repeats,
+        only=part.features,
+        limits=TrialLimits(
+            turns=limits.turns,
+            wall_s=float(limits.wall_s),
+            output_tokens=limits.output_tokens,
+            cost_usd=limits.cost_usd,
+        ),
+        parallel=Parallel(trials=parallel.trials, tool_slots=parallel.tool_slots),
+    )
+
+
+def _beside(path: Path, pattern: str) -> str:
+    return str((path.parent / Path(pattern).expanduser()).resolve()) if is_path(pattern) else pattern

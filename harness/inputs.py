@@ -1,0 +1,92 @@
+"""A matrix with its features, read together: what is wrong with either is told in one go, before anything starts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.config import Matrix, Reading, Slice, read_matrix
+from harness.errors import ConfigError
+from harness.features import Feature
+from harness.fixtures import SourceOverride, bundled_roots, load_features, narrow, script_path
+from harness.turns import read_turns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a command line says beside the matrix: the slice, folders of targets, overrides of sources, keys or none.
+
+    `environ` is where keys are looked for, None for the process's own environment.
+    """
+
+    part: Slice = field(default_factory=Slice)
+    fixtures: tuple[Path, ...] = ()
+    sources: Mapping[str, SourceOverride] = field(default_factory=dict)
+    environ: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """A matrix and the features it runs over, ready for `plan`."""
+
+    matrix: Matrix
+    features: tuple[Feature, ...]
+
+    @property
+    def scripts(self) -> frozenset[str]:
+        """The names of the scripted turns that its simulated models play."""
+        return frozenset(model.turns for model in self.matrix.models.values() if model.turns is not None)
+
+
+def load_inputs(path: Path, options: Options | None = None) -> Inputs:
+    """The matrix of a file and its features. Raises ConfigError with every problem of the matrix, features, scripts."""
+    options = options or Options()
+    reading = read_matrix(path, options.part, options.environ)
+    problems = list(reading.problems)
+    features: tuple[Feature, ...] = ()
+    if reading.matrix is not None:
+        try:
+            features = _features(reading.matrix, options)
+        except ConfigError as error:
+            problems += error.problems
+        problems += script_problems(reading.matrix, features, str(path))
+    return _inputs(reading, features, problems)
+
+
+def script_problems(matrix: Matrix, features: Iterable[Feature], where: str) -> tuple[str, ...]:
+    """A line for each script of a simulated model that features lack, and for each of its lines that cannot be read."""
+    wanted = tuple(features)
+    scripts: dict[str, str] = {}
+    for model in matrix.models.values():
+        if model.turns is not None:
+            scripts.setdefault(model.turns, model.name)
+    problems: list[str] = []
+    for script, name in scripts.items():
+        lacking = [one.key for one in wanted if not script_path(one, script).is_file()]
+        if lacking:
+            needed = f"write turns/{script}.jsonl there, or name other features"
+            problems.append(f"{where}: models.{name}.turns: no turns `{script}` in {', '.join(lacking)}; {needed}")
+        for feature in wanted:
+            problems += _bad_lines(script_path(feature, script))
+    return tuple(problems)
+
+
+def _features(matrix: Matrix, options: Options) -> tuple[Feature, ...]:
+    roots = (*options.fixtures, *bundled_roots())
+    return narrow(load_features(roots, matrix.features, options.sources), matrix.only)
+
+
+def _bad_lines(path: Path) -> tuple[str, ...]:
+    if not path.is_file():
+        return ()
+    try:
+        read_turns(path)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def _inputs(reading: Reading, features: tuple[Feature, ...], problems: Iterable[str]) -> Inputs:
+    lines = tuple(problems)
+    if lines or reading.matrix is None:
+        raise ConfigError(*lines)
+    return Inputs(matrix=reading.matrix, features=features)

@@ -1,0 +1,148 @@
+"""One model of a matrix: its table, checked against what its provider needs, as a frozen value."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness.edge import Parsed, did_you_mean, keys_of, parse, shown
+from harness.matrix_file import ModelFile
+from harness.models.presets import PRESETS
+from harness.models.prices import Price
+from harness.models.settings import ModelSettings, Quirks
+
+SIMULATED = ("simulator", "replay")
+"""Providers that play scripted turns: `simulator` over real HTTP, `replay` without any wire."""
+BUILT_APIS = ("chat",)
+"""The wire APIs that are offered today."""
+
+_SCRIPTED_ONLY = ("turns", "first_token_ms", "tokens_per_s", "tokens_per_chunk")
+_REAL_ONLY = ("base_url", "key_env")
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """One model of a matrix. `key_env` names the variable that holds its key, None where it needs none.
+
+    `model` is what the provider calls it; `parameters` are sent as they are. For simulated ones `base_url` is "", the
+    last four fields say what they play and how fast; they are None for all others.
+    """
+
+    name: str
+    provider: str
+    api: str
+    model: str
+    base_url: str = ""
+    key_env: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    context_window: int | None = None
+    claimed_tokens_per_s: float | None = None
+    price: Price | None = None
+    quirks: Quirks = field(default_factory=Quirks)
+    turns: str | None = None
+    first_token_ms: float | None = None
+    tokens_per_s: float | None = None
+    tokens_per_chunk: int | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it plays scripted turns instead of thinking; said in every table."""
+        return self.provider in SIMULATED
+
+    def settings(self, base_url: str | None = None) -> ModelSettings:
+        """How to reach it, for `harness.models`; `base_url` is where a simulator turned out to listen."""
+        return ModelSettings(
+            model=self.model,
+            base_url=base_url or self.base_url,
+            api=self.api,
+            parameters=self.parameters,
+            context_window=self.context_window,
+            quirks=self.quirks,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReading:
+    """What could be made of a model's table: None when too little is right, the problems, the fields that are bad."""
+
+    config: ModelConfig | None
+    problems: tuple[str, ...] = ()
+    bad: frozenset[str] = frozenset()
+
+
+def read_model(name: str, table: Any, where: str) -> ModelReading:
+    """The model of one table [models.NAME]; `where` begins every line of its problems. Keys are not looked for."""
+    if not isinstance(table, dict):
+        return ModelReading(config=None, problems=(f"{where}: should be a table, not {shown(table)}",))
+    parsed = parse(ModelFile, table, where)
+    problems = [*parsed.problems]
+    if not _MODEL_NAME.fullmatch(name):
+        problems.append(f"{where}: should be named with letters, digits, `-`, `_` and `.`, a letter or digit first")
+    problems += [f"{where}.{line}" for line in _unfit(parsed)]
+    config = None if parsed.value is None else _config(name, parsed.value)
+    return ModelReading(config=config, problems=tuple(problems), bad=parsed.bad)
+
+
+def _unfit(parsed: Parsed[ModelFile]) -> Iterator[str]:
+    """What a model's fields lack or have too much of for its provider, but fields already complained about."""
+    file = parsed.value
+    if file is None:
+        return
+    checks = _unfit_simulated(file) if file.provider in SIMULATED else _unfit_real(file)
+    for name, problem in checks:
+        if name not in parsed.bad:
+            yield f"{name}: {problem}"
+    if file.api not in BUILT_APIS and "api" not in parsed.bad:
+        yield f"api: `{file.api}` is not built yet; use {' or '.join(f'`{api}`' for api in BUILT_APIS)}"
+
+
+def _unfit_simulated(file: ModelFile) -> Iterator[tuple[str, str]]:
+    needed = ("turns", "first_token_ms", "tokens_per_s") if file.provider == "simulator" else ("turns",)
+    for name in needed:
+        if getattr(file, name) is None:
+            yield name, f"is missing; provider `{file.provider}` needs it"
+    for name in _REAL_ONLY:
+        if getattr(file, name) is not None:
+            yield name, f"means nothing to provider `{file.provider}`, which calls nobody"
+
+
+def _unfit_real(file: ModelFile) -> Iterator[tuple[str, str]]:
+    if not file.provider and file.base_url is None:
+        yield "provider", f"is missing; name one of {_providers()}, or give `base_url`"
+    elif file.provider not in PRESETS and file.base_url is None:
+        hint = did_you_mean(file.provider, (*PRESETS, *SIMULATED))
+        yield "provider", f"unknown provider `{file.provider}` without `base_url`{hint}; known: {_providers()}"
+    if file.model is None:
+        yield "model", "is missing; it is what the provider calls the model"
+    for name in _SCRIPTED_ONLY:
+        if getattr(file, name) is not None:
+            yield name, "is only for the providers `simulator` and `replay`"
+
+
+def _providers() -> str:
+    return ", ".join((*PRESETS, *SIMULATED))
+
+
+def _config(name: str, file: ModelFile) -> ModelConfig:
+    preset = PRESETS.get(file.provider)
+    known_key = preset.key_env if preset else None
+    price = file.price
+    quirks = {key: value for key in keys_of(type(file.quirks)) if (value := getattr(file.quirks, key)) is not None}
+    return ModelConfig(
+        name=name,
+        provider=file.provider or "custom",
+        api=file.api,
+        model=file.model or name,
+        base_url=file.base_url or (preset.base_url if preset else ""),
+        key_env=(known_key if file.key_env is None else file.key_env) or None,
+        parameters=file.parameters,
+        context_window=file.context_window,
+        claimed_tokens_per_s=file.claimed_tokens_per_s,
+        price=None if price is None else Price(**price.model_dump()),
+        quirks=replace(preset.quirks if preset else Quirks(), **quirks),
+        turns=file.turns,
+        first_token_ms=file.first_token_ms,
+        tokens_per_s=file.tokens_per_s,
+        tokens_per_chunk=file.tokens_per_chunk,
+    )
