@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.errors import ConfigError, InfraError, blame
-from harness.features import Feature, Source, Target
+from harness.features import Feature, Target
 from sandbox.checkout import Checkouts
 from sandbox.contract import Environment, OnLine, Recipe, SandboxProvider, Snapshot
 from sandbox.errors import SandboxError
@@ -26,23 +26,41 @@ def prepare(feature: Feature, provider: SandboxProvider, checkouts: Checkouts, o
     Raises InfraError with what failed.
     """
     with blame(InfraError, f"cannot prepare {feature.key}", SandboxError):
-        snapshot = take_snapshot(feature.target.source, feature.base, checkouts)
+        snapshot = base_snapshot(feature, checkouts)
         environment = provider.prepare(recipe(feature.target, snapshot), on_line)
         provider.stage(environment, snapshot)
-        solution = take_snapshot(feature.target.source, feature.solution, checkouts) if feature.solution else None
+        solution = solution_snapshot(feature, checkouts)
     return Prepared(feature=feature, snapshot=snapshot, environment=environment, solution=solution)
 
 
-def take_snapshot(source: Source, commit: str | None, checkouts: Checkouts) -> Snapshot:
-    """The source as a clean tree: at `commit` (else the source's own) for git, as it stands for a folder."""
-    if source.git is not None:
-        wanted = commit or source.commit
-        if wanted is None:
-            raise ConfigError(f"{source.git}: no commit given; add `commit` to [source] or `base` to the feature")
-        return checkouts.from_git(source.git, wanted)
+def base_snapshot(feature: Feature, checkouts: Checkouts) -> Snapshot:
+    """The tree that the agent starts from: a working tree as it is, a folder, or the base commit.
+
+    Raises SandboxError when it cannot be had, ConfigError when no commit is named.
+    """
+    source = feature.target.source
+    if source.path is not None:
+        return checkouts.from_working_tree(source.path) if source.working_tree else checkouts.from_folder(source.path)
+    commit = feature.base or source.commit
+    if source.git is None or commit is None:
+        raise ConfigError(f"{feature.key}: no commit given; add `commit` to [source] or `base` to the feature")
+    return checkouts.from_git(source.git, commit)
+
+
+def solution_snapshot(feature: Feature, checkouts: Checkouts) -> Snapshot | None:
+    """The tree at the feature's solution commit; None for features that have none. Raises SandboxError."""
+    if feature.solution is None or feature.target.source.git is None:
+        return None
+    return checkouts.from_git(feature.target.source.git, feature.solution)
+
+
+def source_digest(feature: Feature, checkouts: Checkouts) -> str:
+    """What decides the base tree's content: its commit, or for a folder the digest of the content itself."""
+    source = feature.target.source
     if source.path is None:
-        raise ConfigError("a source needs `path` or `git`")
-    return checkouts.from_working_tree(source.path) if source.working_tree else checkouts.from_folder(source.path)
+        return feature.base or source.commit or ""
+    with blame(InfraError, f"cannot read {feature.key}", SandboxError):
+        return base_snapshot(feature, checkouts).digest
 
 
 def recipe(target: Target, snapshot: Snapshot) -> Recipe:

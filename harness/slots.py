@@ -18,6 +18,12 @@ class Slots:
         self._changed = threading.Condition()
         self._closed = False
 
+    @property
+    def queued(self) -> int:
+        """How many wait for a slot now."""
+        with self._changed:
+            return len(self._queue)
+
     @contextmanager
     def take(self, stopwatch: Stopwatch, phase: Phase, sub: str) -> Iterator[int]:
         """Hold one slot for the body; yields the nanoseconds waited, which are booked as the given phase.

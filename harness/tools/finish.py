@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
-from harness.tools.text import first_line
+from harness.untrusted import one_line
 
 
 class FinishArguments(Arguments):
@@ -14,7 +14,7 @@ class FinishArguments(Arguments):
 
 def run(_reach: Reach, arguments: FinishArguments) -> ToolResult:
     """Ends the agent's work; what stands in the workspace is what gets graded."""
-    return ToolResult(content="finished", summary=first_line(arguments.summary), finished=True)
+    return ToolResult(content="finished", summary=one_line(arguments.summary, 100), finished=True)
 
 
 FINISH = Tool(

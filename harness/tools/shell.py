@@ -5,7 +5,8 @@ import signal
 from pydantic import Field
 
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
-from harness.tools.text import first_line, output_text
+from harness.tools.text import output_text
+from harness.untrusted import one_line
 from sandbox.contract import Command, CommandResult
 
 DEFAULT_TIMEOUT_S = 120
@@ -33,7 +34,7 @@ def run(reach: Reach, arguments: ShellArguments) -> ToolResult:
     ending = "" if not text or text.endswith("\n") else "\n"
     return ToolResult(
         content=f"{text}{ending}[{ended(result, deadline_s)}]",
-        summary=first_line(arguments.command),
+        summary=one_line(arguments.command, 100),
         failed=result.exit_code != 0,
         produced_bytes=result.stdout.total,
         command=result,

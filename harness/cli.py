@@ -1,0 +1,99 @@
+"""The command line: commands, logging, exit codes. The only place that ends the process."""
+
+import logging
+import os
+import sys
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from harness.commands import board, clean, demo, doctor, plan, run, status, validate
+from harness.errors import HarnessError
+from harness.untrusted import plain
+from sandbox.errors import EngineUnavailableError, SandboxError
+
+INTERRUPTED = 130
+INFRASTRUCTURE = 4
+
+app = typer.Typer(
+    name="splitclock",
+    help="Evaluate coding agents on real repositories, with every nanosecond of the wall-clock accounted for.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for verb in (demo, run, plan, status, validate, board, doctor, clean):
+    app.command(verb.__name__.rpartition(".")[2])(verb.command)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"splitclock {version('splitclock')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show tracebacks.")] = False,
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=lambda value: _version(wanted=value), is_eager=True)
+    ] = False,
+) -> None:
+    """Options of every command."""
+    configure_logging(logging.DEBUG if debug else logging.CRITICAL)
+
+
+def configure_logging(level: int) -> None:
+    """Events as lines on standard error, from `level` on; the SDKs' own loggers stay silent: they print headers."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and end the process with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code: Any = app(arguments, standalone_mode=False)
+    except typer.Exit as leave:
+        code = leave.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _explain(error, debug="--debug" in arguments)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception, *, debug: bool) -> int:
+    """Print an error as one line each; returns the exit code. Raises what nobody foresaw."""
+    import click
+
+    if debug:
+        structlog.get_logger().error("failed", exc_info=error)
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, (HarnessError, SandboxError)):
+        for line in str(error).splitlines() or [type(error).__name__]:
+            typer.echo(f"splitclock: {plain(line)}", err=True)
+        if isinstance(error, EngineUnavailableError):
+            typer.echo("splitclock: `splitclock doctor` says what is missing", err=True)
+        return error.exit_code if isinstance(error, HarnessError) else INFRASTRUCTURE
+    raise error

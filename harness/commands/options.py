@@ -1,0 +1,39 @@
+"""Options that several commands share, and what they are turned into."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class SandboxKind(StrEnum):
+    """Where strangers' code runs."""
+
+    DOCKER = "docker"
+    LOCAL = "local"
+
+
+MatrixFile = Annotated[Path, typer.Argument(help="The matrix file (TOML).", show_default=False)]
+RunFolders = Annotated[list[Path], typer.Argument(help="Run folders.", show_default=False)]
+RunFolderArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
+Sandbox = Annotated[
+    SandboxKind, typer.Option("--sandbox", help="`local` runs the code on this machine itself: only for code you trust.")
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="NAME=PATH", help="Take target NAME from a local clone instead of its URL."),
+]
+WorkingTrees = Annotated[
+    list[str] | None,
+    typer.Option("--working-tree", metavar="NAME=PATH", help="Take target NAME from a folder as it is now."),
+]
+Fixtures = Annotated[
+    list[Path] | None, typer.Option("--fixtures", metavar="DIR", help="A further folder of targets; goes first.")
+]
+OnlyModels = Annotated[list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model of the matrix.")]
+OnlyFeatures = Annotated[
+    list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature of the matrix.")
+]
+Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]

@@ -1,0 +1,75 @@
+"""Ctrl-C and SIGTERM: the first ends the run cleanly, the second hastily, the third at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+HASTY_S = 3.0
+
+
+class Interrupts:
+    """Knows how to end whatever a trial is blocked in; `flag` is set from the first signal on."""
+
+    def __init__(self) -> None:
+        self.flag = threading.Event()
+        self._ends: dict[object, Callable[[], object]] = {}
+        self._lock = threading.Lock()
+        self._signals = 0
+
+    @contextmanager
+    def ending(self, end: Callable[[], object]) -> Iterator[None]:
+        """For the body's length, `end` is what an interrupt calls (from another thread) to unblock it."""
+        key = object()
+        with self._lock:
+            self._ends[key] = end
+        if self.flag.is_set():
+            end()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._ends.pop(key, None)
+
+    def interrupt(self) -> None:
+        """Set the flag and unblock everybody, each in a thread of its own; returns at once."""
+        self.flag.set()
+        with self._lock:
+            ends = tuple(self._ends.values())
+        for end in ends:
+            threading.Thread(target=_quietly, args=(end,), daemon=True).start()
+
+    @contextmanager
+    def listening(self, on_first: Callable[[], None], on_second: Callable[[], None]) -> Iterator[None]:
+        """Handle SIGINT and SIGTERM during the body; `on_second` gets three seconds before the process ends."""
+
+        def handle(_number: int, _frame: FrameType | None) -> None:
+            self._signals += 1
+            if self._signals == 1:
+                on_first()
+                self.interrupt()
+            elif self._signals == 2:  # noqa: PLR2004 - the second signal
+                threading.Thread(target=_hastily, args=(on_second,), daemon=True).start()
+            else:
+                os._exit(130)
+
+        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _quietly(end: Callable[[], object]) -> None:
+    with suppress(Exception):
+        end()
+
+
+def _hastily(on_second: Callable[[], None]) -> None:
+    worker = threading.Thread(target=_quietly, args=(on_second,), daemon=True)
+    worker.start()
+    worker.join(HASTY_S)
+    os._exit(130)

@@ -1,0 +1,100 @@
+"""A matrix at work: bounded trials in parallel, everything journalled as it happens, one record per trial."""
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from harness.artefacts import TrialFolder
+from harness.journal import Entry, Journal, Kind
+from harness.plan import Trial
+from harness.prepare import Prepared
+from harness.progress import Progress
+from harness.record import Record, Verdict
+from harness.redact import Redactor
+from harness.trial import Bench, TrialOutcome, run_trial
+from sandbox.checkout import Checkouts
+
+log = structlog.get_logger()
+
+MOST_ATTEMPTS = 2
+"""Tries of one trial while the infrastructure fails; a provider's own failures are retried call by call."""
+
+KINDS = {kind.value: kind for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixRun:
+    """Everything that running a plan needs; `prepared` is by feature key."""
+
+    trials: tuple[Trial, ...]
+    prepared: Mapping[str, Prepared]
+    bench: Bench
+    journal: Journal
+    redactor: Redactor
+    progress: Progress
+    checkouts: Checkouts
+    parallel: int
+
+
+def run_matrix(run: MatrixRun) -> tuple[Record, ...]:
+    """Run every trial; returns the records in plan order. One trial's failure never ends another's."""
+    with ThreadPoolExecutor(max_workers=max(1, run.parallel), thread_name_prefix="trial") as pool:
+        futures = [pool.submit(_one, run, trial) for trial in run.trials]
+        records = [future.result() for future in futures]
+    return tuple(record for record in records if record is not None)
+
+
+def _one(run: MatrixRun, trial: Trial) -> Record | None:
+    """The record of a trial's last attempt; None when the run was interrupted before it began."""
+    threading.current_thread().name = f"trial {trial.label}"
+    record: Record | None = None
+    with structlog.contextvars.bound_contextvars(trial=trial.id):
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            if run.bench.interrupted.is_set():
+                break
+            record = _attempt(run, trial, attempt)
+            if record.verdict is not Verdict.ERROR_INFRA:
+                break
+        if record is not None:
+            run.progress.done(trial, record)
+    return record
+
+
+def _attempt(run: MatrixRun, trial: Trial, attempt: int) -> Record:
+    outcome = run_trial(trial, run.prepared[trial.feature.key], run.bench, attempt)
+    _keep(run, trial, outcome)
+    run.journal.append_record(outcome.record)
+    log.info("trial.finished", verdict=outcome.record.verdict.value, stop=outcome.record.stop, attempt=attempt)
+    return outcome.record
+
+
+def _keep(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:
+    """Write the trial's folder; a record without its folder would be a claim without evidence, so this comes first."""
+    folder = TrialFolder(run.journal.folder, trial.id, outcome.record.attempt, run.redactor)
+    folder.transcript(outcome.messages())
+    folder.spans(outcome.spans)
+    folder.record(outcome.record)
+    if outcome.report is not None:
+        folder.tests(outcome.report.document())
+    handed_in = outcome.submission
+    if handed_in is not None:
+        snapshot = run.prepared[trial.feature.key].snapshot
+        folder.difference(run.checkouts.difference(snapshot, handed_in.kept, handed_in.deleted, handed_in.links))
+
+
+def journalled(journal: Journal, progress: Progress, trial: Trial, attempt: int, event: tuple[str, Mapping[str, Any]]) -> None:
+    """Write one event of a trial to the journal, on disk when this returns, and show it."""
+    kind, body = event
+    known = KINDS.get(kind)
+    entry = Entry(
+        kind=known or Kind.NOTE,
+        body=body if known else {"note": kind, **body},
+        trial=trial.id,
+        attempt=attempt,
+    )
+    journal.append(entry)
+    progress.event(trial, kind, body)
