@@ -9,6 +9,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import ConfigError
 
+CHARACTERS_PER_TOKEN = 4
+"""What a scripted model counts as one token: about the average of English and code in today's tokenizers."""
+
+
+def count_tokens(*texts: str) -> int:
+    """Scripted tokens of these texts: four characters each, every text rounded up on its own."""
+    return sum(-(-len(text) // CHARACTERS_PER_TOKEN) for text in texts)
+
 
 class ScriptedCall(BaseModel):
     """A tool call of a scripted turn; `arguments` is an object, or raw text to be sent as it is."""
@@ -31,6 +39,21 @@ class Turn(BaseModel):
     reasoning: str = ""
     content: str = ""
     tool_calls: tuple[ScriptedCall, ...] = ()
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Scripted tokens of the reasoning."""
+        return count_tokens(self.reasoning)
+
+    @property
+    def output_tokens(self) -> int:
+        """Scripted tokens of all that is said: reasoning, content and the arguments of the tool calls."""
+        return count_tokens(self.reasoning, self.content, *(call.arguments_text() for call in self.tool_calls))
+
+    @property
+    def finish_reason(self) -> str:
+        """The word a provider ends such a turn with."""
+        return "tool_calls" if self.tool_calls else "stop"
 
 
 def parse_turns(lines: Iterable[str], source: str) -> tuple[Turn, ...]:

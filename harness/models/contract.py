@@ -48,7 +48,10 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the provider counted them; None is unknown, never zero. Cached and reasoning are parts of the totals."""
+    """Tokens as the provider counted them; None is unknown, never zero.
+
+    Cached and reasoning tokens are parts of the totals.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -101,7 +104,8 @@ class Reply:
     """A model's answer to one logical call.
 
     The last of `attempts` is the one that was answered. `finish_reason` is the provider's word ("stop", "tool_calls",
-    "length", "content_filter"). `server_timings` are the server's own figures, keys and units as it gave them.
+    "length", "content_filter"), or "refusal" where the model declined in a field of its own. `server_timings` are the
+    server's own figures, keys and units as it gave them.
     """
 
     message: Message
@@ -140,8 +144,15 @@ class CallFailedError(ProviderError):
 
 
 class Model(Protocol):
-    """A model behind a wire. Used by one trial at a time; opened once per trial."""
+    """A model behind a wire. Used by one trial at a time, one call at a time; opened once per trial."""
 
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
         """Ask for the next message. Raises CallFailedError; `fault` "context_length" means the history is too long."""
+        ...
+
+    def close(self) -> None:
+        """End a blocked call at once (it raises CallFailedError, `fault` "interrupted") and every later one.
+
+        May be called from any thread, any number of times.
+        """
         ...

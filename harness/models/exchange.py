@@ -1,0 +1,105 @@
+"""One HTTP request in a thread of its own: its bytes are stamped as they arrive, whatever the caller is busy with."""
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from harness.clock import Clock
+from harness.models import line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headers:
+    """The answer's headers, lower-case names."""
+
+    at: int
+    status: int
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Bytes of the body; `at` is the moment they were read from the wire."""
+
+    at: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The clean end of the body."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """The request or its answer failed."""
+
+    at: int
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The caller's side was closed."""
+
+    at: int
+
+
+Event = Headers | Data | End | Broken | Cut
+
+
+class Exchange:
+    """Starts at once. The events come in order: headers, data, then one of end, broken or cut."""
+
+    def __init__(self, open_: Callable[[], AbstractContextManager[Any]], clock: Clock) -> None:
+        self._open = open_
+        self._clock = clock
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.send = clock.now_ns()
+        self.headers: int | None = None
+        self.cut = False
+        self._thread = threading.Thread(target=self._work, name="model-call", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether the answer is still being read."""
+        return self._thread.is_alive()
+
+    def sending(self) -> None:
+        """Stamp the moment of sending; the first one counts."""
+        if self.headers is None:
+            self.send = self._clock.now_ns()
+
+    def answered(self) -> None:
+        """Stamp the moment of the headers."""
+        self.headers = self._clock.now_ns()
+
+    def next(self, timeout_s: float) -> Event | None:
+        """The next event, or None when none came in this time."""
+        try:
+            return self._events.get(timeout=max(0.0, timeout_s))
+        except queue.Empty:
+            return None
+
+    def abandon(self) -> None:
+        """Wake whoever waits for an event; called before the line is cut."""
+        self.cut = True
+        self._events.put(Cut(at=self._clock.now_ns()))
+
+    def _work(self) -> None:
+        line.current.set(self)
+        try:
+            with self._open() as answer:
+                at = self.headers or self._clock.now_ns()
+                self._events.put(Headers(at=at, status=answer.status_code, fields=dict(answer.headers)))
+                for data in answer.iter_bytes():
+                    self._events.put(Data(at=self._clock.now_ns(), data=data))
+            self._events.put(End(at=self._clock.now_ns()))
+        except Exception as error:  # noqa: BLE001 - a thread's error must reach the one who waits for it
+            self._events.put(Broken(at=self._clock.now_ns(), error=error))

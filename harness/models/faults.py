@@ -1,0 +1,151 @@
+"""What goes wrong with a provider, by kind, and how to tell from a status, an error body or an error event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from harness.models.contract import CallAttempt
+
+
+class Fault(StrEnum):
+    """Why an attempt was not answered."""
+
+    RATE_LIMIT = "rate_limit"
+    SERVER_ERROR = "server_error"
+    CONNECTION = "connection"
+    TIMEOUT = "timeout"
+    STALLED = "stalled"
+    MALFORMED = "malformed"
+    TRUNCATED = "truncated"
+    AUTHENTICATION = "authentication"
+    PERMISSION = "permission"
+    NO_SUCH_MODEL = "no_such_model"
+    NO_QUOTA = "no_quota"
+    CONTEXT_LENGTH = "context_length"
+    BAD_REQUEST = "bad_request"
+    REFUSED = "refused"
+    UNSUPPORTED = "unsupported_option"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may succeed a little later."""
+        return self in _PASSING
+
+
+_PASSING = {
+    Fault.RATE_LIMIT,
+    Fault.SERVER_ERROR,
+    Fault.CONNECTION,
+    Fault.TIMEOUT,
+    Fault.STALLED,
+    Fault.MALFORMED,
+    Fault.TRUNCATED,
+    Fault.UNSUPPORTED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A fault as it was seen: one line for the user, the HTTP status, and how long the server asks to be left alone."""
+
+    fault: Fault
+    message: str
+    status: int | None = None
+    request_id: str = ""
+    retry_after_s: float | None = None
+
+
+class FaultError(Exception):
+    """What an attempt ends with inside the adapter, before it is written down as a call attempt."""
+
+    def __init__(self, fault: Fault, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.failure = Failure(fault=fault, message=message, **facts)
+
+
+class FailedAttemptError(Exception):
+    """One attempt failed; the retry decides what comes of it. Never leaves `harness.models`."""
+
+    def __init__(self, attempt: CallAttempt, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.attempt = attempt
+        self.failure = failure
+
+
+_BY_STATUS = {
+    400: Fault.BAD_REQUEST,
+    401: Fault.AUTHENTICATION,
+    402: Fault.NO_QUOTA,
+    403: Fault.PERMISSION,
+    404: Fault.NO_SUCH_MODEL,
+    408: Fault.TIMEOUT,
+    409: Fault.SERVER_ERROR,
+    425: Fault.SERVER_ERROR,
+    429: Fault.RATE_LIMIT,
+    498: Fault.SERVER_ERROR,  # Groq: flex capacity exceeded
+}
+
+_BY_WORD = {
+    Fault.NO_QUOTA: ("insufficient_quota", "billing_hard_limit", "exceeded your current quota", "insufficient credits"),
+    Fault.CONTEXT_LENGTH: (
+        "context_length_exceeded",
+        "exceed_context_size",  # llama.cpp
+        "maximum context length",
+        "context window",
+        "context size",
+        "context length",
+        "prompt is too long",
+        "reduce the length",
+    ),
+    Fault.REFUSED: ("content_filter", "content_policy", "content management policy"),
+    Fault.NO_SUCH_MODEL: ("model_not_found",),
+    Fault.AUTHENTICATION: ("invalid_api_key",),
+    Fault.RATE_LIMIT: ("rate_limit_exceeded", "rate limit"),
+    Fault.SERVER_ERROR: ("overloaded",),
+}
+"""Words in an error's code, type or message that say more than its status, tried in this order."""
+
+_WORDS_APPLY_TO = {None, 400, 403, 404, 413, 422, 429}
+
+
+def classify(status: int | None, body: object) -> tuple[Fault, str]:
+    """The kind of an error answer or error event, and its message on one line; `status` None where there was none."""
+    error = _error_object(body)
+    message = _one_line(error.get("message") or error.get("detail") or body)
+    status = status if status is not None else _status_in(error)
+    known = " ".join(str(error.get(key, "")) for key in ("code", "type")) + " " + message
+    if status in _WORDS_APPLY_TO:
+        for fault, words in _BY_WORD.items():
+            if any(word in known.lower() for word in words):
+                return fault, message
+    return _by_status(status), message
+
+
+def _by_status(status: int | None) -> Fault:
+    if status is None or status >= 500:  # noqa: PLR2004 - the class of server errors
+        return Fault.SERVER_ERROR
+    return _BY_STATUS.get(status, Fault.BAD_REQUEST)
+
+
+def _error_object(body: object) -> Mapping[str, Any]:
+    if not isinstance(body, Mapping):
+        return {}
+    inner = body.get("error")
+    if isinstance(inner, Mapping):
+        return inner
+    return {"message": inner, **body} if isinstance(inner, str) else body
+
+
+def _status_in(error: Mapping[str, Any]) -> int | None:
+    """The status that servers repeat inside an error event, as a number or as its digits."""
+    for key in ("code", "status", "status_code"):
+        value = str(error.get(key, ""))
+        if len(value) == 3 and value.isdecimal() and value[0] in "45":  # noqa: PLR2004 - the digits of a status
+            return int(value)
+    return None
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text or "no message").split())[:300]

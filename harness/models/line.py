@@ -1,0 +1,126 @@
+"""The line to one provider: an `openai` client whose calls can be timed to the byte and cut from another thread."""
+
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+
+from harness.models.settings import ModelSettings
+
+_KEEP_ALIVE_S = 60.0
+_WRITE_S = 60.0
+
+
+class Tracker(Protocol):
+    """What wants to know the moments of one HTTP request; called in the thread that makes it."""
+
+    def sending(self) -> None:
+        """The request is about to go out; a redirect repeats this."""
+        ...
+
+    def answered(self) -> None:
+        """The headers of the answer are there."""
+        ...
+
+    @property
+    def cut(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        ...
+
+
+current: ContextVar[Tracker] = ContextVar("current")
+"""Who tracks the requests of this thread."""
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One context of the system's trust store for all lines: making it takes longer than a local call."""
+    return httpx2.create_ssl_context()
+
+
+class Line:
+    """One connection pool to one provider. The SDK's own retries are off: they would hide failures in the timing."""
+
+    def __init__(self, settings: ModelSettings, key: str | None) -> None:
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._http = httpx2.Client(
+            verify=_tls(),
+            timeout=httpx2.Timeout(None, connect=settings.timeouts.connect_s, write=_WRITE_S),
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
+            follow_redirects=True,
+            trust_env=not _is_loopback(settings.base_url),  # a proxy cannot reach this machine's own servers
+            event_hooks={"request": [self._request], "response": [self._response]},
+        )
+        self._client = openai.OpenAI(
+            api_key=key or "none",
+            base_url=settings.base_url,
+            default_headers=dict(settings.headers),
+            max_retries=0,
+            http_client=self._http,
+        )
+        self._client.organization = self._client.project = self._client.admin_api_key = (
+            None  # read from the environment
+        )
+
+    def chat(self, model: str, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> Any:
+        """A context manager that sends a streaming chat completion, entered with the headers of its answer."""
+        return self._client.chat.completions.with_streaming_response.create(
+            model=model,
+            messages=cast("Any", messages),
+            stream=True,
+            extra_body=dict(options),
+        )
+
+    def cut(self) -> None:
+        """Break every connection at once, under the hands of whoever reads from it; new ones may be opened."""
+        with self._lock:
+            sockets, self._sockets = self._sockets, []
+        for each in sockets:
+            _shut(each)
+
+    def close(self) -> None:
+        """Break and release all connections."""
+        self.cut()
+        self._http.close()
+
+    def _request(self, request: httpx2.Request) -> None:
+        tracker = current.get()
+        tracker.sending()
+        request.extensions["trace"] = self._trace
+
+    def _response(self, _response: httpx2.Response) -> None:
+        current.get().answered()
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep each new connection's socket: closing a file under a blocked read does not wake it, a shutdown does."""
+        if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            return
+        found = info["return_value"].get_extra_info("socket")
+        with self._lock:
+            self._sockets = [each for each in self._sockets if each.fileno() != -1] + [found]
+        if current.get().cut:
+            _shut(found)
+
+
+def _shut(each: socket.socket) -> None:
+    try:
+        socket.socket.shutdown(each, socket.SHUT_RDWR)  # not SSLSocket's own, which would pull TLS from under a read
+    except OSError:
+        return  # it was closed already
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,164 @@
+"""One answer as it is received: bytes in, an assembly out, patience watched; raises FaultError."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.clock import Clock
+from harness.models.assembly import Assembly, ChunkError
+from harness.models.blame import fault_of
+from harness.models.exchange import Broken, Cut, Data, End, Event, Exchange, Headers
+from harness.models.faults import Fault, FaultError, classify
+from harness.models.settings import Timeouts
+from harness.models.sse import EventParser, ServerEvent
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""An answer that grows past this is no answer of a model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Patience:
+    until: int
+    fault: Fault
+    message: str
+
+
+class Reception:
+    """Receives one answer; afterwards `assembly` holds it and `end` is the moment of its last byte that counted."""
+
+    def __init__(self, exchange: Exchange, timeouts: Timeouts, clock: Clock) -> None:
+        self.assembly = Assembly()
+        self.fields: Mapping[str, str] = {}
+        self.status: int | None = None
+        self.received_bytes = 0
+        self.end: int | None = None
+        self._exchange = exchange
+        self._timeouts = timeouts
+        self._clock = clock
+        self._parser = EventParser()
+        self._whole: list[bytes] | None = None
+        self._events_seen = 0
+        self._last_answer: int | None = None
+        self._done = False
+
+    def run(self) -> None:
+        """Wait until the answer is complete. Raises FaultError where it never will be."""
+        while not self._done:
+            patience = self._patience()
+            event = self._exchange.next((patience.until - self._clock.now_ns()) / 1e9)
+            if event is not None:
+                self._take(event)
+            elif self.assembly.finish_reason:
+                self._done = True
+            else:
+                raise FaultError(patience.fault, patience.message)
+
+    def _patience(self) -> _Patience:
+        """Until when to wait for the next event, and what to call it when none comes."""
+        limits, send = self._timeouts, self._exchange.send
+        total = _Patience(
+            until=send + round(limits.total_s * 1e9),
+            fault=Fault.TIMEOUT,
+            message=f"no complete answer within {limits.total_s:g} s",
+        )
+        if self._last_answer is None:
+            until, what = send + round(limits.first_token_s * 1e9), f"no token within {limits.first_token_s:g} s"
+        else:
+            idle_s = limits.tail_s if self.assembly.finish_reason else limits.idle_s
+            until, what = self._last_answer + round(idle_s * 1e9), f"no further token for {idle_s:g} s"
+        idle = _Patience(until=until, fault=Fault.STALLED, message=what)
+        return min(total, idle, key=lambda each: each.until)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Headers():
+                self._headers(event)
+            case Data():
+                self._data(event)
+            case End():
+                self._ended(event.at)
+            case Broken():
+                self._broken(event)
+            case Cut():
+                raise FaultError(Fault.INTERRUPTED, "the call was interrupted")
+
+    def _headers(self, event: Headers) -> None:
+        self.fields, self.status = event.fields, event.status
+        kind = event.fields.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "text/html":
+            raise FaultError(Fault.MALFORMED, "a web page instead of an answer; check the base URL")
+        if kind == "application/json":
+            self._whole = []
+
+    def _data(self, event: Data) -> None:
+        self.received_bytes += len(event.data)
+        if self.received_bytes > MAX_BODY_BYTES:
+            raise FaultError(Fault.MALFORMED, f"an answer of more than {MAX_BODY_BYTES} bytes")
+        if not self._done:
+            self.end = event.at
+        if self._whole is not None:
+            self._whole.append(event.data)
+            return
+        try:
+            self._events(self._parser.feed(event.data), event.at)
+        except ValueError as error:
+            raise FaultError(Fault.MALFORMED, str(error)) from error
+
+    def _ended(self, at: int) -> None:
+        """The body is over: an answer sent in one piece is read now; a stream must have said why it ends."""
+        self.end = self.end or at
+        if self._whole is not None:
+            self._chunk(b"".join(self._whole).decode("utf-8", errors="replace"), self.end)
+        else:
+            self._events(self._parser.finish(), self.end)
+        if not self._events_seen:
+            raise FaultError(
+                Fault.MALFORMED, "an empty answer" if not self.received_bytes else "no event in the answer"
+            )
+        if not self.assembly.finish_reason:
+            raise FaultError(Fault.TRUNCATED, "the answer ended without a finish reason")
+        self._done = True
+
+    def _broken(self, event: Broken) -> None:
+        if self.assembly.finish_reason:
+            self._done = True  # all of the answer was there; what broke off are the formalities after it
+            return
+        raise fault_of(event.error, self._clock.utc()) from event.error
+
+    def _events(self, events: Iterable[ServerEvent], at: int) -> None:
+        for event in events:
+            if event.data.startswith("[DONE]"):
+                self._events_seen += 1
+                self._completed()
+                return
+            self._chunk(event.data, at, named_error=event.name == "error")
+
+    def _completed(self) -> None:
+        if not self.assembly.finish_reason:
+            raise FaultError(Fault.TRUNCATED, "the answer ended without a finish reason")
+        self._done = True
+
+    def _chunk(self, text: str, at: int, *, named_error: bool = False) -> None:
+        self._events_seen += 1
+        chunk = _json_object(text)
+        if named_error or chunk.get("error"):
+            fault, message = classify(None, chunk)
+            raise FaultError(fault, f"error in the answer: {message}", status=self.status)
+        try:
+            answered = self.assembly.feed(chunk, at)
+        except ChunkError as error:
+            raise FaultError(Fault.MALFORMED, str(error)) from error
+        if answered:
+            self._last_answer = at
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        shown = " ".join(text.split())[:80] or "an empty body"
+        raise FaultError(Fault.MALFORMED, f"not JSON: {shown}")
+    return value
