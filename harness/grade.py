@@ -1,0 +1,116 @@
+"""From what a suite reported to a verdict: pure, and only `passed` counts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from harness.features import Manifest
+from harness.grade_policy import Submission
+from harness.record import GradeRow, Verdict
+from harness.runners.contract import Outcome, ProblemKind, SuiteReport
+
+RUNG = "R1"
+"""How strongly these grades are protected: clean sandbox, pristine tests, authenticated events on standard output."""
+
+_NAMED = 3
+_BAND = 4.0
+_NEVER = {ProblemKind.NEVER_RAN, ProblemKind.BOX_DIED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """A verdict with what decided it, in one line and test by test.
+
+    `fail_to_pass` maps every id that must newly pass to its outcome, `lost` the ids that must still pass and do not.
+    `notes` are facts for the reader that decided nothing.
+    """
+
+    verdict: Verdict
+    rung: str = RUNG
+    reason: str = ""
+    fail_to_pass: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def row(self, submission: Submission) -> GradeRow:
+        """The grade as records keep it, beside what of the submission was denied or put back."""
+        return GradeRow(
+            rung=self.rung,
+            reason=self.reason,
+            fail_to_pass=dict(self.fail_to_pass),
+            lost=dict(self.lost),
+            denied=tuple(f"{path}: {reason}" for path, reason in submission.denied),
+            restored=submission.restored,
+            notes=self.notes,
+        )
+
+
+def grade(report: SuiteReport, manifest: Manifest, submission: Submission) -> Grade:
+    """Judge one run of the suite: `pass` when every id that must pass did, in a run that was whole."""
+    wanted = {test_id: report.outcome(test_id) for test_id in manifest.fail_to_pass}
+    kept = {test_id: report.outcome(test_id) for test_id in (*manifest.pass_to_pass, *manifest.regained)}
+    lost = {test_id: outcome for test_id, outcome in kept.items() if outcome is not Outcome.PASSED}
+    verdict, reason = _judge(report, wanted, lost)
+    return Grade(
+        verdict=verdict,
+        reason=reason,
+        fail_to_pass={test_id: outcome.value for test_id, outcome in wanted.items()},
+        lost={test_id: outcome.value for test_id, outcome in lost.items()},
+        notes=tuple(_notes(report, manifest, submission)),
+    )
+
+
+def _judge(report: SuiteReport, wanted: Mapping[str, Outcome], lost: Mapping[str, Outcome]) -> tuple[Verdict, str]:
+    if report.tampering:
+        return Verdict.TAMPERED, f"the results were tampered with: {report.tampering[0].detail}"
+    if not report.complete:
+        return Verdict.FAIL, _broken(report)
+    if not wanted:
+        return Verdict.FAIL, "the manifest names no test that must newly pass; run `splitclock validate`"
+    failed = {test_id: outcome for test_id, outcome in wanted.items() if outcome is not Outcome.PASSED}
+    if failed or lost:
+        return Verdict.FAIL, "; ".join(_shortfall(report, wanted, failed, lost))
+    return Verdict.PASS, f"all {len(wanted)} new tests pass and none is lost"
+
+
+def _broken(report: SuiteReport) -> str:
+    """Why the run was not whole: that it never began outweighs how it ended."""
+    broken = [problem for problem in report.problems if not problem.kind.harmless]
+    worst = next((problem for problem in broken if problem.kind in _NEVER), broken[0])
+    last_words = report.stderr_tail.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
+    return f"{worst.detail}; last words: {last_words}" if worst.kind in _NEVER and last_words else worst.detail
+
+
+def _shortfall(
+    report: SuiteReport, wanted: Mapping[str, Outcome], failed: Mapping[str, Outcome], lost: Mapping[str, Outcome]
+) -> Iterable[str]:
+    if failed:
+        yield f"{len(failed)} of {len(wanted)} new tests do not pass ({_some(report, failed)})"
+    if lost:
+        yield f"{len(lost)} tests that passed before are lost ({_some(report, lost)})"
+
+
+def _some(report: SuiteReport, outcomes: Mapping[str, Outcome]) -> str:
+    named = [f"{test_id} {_why(report, test_id, outcomes[test_id])}" for test_id in list(outcomes)[:_NAMED]]
+    return ", ".join(named) + (", ..." if len(outcomes) > _NAMED else "")
+
+
+def _why(report: SuiteReport, test_id: str, outcome: Outcome) -> str:
+    """The outcome, and for a missing test whether its module could not be collected."""
+    if outcome is not Outcome.MISSING:
+        return outcome.value
+    above = next((result for name, result in report.uncollected.items() if test_id.startswith(f"{name}::")), None)
+    return f"missing: its module is {above.outcome.value}" if above else outcome.value
+
+
+def _notes(report: SuiteReport, manifest: Manifest, submission: Submission) -> Iterable[str]:
+    yield from (f"{problem.kind.value}: {problem.detail}" for problem in report.problems)
+    if report.survivors:
+        yield f"{len(report.survivors)} processes outlived the suite: {report.survivors[0][:100]}"
+    least, most = manifest.duration_s
+    seconds = report.duration_ns / 1e9
+    if most and not least / _BAND <= seconds <= most * _BAND:
+        yield f"the suite took {seconds:.1f} s, the reference {least:.1f} to {most:.1f} s"
+    if submission.denied:
+        yield f"{len(submission.denied)} paths of the submission were denied"
+    if submission.restored:
+        yield f"{len(submission.restored)} changed test paths were put back"

@@ -1,0 +1,173 @@
+"""What every test runner gives: a command, a plugin for the grading sandbox, and one report of what happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from harness.features import Suite
+from sandbox.contract import Command, File
+
+
+class Outcome(StrEnum):
+    """How one test ended, over all its phases; only `passed` counts as a pass."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+    XPASSED = "xpassed"
+    DUPLICATED = "duplicated"
+    INCOMPLETE = "incomplete"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """One test: its outcome, a short reason (untrusted text), and the seconds it claims to have taken."""
+
+    outcome: Outcome
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class ProblemKind(StrEnum):
+    """What may be wrong with a stream of events."""
+
+    FORGED = "forged"
+    GAP = "gap"
+    CONFLICT = "conflict"
+    AFTER_FINISH = "after_finish"
+    STATUS_DENIED = "status_denied"
+    DUPLICATE = "duplicate"
+    UNKNOWN_ID = "unknown_id"
+    MALFORMED = "malformed"
+    STATUS_MISMATCH = "status_mismatch"
+    NO_FINISH = "no_finish"
+    NEVER_RAN = "never_ran"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    BOX_DIED = "box_died"
+
+    @property
+    def tampering(self) -> bool:
+        """Whether no honest run can show it: forged, replayed or contradictory events."""
+        return self in {
+            ProblemKind.FORGED,
+            ProblemKind.GAP,
+            ProblemKind.CONFLICT,
+            ProblemKind.AFTER_FINISH,
+            ProblemKind.STATUS_DENIED,
+        }
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the results stand in spite of it: the first event of an id wins."""
+        return self in {ProblemKind.DUPLICATE, ProblemKind.UNKNOWN_ID}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with a run of the suite: its kind, and one line about it."""
+
+    kind: ProblemKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteReport:
+    """One run of a suite, as the host heard it.
+
+    `results` has every collected id; `collected` lists them in order, as often as they were collected; `uncollected`
+    are modules and classes that could not be collected, or were skipped whole. `exit_code` is the process's own, None
+    when a signal ended it. `duration_ns` is the host's time around the command. `stderr_tail` is the end of what the
+    run printed. `survivors` are command lines of processes that outlived it. `versions` name runner and language.
+    """
+
+    results: Mapping[str, CaseResult] = field(default_factory=dict)
+    collected: tuple[str, ...] = ()
+    uncollected: Mapping[str, CaseResult] = field(default_factory=dict)
+    exit_code: int | None = None
+    problems: tuple[Problem, ...] = ()
+    duration_ns: int = 0
+    stderr_tail: bytes = b""
+    survivors: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the suite ran to its end and said so, exactly once."""
+        return all(problem.kind.harmless for problem in self.problems)
+
+    @property
+    def tampering(self) -> tuple[Problem, ...]:
+        """The problems that no honest run can show."""
+        return tuple(problem for problem in self.problems if problem.kind.tampering)
+
+    def outcome(self, test_id: str) -> Outcome:
+        """How that test ended; `missing` when it was never collected."""
+        result = self.results.get(test_id)
+        return result.outcome if result else Outcome.MISSING
+
+    def passed(self) -> frozenset[str]:
+        """Ids of the tests that passed."""
+        return self.ids(Outcome.PASSED)
+
+    def ids(self, outcome: Outcome) -> frozenset[str]:
+        """Ids of the tests with that outcome."""
+        return frozenset(test_id for test_id, result in self.results.items() if result.outcome is outcome)
+
+    def document(self) -> dict[str, Any]:
+        """The report as JSON types, for artefacts; durations in nanoseconds (host) and seconds (claimed)."""
+        return {
+            "exit_code": self.exit_code,
+            "complete": self.complete,
+            "duration_ns": self.duration_ns,
+            "versions": dict(self.versions),
+            "problems": [{"kind": problem.kind.value, "detail": problem.detail} for problem in self.problems],
+            "survivors": list(self.survivors),
+            "collected": len(self.collected),
+            "results": {test_id: _case(result) for test_id, result in self.results.items()},
+            "uncollected": {test_id: _case(result) for test_id, result in self.uncollected.items()},
+            "stderr_tail": self.stderr_tail.decode(errors="replace"),
+        }
+
+
+def _case(result: CaseResult) -> dict[str, Any]:
+    return {"outcome": result.outcome.value, "reason": result.reason, "seconds": result.seconds}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a suite runs, in the grading sandbox's own words.
+
+    `program` is the absolute path of the command's first word, `environment` the whitelisted variables, `workspace`
+    and `tools` absolute paths; `configuration` is the content of the files at the workspace's root that may configure
+    a runner, by name.
+    """
+
+    program: str
+    workspace: str
+    tools: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    configuration: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Runner(Protocol):
+    """One test runner; a module is an implementation."""
+
+    CONFIGURATION: tuple[str, ...]
+    """Names of files at the workspace's root that may configure the runner."""
+
+    def refusal(self, suite: Suite) -> str:
+        """Why the suite's command cannot be run, in one line that says what to write; empty when it can."""
+        ...
+
+    def tools(self, key: str) -> tuple[File, ...]:
+        """What must lie in the sandbox's tools folder, under names that cannot be guessed without the key."""
+        ...
+
+    def command(self, suite: Suite, place: Place, key: str) -> Command:
+        """The command that runs the suite and writes events authenticated with `key` to its standard output."""
+        ...

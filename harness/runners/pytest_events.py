@@ -1,0 +1,183 @@
+# ruff: noqa: UP006, UP035 - runs on whatever Python >= 3.8 and pytest >= 7 the target has
+"""A pytest plugin that runs inside the grading sandbox and tells the host, line by line, what happens.
+
+One line an event: `<sequence> <mac> <payload>`, where the payload is JSON in ASCII and the mac is
+HMAC-SHA256(key, "<sequence> <payload>") in hex. The key comes as the first line of standard input, before any code of
+the application is imported, and stands in no file and no variable of the environment. The plugin keeps the original
+standard output for itself and points descriptor 1 at standard error, so whatever the program prints goes there.
+
+Events: `session` (versions), `collect` (a collector that failed or was skipped), `collected` (ids, in pieces, the last
+marked), `start` (a test begins), `report` (one per id and phase, sub-tests numbered), `finish` (the exit status; last).
+"""
+
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+
+REASON_CHARACTERS = 500
+CHARACTERS_PER_EVENT = 50_000
+FIRST_DESCRIPTOR = 100  # out of the way of programs that close or reuse the low numbers
+
+Emit = Callable[[Dict[str, Any]], None]
+
+
+def _first_line() -> str:
+    """The first line of standard input, read without a buffer; standard input is empty afterwards."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 1)
+        if not piece:
+            break
+        line += piece
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return line.decode("ascii").strip()
+
+
+def _take_stdout() -> int:
+    """The original standard output, for this plugin alone; descriptor 1 becomes standard error."""
+    sys.stdout.flush()
+    try:
+        own = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR)
+    except OSError:  # the limit on descriptors is lower than that
+        own = os.dup(1)
+    os.dup2(2, 1)
+    return own
+
+
+def _channel(key: bytes, descriptor: int) -> Emit:
+    """A function that writes one authenticated event; what it needs is bound here, before the application runs."""
+    owner, getpid, write, dumps, new = os.getpid(), os.getpid, os.write, json.dumps, hmac.new
+    sequence = iter(range(10**12))
+
+    def emit(event: Dict[str, Any]) -> None:
+        if getpid() != owner:  # a forked child that fell through into the runner is not the run
+            return
+        signed = b"%d %s" % (next(sequence), dumps(event).encode("ascii"))
+        number, payload = signed.split(b" ", 1)
+        mac = new(key, signed, hashlib.sha256).hexdigest().encode("ascii")
+        line = b"%s %s %s\n" % (number, mac, payload)
+        while line:
+            line = line[write(descriptor, line) :]
+
+    return emit
+
+
+def _reason(report: Any) -> str:
+    """Why a report is not a plain pass, in a few words: the message of the crash, of the skip, or of the xfail."""
+    longrepr = report.longrepr
+    if hasattr(report, "wasxfail"):
+        text = str(report.wasxfail)
+    elif isinstance(longrepr, tuple):
+        text = str(longrepr[-1])
+    elif getattr(longrepr, "reprcrash", None) is not None:
+        text = str(longrepr.reprcrash.message)
+    else:
+        text = str(longrepr or "")[-REASON_CHARACTERS:]
+    return text[:REASON_CHARACTERS]
+
+
+def _is_subtest(report: Any) -> bool:
+    return "subtest" in type(report).__name__.lower()
+
+
+class Events:
+    """The hooks; each tells the host one thing."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._session = None  # type: Any
+        self._subtests = {}  # type: Dict[str, int]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """The runner is up."""
+        self._session = session
+        self._emit({"event": "session", "pytest": pytest.__version__, "python": platform.python_version()})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module or class that cannot be collected, or is skipped whole."""
+        if report.outcome != "passed":
+            event = {"event": "collect", "id": report.nodeid, "outcome": report.outcome, "reason": _reason(report)}
+            self._emit(event)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Every id that will run, in order."""
+        ids = [item.nodeid for item in session.items]
+        for piece in _pieces(ids):
+            self._emit({"event": "collected", "ids": piece, "last": False})
+        self._emit({"event": "collected", "ids": [], "last": True, "total": len(ids)})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A test begins."""
+        self._emit({"event": "start", "id": nodeid})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A phase of a test ended, or one of its sub-tests did."""
+        event = {
+            "event": "report",
+            "id": report.nodeid,
+            "phase": report.when,
+            "outcome": report.outcome,
+            "xfail": hasattr(report, "wasxfail"),
+            "reason": "" if report.outcome == "passed" else _reason(report),
+            "seconds": round(report.duration, 6),
+        }  # type: Dict[str, Any]
+        if _is_subtest(report):
+            number = self._subtests.get(report.nodeid, 0) + 1
+            self._subtests[report.nodeid] = number
+            event["sub"] = number
+        self._emit(event)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """The last word: the exit status, after every other hook had its chance to change it."""
+        if self._session is not None:
+            self._emit({"event": "finish", "status": int(self._session.exitstatus)})
+
+
+def _pieces(ids: List[str]) -> Iterator[List[str]]:
+    piece, size = [], 0  # type: List[str], int
+    for test_id in ids:
+        piece.append(test_id)
+        size += len(test_id)
+        if size > CHARACTERS_PER_EVENT:
+            yield piece
+            piece, size = [], 0
+    yield piece
+
+
+def _leave_no_trace() -> None:
+    """Take what was set for the runner's own start out of the way of the application and of what it starts."""
+    os.environ.pop("PYTHONSAFEPATH", None)
+    os.environ.pop("PYTHONPATH", None)
+    own_folder = str(Path(__file__).parent)
+    sys.path[:] = [place for place in sys.path if place != own_folder]
+
+
+def _open() -> Emit:
+    """Take the key and the channel; with `root` the workspace leads the import path, as `python -m pytest` has it."""
+    header = json.loads(_first_line())
+    emit = _channel(bytes.fromhex(header["key"]), _take_stdout())
+    _leave_no_trace()
+    if header["root"]:
+        sys.path.insert(0, str(Path.cwd()))
+    return emit
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the hooks as soon as pytest has loaded this module; the first hook that a plugin given by `-p` gets."""
+    pluginmanager.register(Events(_open()), "splitclock-events")

@@ -1,0 +1,185 @@
+"""One run of a target's suite in a fresh sandbox: the pristine tree, a submission over it, the tests over both."""
+
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from harness.clock import Clock, Phase, Stopwatch
+from harness.digests import hidden_tests as folder_tests
+from harness.errors import ConfigError
+from harness.features import Feature, Suite
+from harness.grade_policy import Submission, submission
+from harness.grade_rules import matches
+from harness.grade_tree import GradingTree, grading_tree
+from harness.runners import runner_of
+from harness.runners.contract import Place, Problem, ProblemKind, Runner, SuiteReport
+from harness.runners.stream import Stream
+from sandbox.checkout import Checkouts
+from sandbox.contract import BoxSpec, Command, Environment, Export, File, Identity, Sandbox, Snapshot
+from sandbox.errors import SandboxDiedError
+
+OpenBox = Callable[[BoxSpec], Sandbox]
+
+_WHITELIST = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+_PROBE = 'p=$(command -v "$0") || exit 1; printf "%s\\0" "$p"; for n; do eval "printf \'%s\\0\' \\"\\${$n-}\\""; done'
+_PROBE_DEADLINE_S = 60
+_LIVES = 2
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteJob:
+    """What to run: the feature's suite, on `snapshot` with `submission` over it and the `hidden` tests over both.
+
+    Without a submission it is the untouched tree, without hidden tests the suite as it stands there.
+    """
+
+    feature: Feature
+    environment: Environment
+    snapshot: Snapshot
+    submission: Submission = field(default_factory=Submission)
+    hidden: tuple[File, ...] = ()
+    identity: Identity = field(default_factory=lambda: Identity(role="grade"))
+
+    @property
+    def suite(self) -> Suite:
+        """The target's test suite."""
+        return self.feature.target.suite
+
+    def tree(self) -> GradingTree:
+        """What lies in the sandbox when it starts."""
+        replaced = self.feature.test_paths if self.hidden else ()
+        return grading_tree(self.snapshot, self.submission, self.hidden, replaced)
+
+
+def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:
+    """Run the suite once; whatever the program did to itself is in the report.
+
+    Books grade.start and grade.suite. A sandbox that dies under the suite is opened a second time; if it dies again,
+    the program did it. Raises SandboxError when a sandbox cannot be had, ConfigError when no runner can run the suite.
+    """
+    runner = runner_of(job.suite)
+    for _ in range(_LIVES):
+        report = _one_life(job, runner, open_box, stopwatch)
+        if report is not None:
+            return report
+    died = Problem(kind=ProblemKind.BOX_DIED, detail=f"the sandbox died under the suite, twice")
+    return SuiteReport(problems=(died,))
+
+
+def _one_life(job: SuiteJob, runner: Runner, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport | None:
+    """A fresh sandbox and the suite in it; None when the sandbox died while the suite ran."""
+    key, tree = secrets.token_hex(_KEY_BYTES), job.tree()
+    spec = BoxSpec(
+        environment=job.environment,
+        files=tree,
+        links=tree.links,
+        tools=runner.tools(key),
+        limits=job.feature.target.limits,
+        identity=job.identity,
+    )
+    with ExitStack() as stack:
+        with stopwatch.span(Phase.GRADE, "start"):
+            box = stack.enter_context(open_box(spec))
+        with stopwatch.span(Phase.GRADE, "suite"):
+            report = _run(box, job, runner, key, stopwatch.clock)
+        with stopwatch.span(Phase.GRADE, "start", "remove"):
+            stack.close()
+    return report
+
+
+def _run(box: Sandbox, job: SuiteJob, runner: Runner, key: str, clock: Clock) -> SuiteReport | None:
+    place = _place(box, job, runner)
+    if place is None:
+        return _never(f"`{job.suite.command[0]}` is no program on the sandbox's PATH")
+    stream = Stream(key)
+    command = runner.command(job.suite, place, key)
+    started_ns = clock.now_ns()
+    try:
+        result = box.run(command, stream.feed)
+        duration_ns = clock.now_ns() - started_ns
+        survivors = box.kill()
+    except SandboxDiedError:
+        return None
+    report = stream.report(result, duration_ns)
+    return replace(report, survivors=tuple(dict.fromkeys((*report.survivors, *survivors))))
+
+
+def _never(detail: str) -> SuiteReport:
+    return SuiteReport(problems=(Problem(kind=ProblemKind.NEVER_RAN, detail=detail),))
+
+
+def _place(box: Sandbox, job: SuiteJob, runner: Runner) -> Place | None:
+    """What the command line needs to know of the sandbox, asked before any code of the application runs there."""
+    argv = ("/bin/sh", "-c", _PROBE, job.suite.command[0], *_WHITELIST)
+    result = box.run(Command(argv=argv, deadline_s=_PROBE_DEADLINE_S))
+    program, *values = (result.stdout.head + result.stdout.tail).decode("utf-8", "surrogateescape").split("\0")
+    if result.exit_code != 0 or not program.startswith("/"):
+        return None
+    named = zip(_WHITELIST, values, strict=False)
+    tree = job.tree()
+    configuration = {name: data for name in runner.CONFIGURATION if (data := tree.data(name)) is not None}
+    return Place(
+        program=program,
+        workspace=box.workspace,
+        tools=box.tools,
+        environment={name: value for name, value in named if value},
+        configuration=configuration,
+    )
+
+
+def hidden_tests(feature: Feature, solution: Snapshot | None = None) -> tuple[File, ...]:
+    """The tests that the agent never saw: a folder target's own, or `test_paths` of the solution commit's tree.
+
+    Raises ConfigError when there are none.
+    """
+    if feature.target.source.git is None:
+        found = folder_tests(feature)
+    else:
+        tree = _needed(feature, solution)
+        found = tuple(tree.file(path) for path in sorted(tree.index) if matches(path, feature.test_paths))
+    if not found:
+        where = "in the solution commit at `test_paths`" if feature.solution else f"in {feature.folder / 'tests'}"
+        raise ConfigError(f"{feature.key}: no hidden tests {where}")
+    return found
+
+
+def reference(feature: Feature, base: Snapshot, checkouts: Checkouts, solution: Snapshot | None = None) -> Submission:
+    """The reference solution as an agent would hand it in, under the same policy: what is denied shows in it.
+
+    A folder target's is solution.patch on `base`, a git target's the difference to the `solution` commit's tree outside
+    its tests. Raises ConfigError when there is none, CheckoutError when the patch does not apply.
+    """
+    if feature.target.source.git is None:
+        solved = checkouts.apply_patch(base, _patch(feature))
+    else:
+        solved = _needed(feature, solution)
+    return submission(base, _export_of(base, solved, feature.test_paths), feature.target.suite)
+
+
+def _needed(feature: Feature, solution: Snapshot | None) -> Snapshot:
+    if solution is None:
+        raise ConfigError(f"{feature.key}: a feature of a git target needs its `solution` commit")
+    return solution
+
+
+def _patch(feature: Feature) -> bytes:
+    path = feature.folder / "solution.patch"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{feature.key}: {path}: cannot be read: {error.strerror}") from error
+
+
+def _export_of(base: Snapshot, solved: Snapshot, tests: tuple[str, ...]) -> Export:
+    """A tree as a sandbox would export it, with the base's own files where the tests are."""
+    index = {path: print_ for path, print_ in solved.index.items() if not matches(path, tests)}
+    own = {path for path in base.index if matches(path, tests)}
+    changed = (path for path in sorted(index) if base.index.get(path) != index[path])
+    links = {path: target for path, target in solved.links.items() if not matches(path, tests)}
+    return Export(
+        files=tuple(solved.file(path) for path in changed),
+        paths=frozenset(index.keys() | own),
+        links={**links, **{path: target for path, target in base.links.items() if matches(path, tests)}},
+    )
