@@ -182,9 +182,10 @@ class Engine:
 
     def image(self, ref: str) -> Mapping[str, Any] | None:
         """All that the engine knows of a local image; None when there is none of that name."""
+        found: list[Mapping[str, Any]] = []
         with told(f"inspect image {ref}"), not_found_is_fine():
-            return dict(self._client.inspect_image(ref))
-        return None
+            found.append(dict(self._client.inspect_image(ref)))
+        return found[0] if found else None
 
     def image_history(self, ref: str) -> str:
         """The text of an image's build history: what a reader of the image may learn of its making."""
