@@ -52,7 +52,7 @@ def grade(report: SuiteReport, manifest: Manifest, submission: Submission) -> Gr
     verdict, reason = _judge(report, wanted, lost)
     return Grade(
         verdict=verdict,
-        reason=reason,
+        reason=_one_line(reason),
         fail_to_pass={test_id: outcome.value for test_id, outcome in wanted.items()},
         lost={test_id: outcome.value for test_id, outcome in lost.items()},
         notes=tuple(_notes(report, manifest, submission)),
@@ -70,6 +70,10 @@ def _judge(report: SuiteReport, wanted: Mapping[str, Outcome], lost: Mapping[str
     if failed or lost:
         return Verdict.FAIL, "; ".join(_shortfall(report, wanted, failed, lost))
     return Verdict.PASS, f"all {len(wanted)} new tests pass and none is lost"
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _broken(report: SuiteReport) -> str:

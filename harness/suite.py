@@ -64,7 +64,7 @@ def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteRe
         report = _one_life(job, runner, open_box, stopwatch)
         if report is not None:
             return report
-    died = Problem(kind=ProblemKind.BOX_DIED, detail=f"the sandbox died under the suite, twice")
+    died = Problem(kind=ProblemKind.BOX_DIED, detail="the sandbox died under the suite, twice")
     return SuiteReport(problems=(died,))
 
 

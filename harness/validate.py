@@ -1,0 +1,124 @@
+"""Whether a feature can be graded: its suite on the base, with the hidden tests, and with the reference solution."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from harness.clock import Stopwatch, SystemClock
+from harness.digests import manifest_inputs
+from harness.errors import ConfigError, InfraError, blame
+from harness.features import Feature, Manifest
+from harness.grade_policy import Submission
+from harness.manifest import Stages, find_manifest
+from harness.prepare import Prepared, prepare
+from harness.runners import refusal
+from harness.runners.contract import Outcome, SuiteReport
+from harness.suite import SuiteJob, hidden_tests, reference, run_suite
+from sandbox.checkout import Checkouts
+from sandbox.contract import File, Identity, OnLine, SandboxProvider
+from sandbox.errors import CheckoutError, SandboxError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """What `validate` found: a manifest, or the problems that refuse the feature, one line each.
+
+    `notes` are worth knowing either way; `reports` are the runs by stage: "base", "tests", "reference".
+    """
+
+    manifest: Manifest | None = None
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    reports: Mapping[str, tuple[SuiteReport, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """What the runs of one validation share."""
+
+    prepared: Prepared
+    provider: SandboxProvider
+    on_line: OnLine
+    runs: int
+    hidden: tuple[File, ...]
+
+    def stage(self, name: str, job: SuiteJob) -> tuple[SuiteReport, ...]:
+        """Run the suite as often as asked, a line of progress for each."""
+        return tuple(self._once(f"{name}, run {number} of {self.runs}", job) for number in range(1, self.runs + 1))
+
+    def job(self, submission: Submission, hidden: tuple[File, ...]) -> SuiteJob:
+        """The suite on the feature's base with that laid over."""
+        return SuiteJob(
+            feature=self.prepared.feature,
+            environment=self.prepared.environment,
+            snapshot=self.prepared.snapshot,
+            submission=submission,
+            hidden=hidden,
+            identity=Identity(role="validate"),
+        )
+
+    def _once(self, name: str, job: SuiteJob) -> SuiteReport:
+        report = run_suite(job, self.provider.open, Stopwatch(SystemClock()))
+        self.on_line(f"{job.feature.key}: {name}: {_summary(report)}")
+        return report
+
+
+def validate_feature(
+    feature: Feature, provider: SandboxProvider, checkouts: Checkouts, on_line: OnLine, runs: int = 1
+) -> Validation:
+    """Run a feature's suite in all three stages, `runs` times each, and make its manifest.
+
+    What is wrong with the feature is in the result. Raises InfraError when a sandbox or the source cannot be had,
+    ConfigError when the target itself cannot be used.
+    """
+    unsupported = refusal(feature.target.suite)
+    if unsupported:
+        return Validation(problems=(unsupported,))
+    prepared = prepare(feature, provider, checkouts, on_line)
+    try:
+        hidden = hidden_tests(feature, prepared.solution)
+        solved = reference(feature, prepared.snapshot, checkouts, prepared.solution)
+    except (ConfigError, CheckoutError) as error:
+        return Validation(problems=(str(error),))
+    bench = _Bench(prepared=prepared, provider=provider, on_line=on_line, runs=runs, hidden=hidden)
+    with blame(InfraError, f"cannot validate {feature.key}", SandboxError):
+        return _validate(bench, solved)
+
+
+def _validate(bench: _Bench, solved: Submission) -> Validation:
+    stages = Stages(
+        base=bench.stage("base", bench.job(Submission(), ())),
+        tests=bench.stage("base and hidden tests", bench.job(Submission(), bench.hidden)),
+        reference=bench.stage("reference and hidden tests", bench.job(solved, bench.hidden)),
+        hidden=tuple(file.path for file in bench.hidden),
+    )
+    finding = find_manifest(stages, _made_from(bench.prepared))
+    return Validation(
+        manifest=finding.manifest,
+        problems=finding.problems,
+        notes=(*finding.notes, *_policy_notes(solved)),
+        reports={"base": stages.base, "tests": stages.tests, "reference": stages.reference},
+    )
+
+
+def _made_from(prepared: Prepared) -> dict[str, str]:
+    solution = {"solution": prepared.solution.digest} if prepared.solution else {}
+    return {
+        **manifest_inputs(prepared.feature),
+        **solution,
+        "environment": prepared.environment.digest,
+        "snapshot": prepared.snapshot.digest,
+    }
+
+
+def _policy_notes(solved: Submission) -> Iterable[str]:
+    """What of the reference no agent could hand in either."""
+    yield from (f"the reference changes {path}, which is not handed in: {reason}" for path, reason in solved.denied)
+    if solved.restored:
+        named = ", ".join(solved.restored[:5])
+        yield f"the reference changes {len(solved.restored)} test files, which are put back: {named}"
+
+
+def _summary(report: SuiteReport) -> str:
+    counts = ", ".join(f"{number} {one.value}" for one in Outcome if (number := len(report.ids(one))))
+    broken = next((problem.detail for problem in report.problems if not problem.kind.harmless), "")
+    return f"{counts or 'no results'} in {report.duration_ns / 1e9:.1f} s" + (f"; {broken}" if broken else "")
