@@ -4,8 +4,6 @@ import contextlib
 import socket
 from typing import Protocol
 
-from sandbox.errors import SandboxDiedError
-
 _HEADER = 8
 _CHUNK = 256 * 1024
 _STREAMS = {0: "stdin", 1: "stdout", 2: "stderr"}
@@ -43,11 +41,8 @@ class ExecChannel:
         sock.settimeout(None)
 
     def send(self, data: bytes) -> None:
-        """Write all of `data` to the standard input. Raises SandboxDiedError when nobody reads it any more."""
-        try:
-            self._socket.sendall(data)
-        except OSError as error:
-            raise SandboxDiedError(f"the command's input is closed: {error}") from error
+        """Write all of `data` to the standard input. Raises OSError when nobody reads it any more."""
+        self._socket.sendall(data)
 
     def close_input(self) -> None:
         """End the standard input; output still arrives."""

@@ -1,0 +1,47 @@
+"""Clears away what dead processes left in the engine: by our labels only, never by name, never another's."""
+
+from dataclasses import dataclass
+
+from sandbox.engine import Engine
+from sandbox.labels import KIND, OWNER, is_abandoned, owner
+
+_PROCESS_KINDS = frozenset({"sandbox", "build", "inspection"})
+_IMAGE_KINDS = ("checkout", "environment", "base")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaped:
+    """Ids of the containers and images that were removed."""
+
+    containers: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+
+
+def reap_abandoned(engine: Engine) -> Reaped:
+    """Remove containers whose owner is dead or whose deadline has passed, with their volumes. Raises SandboxError."""
+    gone = []
+    for found in engine.containers({KIND: "", OWNER: ""}):
+        if found.labels.get(KIND) in _PROCESS_KINDS and is_abandoned(found.labels):
+            engine.remove(found.id)
+            gone.append(found.id)
+    return Reaped(containers=tuple(gone))
+
+
+def reap_own(engine: Engine) -> Reaped:
+    """Remove every container of this very process, alive or not: the last thing an interrupted run does."""
+    mine = [found.id for found in engine.containers({OWNER: owner()})]
+    for container in mine:
+        engine.remove(container)
+    return Reaped(containers=tuple(mine))
+
+
+def reap_images(engine: Engine) -> Reaped:
+    """Remove all images that we made, newest layers first; those in use by a container stay. Raises SandboxError."""
+    gone = []
+    for kind in _IMAGE_KINDS:
+        for found in engine.images({KIND: kind}):
+            for name in found.names or (found.id,):
+                engine.remove_image(name)
+            if engine.image_id(found.id) is None:
+                gone.append(found.id)
+    return Reaped(images=tuple(gone))
