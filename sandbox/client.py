@@ -204,7 +204,7 @@ class ExecutorClient:
         try:
             with self._send_lock:
                 self._channel.send(frame)
-        except OSError as error:
+        except (OSError, SandboxDiedError) as error:
             raise self._die(f"the connection to the executor broke: {error}") from None
         finally:
             watch.cancel()

@@ -1,0 +1,103 @@
+"""What all sandboxes with an executor share: calls go to a live one, and a lost one is replaced at the next call."""
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
+
+from sandbox.client import Channel, ExecutorClient
+from sandbox.contract import Command, CommandResult, File, FileStat, OnOutput
+from sandbox.errors import SandboxDiedError
+
+T = TypeVar("T")
+
+
+class ExecutorBox(ABC):
+    """Commands and files of a sandbox through its executor.
+
+    A command may kill the executor, which runs as the same user: the calls in flight raise SandboxDiedError, and the
+    next one gets a fresh executor, as long as the sandbox itself lives. `restarts` counts them.
+    """
+
+    def __init__(self) -> None:
+        self._connecting = threading.Lock()
+        self._client: ExecutorClient | None = None
+        self._over: str | None = "the sandbox has not been started"
+        self.restarts = 0
+
+    @abstractmethod
+    def _connect(self) -> Channel:
+        """Start an executor and return the channel to it. Raises SandboxError."""
+
+    @abstractmethod
+    def _post_mortem(self, problem: str) -> str:
+        """What to say of a lost executor: `problem`, or better, why the whole sandbox is gone."""
+
+    @property
+    @abstractmethod
+    def workspace(self) -> str:
+        """Absolute path of the workspace inside."""
+
+    @property
+    @abstractmethod
+    def _counts_oom(self) -> bool:
+        """Whether the memory cgroup that the executor sees is the sandbox's alone."""
+
+    def run(self, command: Command, on_stdout: OnOutput | None = None) -> CommandResult:
+        """Run one command to its end or deadline. A non-zero exit is a result, not an error."""
+        return self._call(lambda client: client.run(command, on_stdout))
+
+    def read(self, path: str, max_bytes: int) -> bytes:
+        """The first `max_bytes` of a regular file. Raises FileAccessError."""
+        return self._call(lambda client: client.read(path, max_bytes))
+
+    def write(self, file: File) -> None:
+        """Create or replace a regular file, with its parent folders. Raises FileAccessError."""
+        self._call(lambda client: client.write(file))
+
+    def stat(self, path: str) -> FileStat:
+        """What stands at `path`, links followed. Raises FileAccessError."""
+        return self._call(lambda client: client.stat(path))
+
+    def list(self, path: str) -> tuple[FileStat, ...]:
+        """The entries of a folder by name, at most 10,000. Raises FileAccessError."""
+        return self._call(lambda client: client.list(path))
+
+    def _call(self, work: Callable[[ExecutorClient], T]) -> T:
+        client = self._live_client()
+        try:
+            return work(client)
+        except SandboxDiedError as error:
+            raise SandboxDiedError(self._over or self._post_mortem(str(error))) from None
+
+    def _live_client(self) -> ExecutorClient:
+        client = self._client
+        if client is not None and client.alive and self._over is None:
+            return client
+        with self._connecting:
+            if self._over is not None:
+                raise SandboxDiedError(self._over)
+            if self._client is None or not self._client.alive:
+                self._replace_client()
+            if self._client is None:
+                raise SandboxDiedError("the sandbox was closed while its executor started")
+            return self._client
+
+    def _replace_client(self) -> None:
+        lost = self._client is not None
+        client = ExecutorClient(self._connect())
+        try:
+            client.hello(self.workspace, count_oom=self._counts_oom)
+        except BaseException:
+            client.close()
+            raise
+        self._client = client
+        self.restarts += lost
+        if self._over is not None:  # closed meanwhile by another thread, which could not see this client yet
+            client.close(self._over)
+
+    def _hang_up(self, why: str) -> None:
+        """Every call raises SandboxDiedError(why) from now on, those in flight at once. The first reason stays."""
+        self._over = self._over or why
+        if self._client is not None:
+            self._client.close(self._over)

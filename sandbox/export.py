@@ -1,0 +1,261 @@
+"""A workspace's content against a known tree, within caps: one collector, fed from a tar stream or from a folder."""
+
+import hashlib
+import io
+import os
+import stat
+import tarfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.contract import Export, ExportCaps, File
+from sandbox.errors import ExportError
+
+PIECE = 1024 * 1024
+MAX_PATH_BYTES = 4_096
+EXPORT_DEADLINE_S = 300.0
+_END_OF_TAR = bytes(1024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A regular file that went by: its fingerprint, and its bytes if they were kept."""
+
+    fingerprint: str
+    file: File | None
+
+
+class Collector:
+    """Takes the members of a workspace one by one; content is hashed in pieces and kept only where it differs.
+
+    `wanted` are paths whose content is to be kept even if it is known (hard links elsewhere need it).
+    """
+
+    def __init__(self, known: Mapping[str, str], caps: ExportCaps, wanted: frozenset[str] = frozenset()) -> None:
+        self._known = known
+        self._caps = caps
+        self._wanted = wanted
+        self._members = 0
+        self._bytes = 0
+        self._seen: dict[str, _Seen] = {}
+        self._files: dict[str, File] = {}
+        self._links: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
+        self.unresolved: dict[str, str] = {}
+        """Hard links whose content was not kept, with the path of the file that has it."""
+
+    def admits(self, path: str) -> bool:
+        """Count one member; whether it is to be looked at. Raises ExportError past the cap, or if it leaves."""
+        parts = path.split("/")
+        if path.startswith("/") or any(part in {"", ".", ".."} for part in parts):
+            raise ExportError(f"the workspace's archive holds the path {shown(path)!r}, which leaves the workspace")
+        if ".git" in parts:
+            return False
+        self._members += 1
+        if self._members > self._caps.members:
+            raise ExportError(f"the workspace holds more than {self._caps.members} entries")
+        if len(os.fsencode(path)) > MAX_PATH_BYTES:
+            self.skip(path, f"its path is longer than {MAX_PATH_BYTES} bytes")
+            return False
+        return True
+
+    def file(self, path: str, *, executable: bool, pieces: Iterable[bytes]) -> None:
+        """A regular file with its content."""
+        digest = hashlib.sha256(b"x" if executable else b"-")
+        size, held = 0, bytearray()
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            if size <= self._caps.file_bytes:
+                held += piece
+        data = bytes(held) if size <= self._caps.file_bytes else None
+        file = None if data is None else File(path=path, data=data, executable=executable)
+        self._take(path, digest.hexdigest(), file)
+
+    def hard_link(self, path: str, other: str) -> None:
+        """A second name of a file that went by."""
+        seen = self._seen.get(other)
+        if seen is None:
+            self.skip(path, "it is a hard link to something that is not a regular file of the workspace")
+        elif seen.file is None and self._known.get(path) != seen.fingerprint and other not in self._wanted:
+            self.unresolved[path] = other
+        else:
+            same = seen.file and File(path=path, data=seen.file.data, executable=seen.file.executable)
+            self._take(path, seen.fingerprint, same)
+
+    def _take(self, path: str, fingerprint: str, file: File | None) -> None:
+        same = self._known.get(path) == fingerprint
+        keep = file is not None and (not same or path in self._wanted)
+        self._seen[path] = _Seen(fingerprint=fingerprint, file=file if keep else None)
+        if not same:
+            self._keep(path, file)
+
+    def _keep(self, path: str, file: File | None) -> None:
+        reason = self._why_not(path, file)
+        if reason or file is None:
+            self.skip(path, reason)
+            self._seen[path] = _Seen(fingerprint=self._seen[path].fingerprint, file=None)
+        else:
+            self._files[path] = file
+            self._bytes += len(file.data)
+
+    def _why_not(self, path: str, file: File | None) -> str:
+        if file is None:
+            return f"it is larger than {self._caps.file_bytes} bytes"
+        if len(self._files) >= self._caps.kept_files:
+            return f"more than {self._caps.kept_files} files differ"
+        if self._bytes + len(file.data) > self._caps.kept_bytes:
+            return f"the files that differ hold more than {self._caps.kept_bytes} bytes"
+        return "" if shown(path) == path else "its name is not valid UTF-8"
+
+    def link(self, path: str, target: str) -> None:
+        """A symbolic link, as written."""
+        if shown(path) == path and shown(target) == target:
+            self._links[path] = target
+        else:
+            self.skip(path, "a link whose name or target is not valid UTF-8")
+
+    def skip(self, path: str, reason: str) -> None:
+        """Leave a member out, and say why."""
+        self._skipped[shown(path)] = reason
+
+    def export(self) -> Export:
+        """Everything collected."""
+        for path in self.unresolved:
+            self.skip(path, "a hard link whose content could not be found")
+        files = tuple(self._files[path] for path in sorted(self._files))
+        return Export(files=files, paths=frozenset(self._seen), links=self._links, skipped=self._skipped)
+
+
+def shown(path: str) -> str:
+    """A path as valid text of bounded length; equal to the path unless its name is not UTF-8, or very long."""
+    text = path if len(path) <= MAX_PATH_BYTES else path[:200] + "..."
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+# -- from the engine's archive of a dead container ------------------------------------------------------------------
+
+
+class _Stream(io.RawIOBase):
+    """The pieces of a stream as a file to read from, with a deadline; remembers how the stream ended."""
+
+    def __init__(self, pieces: Iterator[bytes], deadline_s: float) -> None:
+        self._pieces = pieces
+        self._buffer = b""
+        self._until = time.monotonic() + deadline_s
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; empty at the end."""
+        while not self._buffer:
+            if time.monotonic() > self._until:
+                raise ExportError("reading the workspace takes too long; it is too large to export")
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._buffer = piece
+            self.last = (self.last + piece[-1024:])[-1024:]
+        size = len(self._buffer) if size < 0 else size
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+
+def export_archive(pieces: Iterator[bytes], collector: Collector, deadline_s: float = EXPORT_DEADLINE_S) -> None:
+    """Feed a collector from a tar stream whose first member is the workspace folder. Raises ExportError."""
+    stream = _Stream(pieces, deadline_s)
+    try:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as archive:
+            root = archive.next()
+            if root is None or not root.isdir():
+                raise ExportError("the workspace is no longer a folder")
+            while (member := archive.next()) is not None:
+                _take_member(archive, member, _Below(root.name), collector)
+                archive.members = []  # type: ignore[attr-defined]  # it remembers them all; memory must stay flat
+        while stream.read(PIECE):
+            pass
+    except (tarfile.TarError, ValueError, UnicodeError) as error:
+        raise ExportError(f"the workspace's archive cannot be read: {error}") from error
+    if stream.last != _END_OF_TAR:
+        raise ExportError("the workspace's archive was cut off")
+
+
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """Names in the archive begin with the workspace's own; paths do not."""
+
+    root: str
+
+    def __call__(self, name: str) -> str:
+        prefix = self.root.rstrip("/") + "/"
+        if not name.startswith(prefix):
+            raise ExportError(f"the workspace's archive holds {shown(name)!r}, which is outside the workspace")
+        return name[len(prefix) :].rstrip("/")
+
+
+def _take_member(archive: tarfile.TarFile, member: tarfile.TarInfo, below: _Below, collector: Collector) -> None:
+    path = below(member.name)
+    if not collector.admits(path):
+        return
+    if member.isreg():
+        content = archive.extractfile(member)
+        pieces = iter(lambda: content.read(PIECE) if content else b"", b"")
+        collector.file(path, executable=bool(member.mode & 0o100), pieces=pieces)
+    elif member.issym():
+        collector.link(path, member.linkname)
+    elif member.islnk():
+        collector.hard_link(path, below(member.linkname))
+    elif not member.isdir():
+        collector.skip(path, f"it is a {_TAR_KINDS.get(member.type, 'special file')}")
+
+
+_TAR_KINDS = {tarfile.FIFOTYPE: "FIFO", tarfile.CHRTYPE: "device", tarfile.BLKTYPE: "device"}
+
+
+def export_with(
+    read_archive: Callable[[Collector], None], known: Mapping[str, str], caps: ExportCaps | None = None
+) -> Export:
+    """An export by `read_archive`, which feeds a collector; done twice where hard links ask for known content."""
+    collector = Collector(known, caps or ExportCaps())
+    read_archive(collector)
+    if collector.unresolved:
+        collector = Collector(known, caps or ExportCaps(), wanted=frozenset(collector.unresolved.values()))
+        read_archive(collector)
+    return collector.export()
+
+
+# -- from a folder ----------------------------------------------------------------------------------------------------
+
+
+def export_folder(root: Path, collector: Collector) -> None:
+    """Feed a collector from a folder, no links followed. Raises ExportError when the folder is gone or unreadable."""
+    try:
+        _walk(root, "", collector)
+    except OSError as error:
+        raise ExportError(f"the workspace cannot be read: {error.strerror}: {shown(str(error.filename))!r}") from error
+
+
+def _walk(folder: Path, prefix: str, collector: Collector) -> None:
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208 (names, not paths)
+        path = prefix + name
+        if not collector.admits(path):
+            continue
+        place = folder / name
+        state = place.lstat()
+        if stat.S_ISDIR(state.st_mode):
+            _walk(place, path + "/", collector)
+        elif stat.S_ISREG(state.st_mode):
+            collector.file(path, executable=bool(state.st_mode & 0o100), pieces=_pieces(place))
+        elif stat.S_ISLNK(state.st_mode):
+            collector.link(path, str(place.readlink()))
+        else:
+            kind = "FIFO" if stat.S_ISFIFO(state.st_mode) else "special file"
+            collector.skip(path, f"it is a {kind}")
+
+
+def _pieces(place: Path) -> Iterator[bytes]:
+    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 (a descriptor, so that no link or FIFO is followed)
+        while piece := file.read(PIECE):
+            yield piece
