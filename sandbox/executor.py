@@ -143,6 +143,7 @@ class Process(NamedTuple):
 
 
 TICKS = os.sysconf("SC_CLK_TCK")
+CLOCK_SLACK_S = 2.0 / TICKS
 
 
 def since_boot() -> float:
@@ -222,8 +223,8 @@ class Commands:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._live: Dict[int, Running] = {}
-        self._past: List[Running] = []
-        self._adopted: Dict[Tuple[int, float], Running] = {}
+        self._unsettled: List[Running] = []  # ended, but not yet asked what they left
+        self._adopted: Dict[int, Running] = {}
 
     def reap_forever(self) -> None:
         """Bury commands and orphans as they die."""
@@ -236,9 +237,10 @@ class Commands:
                 continue
             now_ns = time.monotonic_ns()
             with self._lock:
+                self._adopted.pop(pid, None)
                 running = self._live.pop(pid, None)
                 if running is not None:
-                    self._past = [*self._past[-200:], running]
+                    self._unsettled.append(running)
                     running.bury(status, usage, now_ns)
 
     def spawn(self, argv: List[str], options: Dict[str, Any]) -> Running:
@@ -259,9 +261,10 @@ class Commands:
         return running
 
     def release(self, running: Running) -> None:
-        """Close the pipe of a buried command; one stuck in the kernel keeps it for its burial."""
+        """Settle a buried command; one stuck in the kernel keeps its pipe for its burial."""
         with self._lock:
             if running.status is not None:
+                self._unsettled.remove(running)
                 running.close()
 
     def left_by(self, running: Running) -> List[int]:
@@ -272,10 +275,16 @@ class Commands:
 
     def survivors(self, running: Running) -> List[str]:
         """Command lines of what an ended command left behind, or may have."""
-        if not has_children():
+        if not has_children() or self._nobody_new():
             return []
         lines = (command_line(pid) for pid, owners in self._owners().items() if running in owners)
         return [line for line in lines if line][:MAX_SURVIVORS]
+
+    def _nobody_new(self) -> bool:
+        """Whether all our children are live commands or orphans with a known owner: no need for the whole table."""
+        children = own_children()
+        with self._lock:
+            return children is not None and all(pid in self._live or pid in self._adopted for pid in children)
 
     def _owners(self) -> Dict[int, List[Running]]:
         table = process_table()
@@ -285,21 +294,22 @@ class Commands:
                 top = _top(process, table)
                 if top is not None and not process.dead:
                     found[process.pid] = self._owners_of(process, top)
-            self._adopted = {key: value for key, value in self._adopted.items() if key[0] in table}
             return found
 
     def _owners_of(self, process: Process, top: Process) -> List[Running]:
-        """The command a process belongs to; several where one of several at once left it and none can be told."""
+        """The command a process belongs to; several where one of several at once left it and none can be told.
+
+        What an ended command left was adopted when it ended, so a new orphan is of a live command, or of one that ends.
+        """
         if top.pid in self._live:
             return [self._live[top.pid]]
-        key = (top.pid, top.start)
-        if key in self._adopted:
-            return [self._adopted[key]]
-        everyone = [*self._past, *self._live.values()]
-        at_the_time = [each for each in everyone if each.began - 0.05 <= top.start <= each.ended + 0.05]
+        if top.pid in self._adopted:
+            return [self._adopted[top.pid]]
+        everyone = [*self._unsettled, *self._live.values()]
+        at_the_time = [each for each in everyone if each.began - CLOCK_SLACK_S <= top.start <= each.ended]
         owners = [each for each in at_the_time if each.pid in {process.session, top.session}] or at_the_time
         if len(owners) == 1:
-            self._adopted[key] = owners[0]
+            self._adopted[top.pid] = owners[0]
         return owners
 
     def kill(self, running: Running) -> None:
@@ -345,6 +355,15 @@ def _kill_until_gone(pids: Callable[[], List[int]]) -> None:
         if not alive or time.monotonic() > until:
             return
         time.sleep(0.002)
+
+
+def own_children() -> Optional[List[int]]:
+    """Pids of our direct children; None where the kernel does not list them."""
+    try:
+        lists = [_slurp("/proc/self/task/%s/children" % thread) for thread in os.listdir("/proc/self/task")]
+        return [int(pid) for line in lists for pid in line.split()]
+    except (OSError, ValueError):
+        return None
 
 
 def has_children() -> bool:
