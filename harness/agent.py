@@ -1,6 +1,7 @@
 """The tool-calling loop: a model, a sandbox, limits; what was said and done, and why it stopped."""
 
 from dataclasses import dataclass, field, replace
+from threading import Timer
 from typing import Any
 
 from harness.clock import Stopwatch
@@ -22,6 +23,7 @@ MOST_MALFORMED = 5
 MOST_SILENT = 2
 NS_A_SECOND = 10**9
 
+REFUSALS = ("content_filter", "refusal")
 STOP_OF_FAULT = {"context_length": "context_exhausted", "refused": "refused", "interrupted": "interrupted"}
 
 
@@ -66,6 +68,7 @@ class Agent:
         self._toolbox = Toolbox(sandbox=sandbox, stopwatch=stopwatch, slots=slots, on_event=on_event)
         self._tools = [tool.spec() for tool in TOOLS.values()]
         self._spent = _Spent()
+        self._wall_is_over = False
         self.transcript = Transcript()
 
     def work(self, assignment: Assignment) -> Transcript:
@@ -76,7 +79,8 @@ class Agent:
         transcript = self.transcript
         while not transcript.stop:
             transcript.stop = self._limit(assignment.limits, started_ns)
-            reply = None if transcript.stop else self._ask(conversation, assignment)
+            left_s = self._left_s(assignment.limits, started_ns)
+            reply = None if transcript.stop else self._ask(conversation, assignment, left_s)
             if reply is None:
                 break
             outcomes = self._act(conversation, reply, self._left_s(assignment.limits, started_ns))
@@ -98,20 +102,21 @@ class Agent:
         conversation.add(message)
         self.transcript.messages.append(message)
 
-    def _ask(self, conversation: Conversation, assignment: Assignment) -> Reply | None:
-        """The model's next message, or None after writing down why there is none."""
+    def _ask(self, conversation: Conversation, assignment: Assignment, left_s: float) -> Reply | None:
+        """The model's next message, or None after writing down why there is none; at most `left_s` seconds long."""
         turn = self.transcript.turns + 1
         if not self._fit(conversation, assignment):
             return None
         self._on_event("intent", {"turn": turn, "messages": len(conversation.messages)})
+        wall = Timer(left_s, self._end_by_wall)
+        wall.start()
         try:
             reply = self._model.reply(conversation.messages, self._tools)
         except CallFailedError as error:
-            self._stopwatch.add(*spans(error, turn))
-            self._on_event("call_failed", {"turn": turn, "fault": error.fault, "message": str(error)})
-            self.transcript.stop = STOP_OF_FAULT.get(error.fault, "error:provider")
-            self.transcript.error = str(error)
+            self._give_up(error, turn)
             return None
+        finally:
+            wall.cancel()
         self._stopwatch.add(*spans(reply, turn))
         conversation.calibrate(reply.usage)
         row = call_row(reply, turn, assignment.price)
@@ -120,6 +125,16 @@ class Agent:
         self._spent.add(row, reply.message)
         self._on_event("response", {**message_json(reply.message), **row.model_dump()})
         return reply
+
+    def _end_by_wall(self) -> None:
+        self._wall_is_over = True
+        self._model.close()
+
+    def _give_up(self, error: CallFailedError, turn: int) -> None:
+        self._stopwatch.add(*spans(error, turn))
+        self._on_event("call_failed", {"turn": turn, "fault": error.fault, "message": str(error)})
+        stop = "limit:wall" if self._wall_is_over else STOP_OF_FAULT.get(error.fault, "error:provider")
+        self.transcript.stop, self.transcript.error = stop, str(error)
 
     def _fit(self, conversation: Conversation, assignment: Assignment) -> bool:
         if assignment.context_window is None:
@@ -137,7 +152,7 @@ class Agent:
 
     def _act(self, conversation: Conversation, reply: Reply, most_s: float) -> list[ToolOutcome]:
         message = reply.message
-        if reply.finish_reason == "content_filter":
+        if reply.finish_reason in REFUSALS:
             self.transcript.stop = "refused"
         if reply.finish_reason == "length" and message.tool_calls:
             self._say(conversation, replace(message, tool_calls=()))

@@ -54,7 +54,7 @@ def _one(run: MatrixRun, trial: Trial) -> Record | None:
     record: Record | None = None
     with structlog.contextvars.bound_contextvars(trial=trial.id):
         for attempt in range(1, MOST_ATTEMPTS + 1):
-            if run.bench.interrupted.is_set():
+            if run.bench.interrupts.flag.is_set():
                 break
             record = _attempt(run, trial, attempt)
             if record.verdict is not Verdict.ERROR_INFRA:
@@ -86,15 +86,14 @@ def _keep(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:
         folder.difference(run.checkouts.difference(snapshot, handed_in.kept, handed_in.deleted, handed_in.links))
 
 
-def journalled(journal: Journal, progress: Progress, trial: Trial, attempt: int, event: tuple[str, Mapping[str, Any]]) -> None:
+def journalled(
+    journal: Journal, progress: Progress, trial: Trial, attempt: int, event: tuple[str, Mapping[str, Any]]
+) -> None:
     """Write one event of a trial to the journal, on disk when this returns, and show it."""
     kind, body = event
     known = KINDS.get(kind)
     entry = Entry(
-        kind=known or Kind.NOTE,
-        body=body if known else {"note": kind, **body},
-        trial=trial.id,
-        attempt=attempt,
+        kind=known or Kind.NOTE, body=body if known else {"note": kind, **body}, trial=trial.id, attempt=attempt
     )
     journal.append(entry)
     progress.event(trial, kind, body)

@@ -43,6 +43,8 @@ class SpanRow(_Frozen):
 class CallRow(_Frozen):
     """One logical model call: durations in nanoseconds of its answered attempt, tokens as the provider counted them.
 
+    `connect_ns` is request sent to headers, `first_token_ns` request sent to first token (TTFT, so it holds
+    `connect_ns`), `decode_ns` first to last token.
     `decode_tokens` are the tokens that `decode_ns` (first to last token) produced: visible output tokens minus one;
     both are None where the speed cannot be told.
     """

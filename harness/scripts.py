@@ -1,11 +1,11 @@
 """Which turns a simulated model plays on a feature: a file beside the feature, or one of two that are made for it."""
 
-from collections.abc import Sequence
-
 from harness.features import Feature
+from harness.fixtures import script_path
+from harness.prepare import Prepared
+from harness.suite import reference
 from harness.turns import ScriptedCall, Turn, read_turns
 from sandbox.checkout import Checkouts
-from sandbox.contract import File, Snapshot
 
 REFERENCE = "reference"
 NOTHING = "nothing"
@@ -18,21 +18,20 @@ def script_key(feature: Feature, turns: str) -> str:
     return f"{feature.key}:{turns}"
 
 
-def written_script(feature: Feature, turns: str) -> tuple[Turn, ...]:
-    """The turns in `turns/<name>.jsonl` of the feature. Raises ConfigError when there is no such file."""
-    return read_turns(feature.folder / "turns" / f"{turns}.jsonl")
+def script_for(prepared: Prepared, turns: str, checkouts: Checkouts) -> tuple[Turn, ...]:
+    """The turns of that name for a feature: its file, or a made one. Raises ConfigError, InfraError."""
+    path = script_path(prepared.feature, turns)
+    if path.exists() or turns not in MADE:
+        return read_turns(path)
+    if turns == NOTHING:
+        return (_finish("Nothing was done."),)
+    handed_in = reference(prepared.feature, prepared.snapshot, checkouts, prepared.solution)
+    patch = checkouts.difference(prepared.snapshot, handed_in.kept, handed_in.deleted, handed_in.links)
+    return reference_turns(patch.decode("utf-8", errors="surrogateescape"))
 
 
-def nothing_script() -> tuple[Turn, ...]:
-    """One turn that changes nothing."""
-    return (_finish("Nothing was done."),)
-
-
-def reference_script(
-    base: Snapshot, changed: Sequence[File], deleted: Sequence[str], checkouts: Checkouts
-) -> tuple[Turn, ...]:
-    """Turns that apply a reference solution, given as its changed and deleted files, and finish."""
-    patch = checkouts.difference(base, changed, deleted, {}).decode("utf-8", errors="surrogateescape")
+def reference_turns(patch: str) -> tuple[Turn, ...]:
+    """Turns that apply a reference solution, given as a patch, and finish."""
     command = f"git apply --whitespace=nowarn - <<'{_MARK}'\n{patch}{_MARK}\n"
     call = ScriptedCall(name="shell", arguments={"command": command})
     return (Turn(content="Applying the reference solution.", tool_calls=(call,)), _finish("The reference is applied."))

@@ -1,36 +1,41 @@
 """One trial from set-up to record: agent in one sandbox, grading in another, every nanosecond booked."""
 
-import threading
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from harness.agent import Agent, Assignment, Transcript
+from harness.agent import Agent, Assignment, Transcript, message_json
+from harness.artefacts import span_rows
 from harness.clock import Clock, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
 from harness.grade import Grade, grade
 from harness.grade_policy import Submission, submission
+from harness.interrupt import Interrupts
 from harness.models.contract import Model
 from harness.plan import Trial
 from harness.prepare import Prepared
+from harness.provenance import load_facts
 from harness.record import GradeRow, Record, SpanRow, TrialRow, Verdict
 from harness.runners.contract import SuiteReport
 from harness.slots import Slots
-from harness.suite import SuiteJob, run_suite
-from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
+from harness.suite import SuiteJob, hidden_tests, run_suite
+from sandbox.contract import BoxSpec, Identity, SandboxProvider
+from sandbox.errors import SandboxError
 
 log = structlog.get_logger()
 
 LIFETIME_MARGIN_S = 1800
+"""Seconds that a container may live past the limits of its trial before it ends by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What all trials of a run share. `open_model` gives a trial its model; `interrupted` ends everything."""
+    """What all trials of a run share. `open_model` gives a trial its model, which the trial closes."""
 
     run: str
     provider: SandboxProvider
@@ -38,11 +43,11 @@ class Bench:
     slots: Slots
     open_model: Callable[[Trial], Model]
     on_event: Callable[[Trial, int, str, Mapping[str, Any]], None]
-    interrupted: threading.Event
+    interrupts: Interrupts
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialOutcome:
     """Everything one attempt left behind; `record` is what counts, the rest is for its folder."""
 
@@ -52,68 +57,190 @@ class TrialOutcome:
     submission: Submission | None = None
     report: SuiteReport | None = None
 
-
-@dataclass(slots=True, kw_only=True)
-class _Progressing:
-    """What is known so far, whatever ends the attempt."""
-
-    stopwatch: Stopwatch
-    transcript: Transcript = field(default_factory=Transcript)
-    submission: Submission | None = None
-    report: SuiteReport | None = None
-    grade: Grade | None = None
-    verdict: Verdict = Verdict.NOT_RUN
-    error: str = ""
+    def messages(self) -> list[dict[str, Any]]:
+        """The conversation as JSON-able messages, outputs as the model first saw them."""
+        return [message_json(message) for message in self.transcript.messages]
 
 
 def run_trial(trial: Trial, prepared: Prepared, bench: Bench, attempt: int) -> TrialOutcome:
     """Run one attempt to its record. Never raises: what went wrong is the record's verdict and error."""
-    state = _Progressing(stopwatch=Stopwatch(bench.clock))
-    started_utc, start_ns = bench.clock.utc(), bench.clock.now_ns()
-    try:
-        _attempt(trial, prepared, bench, attempt, state)
-    except InterruptedRunError as error:
-        state.verdict, state.error = Verdict.NOT_RUN, str(error)
-        state.transcript.stop = "interrupted"
-    except ProviderError as error:
-        state.verdict, state.error = Verdict.ERROR_PROVIDER, str(error)
-    except Exception as error:  # noqa: BLE001 - the one place where a crash becomes a record instead of ending the matrix
-        state.verdict, state.error = _crashed(trial, bench, error)
-    end_ns = bench.clock.now_ns()
-    return _outcome(trial, bench, attempt, state, (started_utc, start_ns, end_ns))
+    return _Attempt(trial, prepared, bench, attempt).outcome()
 
 
-def _crashed(trial: Trial, bench: Bench, error: Exception) -> tuple[Verdict, str]:
-    if bench.interrupted.is_set():
-        return Verdict.NOT_RUN, "interrupted"
-    if isinstance(error, HarnessError):
-        log.warning("trial.failed", trial=trial.id, error=str(error))
-    else:
-        log.exception("trial.crashed", trial=trial.id)
-    return Verdict.ERROR_INFRA, f"{type(error).__name__}: {error}"
+class _Attempt:
+    """One attempt and what is known of it so far, whatever ends it."""
 
+    def __init__(self, trial: Trial, prepared: Prepared, bench: Bench, number: int) -> None:
+        self._trial = trial
+        self._prepared = prepared
+        self._bench = bench
+        self._number = number
+        self._stopwatch = Stopwatch(bench.clock)
+        self._transcript = Transcript()
+        self._submission: Submission | None = None
+        self._report: SuiteReport | None = None
+        self._grade: Grade | None = None
+        self._survivors: tuple[str, ...] = ()
+        self._error = ""
+        self._verdict = Verdict.NOT_RUN
+        self._load = load_facts("start")
 
-def _attempt(trial: Trial, prepared: Prepared, bench: Bench, attempt: int, state: _Progressing) -> None:
-    def on_event(kind: str, body: Mapping[str, Any]) -> None:
-        bench.on_event(trial, attempt, kind, body)
+    def outcome(self) -> TrialOutcome:
+        """Run it, and say how it ended."""
+        started_utc, start_ns = self._bench.clock.utc(), self._bench.clock.now_ns()
+        try:
+            self._run()
+        except InterruptedRunError as error:
+            self._interrupted(str(error))
+        except ProviderError as error:
+            self._verdict, self._error = Verdict.ERROR_PROVIDER, str(error)
+        except Exception as error:  # noqa: BLE001 - the one place where a crash becomes a record, not the matrix's end
+            self._crashed(error)
+        end_ns = self._bench.clock.now_ns()
+        return TrialOutcome(
+            record=self._record(started_utc, start_ns, end_ns),
+            transcript=self._transcript,
+            spans=span_rows(self._stopwatch.spans(), start_ns),
+            submission=self._submission,
+            report=self._report,
+        )
 
-    on_event("setup", {"attempt": attempt})
-    with ExitStack() as stack:
-        with state.stopwatch.span(Phase.SETUP, "start"):
-            box = stack.enter_context(_open(bench, _agent_spec(trial, prepared, bench, attempt)))
-        model = bench.open_model(trial)
-        agent = Agent(model=model, sandbox=box, stopwatch=state.stopwatch, slots=bench.slots, on_event=on_event)
-        state.transcript = agent.transcript
-        agent.work(_assignment(trial))
-        _stop_if_interrupted(bench)
-        on_event("export", {"stop": state.transcript.stop})
-        with state.stopwatch.span(Phase.GRADE, "export"):
-            survivors = box.kill()
-            export = box.export(prepared.snapshot.index)
-            stack.close()
-        state.submission = submission(prepared.snapshot, export, prepared.feature.target.suite)
-    if state.transcript.stop == "error:provider":
-        raise ProviderError(state.transcript.error)
-    _grade(trial, prepared, bench, attempt, state)
-    if survivors and state.grade:
-        on_event("survivors", {"processes": list(survivors)})
+    def _run(self) -> None:
+        self._event("setup", {"attempt": self._number})
+        self._work()
+        if self._transcript.stop == "error:provider":
+            raise ProviderError(self._transcript.error)
+        self._judge()
+
+    def _work(self) -> None:
+        """The agent at work in its sandbox, and what it leaves there brought out."""
+        snapshot = self._prepared.snapshot
+        with ExitStack() as stack:
+            with self._stopwatch.span(Phase.SETUP, "start"):
+                box = stack.enter_context(self._bench.provider.open(self._spec("agent")))
+                stack.enter_context(self._bench.interrupts.ending(box.kill))
+            model = self._bench.open_model(self._trial)
+            stack.callback(model.close)
+            with self._bench.interrupts.ending(model.close):
+                agent = Agent(
+                    model=model,
+                    sandbox=box,
+                    stopwatch=self._stopwatch,
+                    slots=self._bench.slots,
+                    on_event=self._event,
+                )
+                self._transcript = agent.transcript
+                agent.work(self._assignment())
+            self._go_on()
+            self._event("export", {"stop": self._transcript.stop})
+            with self._stopwatch.span(Phase.GRADE, "export"):
+                self._survivors = box.kill()
+                export = box.export(snapshot.index)
+                self._submission = submission(snapshot, export, self._prepared.feature.target.suite)
+                stack.close()
+
+    def _judge(self) -> None:
+        """The target's suite on the agent's files in a fresh sandbox, and the verdict."""
+        feature = self._prepared.feature
+        if feature.manifest is None or self._submission is None:
+            raise HarnessError(f"{feature.key} has no manifest; run `splitclock validate {feature.key}`")
+        job = SuiteJob(
+            feature=feature,
+            environment=self._prepared.environment,
+            snapshot=self._prepared.snapshot,
+            submission=self._submission,
+            hidden=hidden_tests(feature, self._prepared.solution),
+            identity=self._identity("grade"),
+        )
+        with self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"):
+            self._event("suite", {"stop": self._transcript.stop})
+            self._report = run_suite(job, self._bench.provider.open, self._stopwatch)
+        self._go_on()
+        self._grade = grade(self._report, feature.manifest, self._submission)
+        self._verdict = self._grade.verdict
+
+    def _event(self, kind: str, body: Mapping[str, Any]) -> None:
+        self._bench.on_event(self._trial, self._number, kind, body)
+
+    def _go_on(self) -> None:
+        if self._bench.interrupts.flag.is_set():
+            raise InterruptedRunError("interrupted")
+
+    def _interrupted(self, why: str) -> None:
+        self._transcript.stop, self._verdict, self._error = "interrupted", Verdict.NOT_RUN, why
+
+    def _crashed(self, error: Exception) -> None:
+        if self._bench.interrupts.flag.is_set():
+            self._interrupted("interrupted")
+            return
+        known = isinstance(error, HarnessError | SandboxError)
+        log.warning("trial.failed", error=str(error), exc_info=None if known else error)
+        self._verdict, self._error = Verdict.ERROR_INFRA, f"{type(error).__name__}: {error}"
+        self._transcript.stop = self._transcript.stop or "error:infra"
+
+    def _identity(self, role: str) -> Identity:
+        return Identity(run=self._bench.run, trial=self._trial.id, attempt=self._number, role=role)
+
+    def _spec(self, role: str) -> BoxSpec:
+        limits = self._prepared.feature.target.limits
+        lifetime_s = max(limits.lifetime_s, int(self._trial.limits.wall_s) + LIFETIME_MARGIN_S)
+        return BoxSpec(
+            environment=self._prepared.environment,
+            snapshot=self._prepared.snapshot,
+            limits=replace(limits, lifetime_s=lifetime_s),
+            identity=self._identity(role),
+        )
+
+    def _assignment(self) -> Assignment:
+        config, feature = self._trial.config, self._prepared.feature
+        return Assignment(
+            brief=feature.brief,
+            test_command=shlex.join(feature.target.suite.command),
+            limits=self._trial.limits,
+            context_window=config.context_window,
+            most_output_tokens=config.parameters.get("max_output_tokens"),
+            price=config.price,
+        )
+
+    def _record(self, started_utc: datetime, start_ns: int, end_ns: int) -> Record:
+        split = partition(self._stopwatch.spans(), start_ns, end_ns)
+        transcript, trial = self._transcript, self._trial
+        costs = [call.cost_usd for call in transcript.calls]
+        known = [cost for cost in costs if cost is not None]
+        return Record(
+            run=self._bench.run,
+            trial=TrialRow(
+                id=trial.id,
+                model=trial.model,
+                feature=trial.feature.key,
+                repeat=trial.repeat,
+                simulated=trial.config.simulated,
+                claimed_tokens_per_s=trial.config.claimed_tokens_per_s,
+            ),
+            attempt=self._number,
+            started_utc=started_utc.isoformat(),
+            stop=transcript.stop,
+            verdict=self._verdict,
+            error=self._error or transcript.error,
+            wall_ns=split.wall_ns,
+            phases={phase.value: ns for phase, ns in split.phases.items()},
+            sub_phases=dict(split.sub_phases),
+            summed={phase.value: ns for phase, ns in split.summed.items()},
+            calls=tuple(transcript.calls),
+            tool_calls=tuple(transcript.tool_calls),
+            turns=transcript.turns,
+            shortened_outputs=transcript.shortened_outputs,
+            grade=self._grade_row(),
+            cost_usd=sum(known) if known else None,
+            cost_is_lower_bound=bool(known) and len(known) < len(costs),
+            provenance=dict(self._bench.provenance) | self._load | load_facts("end"),
+        )
+
+    def _grade_row(self) -> GradeRow:
+        if self._grade is None or self._submission is None:
+            return GradeRow()
+        row = self._grade.row(self._submission)
+        if not self._survivors:
+            return row
+        left = f"{len(self._survivors)} processes of the agent were alive at the end: {self._survivors[0][:100]}"
+        return row.model_copy(update={"notes": (*row.notes, left)})

@@ -1,0 +1,61 @@
+"""`splitclock demo`: two simulated models, one fast and one slow, implement features in a live application."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.bundle import example
+from harness.commands import options
+from harness.commands.checking import load_job
+from harness.commands.options import SandboxKind
+from harness.commands.run import exit_code
+from harness.commands.running import execute
+from harness.commands.session import errors, open_session, output, print_json
+from harness.commands.showing import show_board, summary
+from harness.config import Slice
+from sandbox.errors import EngineUnavailableError
+
+
+def command(
+    *,
+    install_engine: Annotated[
+        bool, typer.Option("--install-engine", help="As root on Debian or Ubuntu, install and start Docker if needed.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder, instead of runs/demo-<time>.")] = None,
+    sandbox: options.Sandbox = SandboxKind.DOCKER,
+    as_json: options.Json = False,
+) -> int:
+    """Run the bundled demonstration: no key, no network for the models, about two minutes.
+
+    Example: splitclock demo
+    """
+    job = load_job(example("demo.toml"), Slice(), out=out)
+    kind = sandbox if sandbox is SandboxKind.LOCAL else _best_kind(install=install_engine)
+    finished = execute(job, open_session(kind), errors() if as_json else output())
+    if as_json:
+        print_json(summary(finished.folder, finished.records, finished.planned))
+    else:
+        show_board([finished.folder])
+    return exit_code(finished)
+
+
+def _best_kind(*, install: bool) -> SandboxKind:
+    """Docker if an engine answers or can be had, else this machine itself, with the reason said."""
+    from sandbox.engine import Engine
+    from sandbox.provision import ensure_engine
+
+    try:
+        if install:
+            ensure_engine(errors().print)
+        Engine.connect(_environment())
+    except EngineUnavailableError as error:
+        errors().print(f"no Docker engine: {error}", style="bold")
+        return SandboxKind.LOCAL
+    return SandboxKind.DOCKER
+
+
+def _environment() -> dict[str, str]:
+    from harness.config import settings
+
+    return dict(settings().host_environment)

@@ -1,0 +1,99 @@
+"""`splitclock plan`: what a matrix would run and who would receive source code; starts nothing."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from rich.table import Table
+from rich.text import Text
+
+from harness.commands import options
+from harness.commands.checking import load_job
+from harness.commands.running import Job, planned_trials
+from harness.commands.session import output, print_json
+from harness.config import Slice, settings
+from harness.digests import notes
+from harness.plan import Trial
+from harness.untrusted import plain
+from sandbox.checkout import Checkouts
+
+
+def command(
+    matrix: options.MatrixFile,
+    *,
+    model: options.OnlyModels = None,
+    feature: options.OnlyFeatures = None,
+    repeats: options.Repeats = None,
+    source: options.Sources = None,
+    working_tree: options.WorkingTrees = None,
+    fixtures: options.Fixtures = None,
+    sandbox: options.Sandbox = options.SandboxKind.DOCKER,
+    as_json: options.Json = False,
+) -> None:
+    """Print the trials in the order they would run, their ids, the limits, and every provider that gets source code.
+
+    Example: splitclock plan examples/matrix.toml --repeats 1
+    """
+    part = Slice(models=tuple(model or ()), features=tuple(feature or ()), repeats=repeats)
+    job = load_job(matrix, part, fixtures=fixtures, source=source, working_tree=working_tree)
+    trials = planned_trials(job, Checkouts(settings().cache), sandbox.value)
+    if as_json:
+        print_json(_document(job, trials))
+        return
+    console = output()
+    console.print(_table(trials))
+    for line in _remarks(job, trials):
+        console.print(Text(line), soft_wrap=True)
+
+
+def receivers(job: Job) -> dict[str, str]:
+    """Every model that sends the target's source code away, with the host it goes to; simulated ones send nothing."""
+    return {
+        name: urlsplit(config.base_url).hostname or config.base_url
+        for name, config in job.matrix.models.items()
+        if not config.simulated
+    }
+
+
+def most_cost_usd(job: Job, trials: Iterable[Trial]) -> float | None:
+    """What the limits allow the trials to cost at most, USD; None when a paid model has no cost limit."""
+    paid = [trial for trial in trials if not trial.config.simulated]
+    limit = job.matrix.limits.cost_usd
+    if not paid:
+        return 0.0
+    return None if limit is None else limit * len(paid)
+
+
+def _document(job: Job, trials: tuple[Trial, ...]) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "matrix": job.matrix.name,
+        "trials": [{"id": t.id, "model": t.model, "feature": t.feature.key, "repeat": t.repeat} for t in trials],
+        "receivers": receivers(job),
+        "most_cost_usd": most_cost_usd(job, trials),
+    }
+
+
+def _table(trials: Iterable[Trial]) -> Table:
+    table = Table(box=None)
+    for name in ("trial", "model", "provider", "feature", "#"):
+        table.add_column(name)
+    for trial in trials:
+        simulated = " (simulated)" if trial.config.simulated else ""
+        cells = (trial.id, trial.model, trial.config.provider + simulated, trial.feature.key, str(trial.repeat))
+        table.add_row(*(Text(plain(cell)) for cell in cells))
+    return table
+
+
+def _remarks(job: Job, trials: tuple[Trial, ...]) -> list[str]:
+    limits = job.matrix.limits
+    most = most_cost_usd(job, trials)
+    lines = [
+        f"{len(trials)} trials, {job.matrix.parallel.trials} at once; each at most {limits.turns} turns, "
+        f"{limits.wall_s:g} s, {limits.output_tokens} output tokens",
+        "cost: no limit is set; add `cost_usd` to [limits]" if most is None else f"cost: at most ${most:.2f} by the limits",
+    ]
+    sent = receivers(job)
+    lines += [f"`{name}` sends the target's source code to {host}" for name, host in sent.items()]
+    if not sent:
+        lines.append("no source code leaves this machine")
+    return lines + [note for feature in job.features for note in notes(feature)]

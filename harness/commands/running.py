@@ -1,0 +1,228 @@
+"""From a checked matrix to a finished run folder: what `run` and `demo` share."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.commands.session import Session
+from harness.config import Matrix, key_for
+from harness.digests import trial_digests
+from harness.errors import ConfigError, HarnessError
+from harness.features import Feature
+from harness.interrupt import Interrupts
+from harness.journal import Entry, Journal, Kind, new_run_folder
+from harness.matrix import MatrixRun, journalled, run_matrix
+from harness.models.contract import Model
+from harness.models.factory import open_model
+from harness.models.replay import ReplayModel
+from harness.plan import Trial, plan
+from harness.prepare import Prepared, prepare, source_digest
+from harness.progress import LiveTable, PlainLines, Progress, Quiet
+from harness.provenance import host_facts, prompt_digest
+from harness.record import Record
+from harness.redact import Redactor
+from harness.scripts import script_for, script_key
+from harness.simulator.config import Pace
+from harness.simulator.process import Simulator
+from harness.slots import Slots
+from harness.trial import Bench
+from harness.turns import Turn
+from sandbox.checkout import Checkouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to run and where to write it; `matrix_file` is copied into the run folder."""
+
+    matrix: Matrix
+    features: tuple[Feature, ...]
+    matrix_file: Path
+    out: Path | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A run as it ended: its folder, its records in plan order, how many trials were planned, and if it was stopped."""
+
+    folder: Path
+    records: tuple[Record, ...]
+    planned: int
+    interrupted: bool
+
+
+def planned_trials(job: Job, checkouts: Checkouts, sandbox: str) -> tuple[Trial, ...]:
+    """The trials of a job in a kind of sandbox, with their ids. Raises ConfigError, InfraError."""
+    sources = {feature.key: source_digest(feature, checkouts) for feature in job.features}
+    scripts = {model.turns for model in job.matrix.models.values() if model.turns is not None}
+    settings = {"sandbox": sandbox, "prompts": prompt_digest()}
+    return plan(job.matrix, job.features, trial_digests(job.features, sources, scripts, settings))
+
+
+def execute(job: Job, session: Session, console: Console) -> Finished:
+    """Run the whole matrix. Raises ConfigError and InfraError for what stops all of it."""
+    trials = planned_trials(job, session.checkouts, session.provider.kind)
+    folder = _folder(job, session)
+    interrupts = Interrupts()
+    secrets = [key for model in job.matrix.models.values() if (key := key_for(model))]
+    redactor = Redactor(secrets)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal.create(folder, redactor))
+        progress = stack.enter_context(_progress(job, trials, session, console))
+        stack.enter_context(_listening(interrupts, session, journal, progress))
+        progress.say(f"run folder: {_shown(folder)}")
+        prepared = _prepare(job, session, progress, interrupts)
+        scripts = _scripts(job, prepared, session)
+        models = stack.enter_context(_models(job, scripts, folder, session))
+        provenance = host_facts(session.provider) | {"parallel_trials": str(job.matrix.parallel.trials)}
+        slots = Slots(_slot_count(job))
+        stack.enter_context(interrupts.ending(slots.close))
+        provenance["tool_slots"] = str(slots.count)
+        _write_opening(job, journal, trials, provenance)
+        bench = Bench(
+            run=folder.name,
+            provider=session.provider,
+            clock=session.clock,
+            slots=slots,
+            open_model=models,
+            on_event=lambda trial, attempt, kind, body: journalled(journal, progress, trial, attempt, (kind, body)),
+            interrupts=interrupts,
+            provenance=provenance,
+        )
+        records = run_matrix(
+            MatrixRun(
+                trials=trials,
+                prepared=prepared,
+                bench=bench,
+                journal=journal,
+                redactor=redactor,
+                progress=progress,
+                checkouts=session.checkouts,
+                parallel=job.matrix.parallel.trials,
+            )
+        )
+        stopped = interrupts.flag.is_set()
+        journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(records), "interrupted": stopped}))
+    return Finished(folder=folder, records=records, planned=len(trials), interrupted=stopped)
+
+
+def _folder(job: Job, session: Session) -> Path:
+    if job.out is None:
+        return new_run_folder(Path("runs"), job.matrix.name, session.clock.utc())
+    if job.out.exists() and any(job.out.iterdir()):
+        raise ConfigError(f"{job.out}: is not empty; choose another folder for --out")
+    return job.out
+
+
+def _shown(folder: Path) -> str:
+    return os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
+
+
+def _progress(job: Job, trials: Sequence[Trial], session: Session, console: Console) -> Progress:
+    if job.quiet:
+        return Quiet()
+    return LiveTable(console, trials, session.clock) if console.is_terminal else PlainLines(console)
+
+
+@contextmanager
+def _listening(interrupts: Interrupts, session: Session, journal: Journal, progress: Progress) -> Iterator[None]:
+    """Handle Ctrl-C: the run ends cleanly; a second one removes this run's containers and leaves."""
+
+    def first() -> None:
+        progress.say("interrupted: ending trials and removing containers; press again to hurry")
+
+    def second() -> None:
+        session.provider.discard(journal.folder.root.name)
+
+    with interrupts.listening(first, second):
+        yield
+
+
+def _prepare(job: Job, session: Session, progress: Progress, interrupts: Interrupts) -> dict[str, Prepared]:
+    """Environments and checkouts of every feature, before any trial's clock starts."""
+    prepared = {}
+    for feature in job.features:
+        if interrupts.flag.is_set():
+            break
+        progress.say(f"preparing {feature.key}")
+        prepared[feature.key] = prepare(feature, session.provider, session.checkouts, progress.say)
+    return prepared
+
+
+def _scripts(job: Job, prepared: Mapping[str, Prepared], session: Session) -> dict[str, tuple[Turn, ...]]:
+    """The scripts that simulated models of this matrix play, by key."""
+    names = {model.turns for model in job.matrix.models.values() if model.turns is not None}
+    return {
+        script_key(one.feature, name): script_for(one, name, session.checkouts)
+        for one in prepared.values()
+        for name in sorted(names)
+    }
+
+
+class _Models:
+    """Opens the model of each trial; the simulator, if any model needs it, runs as long as this context."""
+
+    def __init__(self, scripts: Mapping[str, tuple[Turn, ...]], session: Session) -> None:
+        self._scripts = scripts
+        self._session = session
+        self.simulator: Simulator | None = None
+
+    def __call__(self, trial: Trial) -> Model:
+        config = trial.config
+        clock = self._session.clock
+        script = script_key(trial.feature, config.turns or "")
+        if config.provider == "replay":
+            return ReplayModel(self._scripts[script], clock)
+        if self.simulator is None or config.provider != "simulator":
+            return open_model(config.settings(), key_for(config), clock)
+        settings = config.settings(self.simulator.base_url, headers={"x-splitclock-script": script})
+        return open_model(settings, None, clock)
+
+
+@contextmanager
+def _models(
+    job: Job, scripts: Mapping[str, tuple[Turn, ...]], folder: Path, session: Session
+) -> Iterator[_Models]:
+    """How trials get their models, with a simulator at work where one is named."""
+    models = _Models(scripts, session)
+    paced = {
+        name: Pace(
+            first_token_ms=config.first_token_ms or 0.0,
+            tokens_per_s=config.tokens_per_s or 0.0,
+            tokens_per_chunk=config.tokens_per_chunk or 1,
+        )
+        for name, config in job.matrix.models.items()
+        if config.provider == "simulator"
+    }
+    with ExitStack() as stack:
+        if paced:
+            models.simulator = stack.enter_context(Simulator(paced, scripts, folder / "simulator.jsonl"))
+        yield models
+
+
+def _slot_count(job: Job) -> int:
+    """Tool slots of the run: as the matrix says, else one core stays free for harness, simulator and daemon."""
+    wanted = job.matrix.parallel.tool_slots
+    if isinstance(wanted, int):
+        return wanted
+    cpus = max((feature.target.limits.cpus for feature in job.features), default=1.0)
+    return max(1, int((max(2, os.cpu_count() or 2) - 1) / max(1.0, cpus)))
+
+
+def _write_opening(
+    job: Job, journal: Journal, trials: Sequence[Trial], provenance: Mapping[str, str]
+) -> None:
+    """What a run folder holds before its first trial: matrix, plan, provenance, and the first row."""
+    folder = journal.folder
+    shutil.copyfile(job.matrix_file, folder.matrix)
+    rows = [{"id": t.id, "model": t.model, "feature": t.feature.key, "repeat": t.repeat} for t in trials]
+    folder.plan.write_text(json.dumps({"schema": 1, "trials": rows}, indent=1) + "\n", encoding="utf-8")
+    folder.provenance.write_text(json.dumps(dict(provenance), indent=1) + "\n", encoding="utf-8")
+    journal.append(Entry(kind=Kind.RUN_STARTED, body={"matrix": job.matrix.name, "trials": len(trials)}))

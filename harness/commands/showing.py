@@ -1,0 +1,43 @@
+"""What commands print about runs."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.commands.session import output
+from harness.journal import read_records
+from harness.record import Record, Verdict
+from scoreboards.board import Board, build_board
+from scoreboards.report.terminal import render
+from scoreboards.speedup import sentence
+
+
+def load_board(folders: Iterable[Path]) -> Board:
+    """The board of one or more runs. Raises ConfigError for a folder that holds no run."""
+    return build_board([record for folder in folders for record in read_records(folder)])
+
+
+def show_board(folders: Sequence[Path]) -> None:
+    """The tables of a board and, under them, the sentence that it comes to."""
+    console = output()
+    board = load_board(folders)
+    console.print(render(board))
+    line = sentence(board)
+    if line:
+        console.print()
+        console.print(line, style="bold", soft_wrap=True)
+
+
+def summary(folder: Path, records: Sequence[Record], planned: int) -> dict[str, Any]:
+    """What `run --json` and `status --json` end with; an unknown cost is null."""
+    verdicts = Counter(record.verdict.value for record in records)
+    verdicts[Verdict.NOT_RUN.value] += planned - len(records)
+    costs = [record.cost_usd for record in records if record.cost_usd is not None]
+    return {
+        "schema": 1,
+        "run": str(folder),
+        "finished": len(records) == planned and not verdicts[Verdict.NOT_RUN.value],
+        "trials": {"total": planned, **{verdict.value: verdicts[verdict.value] for verdict in Verdict}},
+        "cost_usd": sum(costs) if costs else None,
+    }

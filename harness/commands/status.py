@@ -1,0 +1,65 @@
+"""`splitclock status`: how far a run is, from another terminal or afterwards."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from harness.commands import options
+from harness.commands.session import output, print_json
+from harness.commands.showing import summary
+from harness.errors import ConfigError
+from harness.journal import Row, read_records, read_rows
+from harness.progress import seconds
+from harness.record import Record
+from harness.run_folder import RunFolder
+from harness.untrusted import plain
+
+
+def command(run: options.RunFolderArgument, *, as_json: options.Json = False) -> None:
+    """The state of every trial of a run, while it runs or afterwards.
+
+    Example: splitclock status runs/demo-20260101T120000Z
+    """
+    planned = planned_rows(run)
+    records = {record.trial.id: record for record in read_records(run)}
+    if as_json:
+        print_json(summary(run, list(records.values()), len(planned)))
+        return
+    last = {row.trial: row for row in read_rows(run) if row.trial}
+    console = output()
+    console.print(_table(planned, records, last))
+    finished = len(records)
+    console.print(f"{finished} of {len(planned)} trials have a record")
+
+
+def planned_rows(run: Path) -> list[dict[str, Any]]:
+    """The trials that a run planned. Raises ConfigError when the folder is not a run's."""
+    path = RunFolder(root=run).plan
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return list(document["trials"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{run}: is not a run folder, or its run did not get as far as a plan: {error}") from error
+
+
+def _table(planned: Iterable[dict[str, Any]], records: dict[str, Record], last: dict[str, Row]) -> Table:
+    table = Table(box=None)
+    for name in ("trial", "model", "feature", "#", "state", "turns", "wall", "why"):
+        table.add_column(name, justify="right" if name in ("#", "turns", "wall") else "left")
+    for row in planned:
+        names = (str(row["id"]), plain(str(row["model"])), str(row["feature"]), str(row["repeat"]))
+        table.add_row(*map(Text, (*names, *_state(records.get(row["id"]), last.get(row["id"])))))
+    return table
+
+
+def _state(record: Record | None, row: Row | None) -> tuple[str, str, str, str]:
+    if record is not None:
+        why = record.error or record.grade.reason
+        return record.verdict.value, str(record.turns), seconds(record.wall_ns), plain(why)[:120]
+    if row is not None:
+        return f"last journalled: {row.kind}", str(row.body.get("turn", "")), "", ""
+    return "not begun", "", "", ""

@@ -1,0 +1,172 @@
+"""The loop: what it asks, what it runs, why it stops."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.agent import Agent, Assignment, Transcript
+from harness.clock import Phase, Stopwatch, SystemClock, partition
+from harness.config import TrialLimits
+from harness.models.contract import Message, Reply, Role, ToolCall, ToolSpec
+from harness.models.replay import ReplayModel
+from harness.slots import Slots
+from harness.turns import ScriptedCall, Turn
+from sandbox.contract import File
+from tests.harness.boxes import local_box
+
+
+class Play:
+    """One agent's work on a script, and everything that can be looked at afterwards."""
+
+    def __init__(self, cache: Path, turns: Sequence[Turn], **settings: Any) -> None:
+        clock = SystemClock()
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self.stopwatch = Stopwatch(clock)
+        limits = TrialLimits(**settings.pop("limits", {}))
+        assignment = Assignment(brief="Do it.", test_command="pytest", limits=limits, **settings)
+        self.start_ns = clock.now_ns()
+        with local_box(cache, File(path="a.txt", data=b"one\n" * 3)) as box:
+            self.model = Recorder(ReplayModel(turns, clock))
+            agent = Agent(
+                model=self.model,
+                sandbox=box,
+                stopwatch=self.stopwatch,
+                slots=Slots(1),
+                on_event=lambda kind, body: self.events.append((kind, body)),
+            )
+            self.transcript: Transcript = agent.work(assignment)
+        self.end_ns = clock.now_ns()
+
+    def kinds(self) -> list[str]:
+        """The events in order."""
+        return [kind for kind, _ in self.events]
+
+
+class Recorder:
+    """A model that keeps what it was sent."""
+
+    def __init__(self, inner: ReplayModel) -> None:
+        self._inner = inner
+        self.sent: list[list[Message]] = []
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+        """The inner model's reply."""
+        self.sent.append(list(messages))
+        return self._inner.reply(messages, tools)
+
+    def close(self) -> None:
+        """Closes the inner model."""
+        self._inner.close()
+
+
+def calls(*pairs: tuple[str, Any]) -> Turn:
+    """A turn of tool calls."""
+    return Turn(tool_calls=tuple(ScriptedCall(name=name, arguments=arguments) for name, arguments in pairs))
+
+
+FINISH = calls(("finish", {"summary": "done"}))
+
+
+def test_a_finished_script_finishes(tmp_path: Path) -> None:
+    """Ask, run, ask, finish; every tool call is answered once, in order."""
+    play = Play(tmp_path, [calls(("shell", {"command": "cat a.txt"}), ("read", {"path": "a.txt"})), FINISH])
+    assert (play.transcript.stop, play.transcript.turns) == ("finished", 2)
+    assert [row.tool for row in play.transcript.tool_calls] == ["shell", "read", "finish"]
+    answers = [message for message in play.model.sent[1] if message.role is Role.TOOL]
+    asked = next(message for message in play.model.sent[1] if message.role is Role.ASSISTANT)
+    assert [answer.tool_call_id for answer in answers] == [call.id for call in asked.tool_calls]
+    assert play.kinds().count("intent") == play.kinds().count("response") == 2
+
+
+def test_time_is_booked_where_it_was_spent(tmp_path: Path) -> None:
+    """A half-second command is tool time, and the partition is exact."""
+    play = Play(tmp_path, [calls(("shell", {"command": "sleep 0.5"})), FINISH])
+    split = partition(play.stopwatch.spans(), play.start_ns, play.end_ns)
+    assert sum(split.phases.values()) == play.end_ns - play.start_ns
+    assert split.sub_phases["tool.exec"] >= 450_000_000
+    assert split.phases[Phase.TOOL] < split.sub_phases["tool.exec"] + 400_000_000
+
+
+def test_reads_of_one_turn_run_at_once(tmp_path: Path) -> None:
+    """Calls that only read need not wait for each other; the answers keep their order."""
+    reads = calls(*(("read", {"path": "a.txt", "first_line": number}) for number in (1, 2, 3)))
+    play = Play(tmp_path, [reads, FINISH])
+    answers = [message.content.split("\t")[0] for message in play.model.sent[1] if message.role is Role.TOOL]
+    assert answers == ["1", "2", "3"]
+
+
+def test_two_silent_turns_end_the_work(tmp_path: Path) -> None:
+    """A model without tool calls is reminded once."""
+    play = Play(tmp_path, [Turn(content="I am done."), Turn(content="Really.")])
+    assert (play.transcript.stop, play.transcript.turns) == ("finished", 2)
+    assert "no tool call" in play.model.sent[1][-1].content
+
+
+def test_malformed_arguments_are_told_and_not_resent(tmp_path: Path) -> None:
+    """Strict servers reject raw rubbish in the history; five in a row end the trial."""
+    play = Play(tmp_path, [calls(("shell", '{"command": "ls')) for _ in range(9)])
+    assert (play.transcript.stop, play.transcript.turns) == ("limit:malformed_calls", 5)
+    resent = next(message for message in play.model.sent[1] if message.role is Role.ASSISTANT)
+    assert resent.tool_calls[0].arguments == "{}"
+    assert "not valid JSON" in play.model.sent[1][-1].content
+
+
+def test_unknown_tools_and_missing_files_are_told(tmp_path: Path) -> None:
+    """The model's mistakes are its own to mend."""
+    play = Play(tmp_path, [calls(("browse", {}), ("read", {"path": "nowhere"}), ("read", {"path": "../.."})), FINISH])
+    answers = [message.content for message in play.model.sent[1] if message.role is Role.TOOL]
+    assert all(answer.startswith("error: ") for answer in answers)
+    assert play.transcript.stop == "finished"
+
+
+@pytest.mark.parametrize(
+    ("limits", "stop"),
+    [({"turns": 3}, "limit:turns"), ({"output_tokens": 20}, "limit:tokens"), ({"wall_s": 0.4}, "limit:wall")],
+)
+def test_limits_end_the_work(tmp_path: Path, limits: dict[str, Any], stop: str) -> None:
+    """Each limit has its own stop reason."""
+    play = Play(tmp_path, [calls(("shell", {"command": "sleep 0.2; echo enough"}))] * 50, limits=limits)
+    assert play.transcript.stop == stop
+    assert play.transcript.turns < 50
+
+
+def test_a_script_that_ends_is_a_provider_error(tmp_path: Path) -> None:
+    """A model that cannot answer is the provider's fault, with its words."""
+    play = Play(tmp_path, [calls(("read", {"path": "."}))])
+    assert play.transcript.stop == "error:provider"
+    assert "script ends" in play.transcript.error
+
+
+def test_a_full_window_shortens_old_outputs_and_says_so(tmp_path: Path) -> None:
+    """The guard works before the provider complains, and it is recorded."""
+    flood = calls(("shell", {"command": "seq 1 4000"}))
+    play = Play(tmp_path, [*[flood] * 6, FINISH], context_window=14_000, most_output_tokens=2_000)
+    assert play.transcript.stop == "finished"
+    assert play.transcript.shortened_outputs > 0
+    assert "shortened" in play.kinds()
+    assert any("were taken out" in message.content for message in play.model.sent[-1])
+    assert not any("were taken out" in message.content for message in play.transcript.messages)
+
+
+def test_a_history_that_cannot_be_shortened_is_exhausted(tmp_path: Path) -> None:
+    """A window that holds nothing ends the work with a reason, not with an error of the provider."""
+    play = Play(tmp_path, [FINISH], context_window=100)
+    assert play.transcript.stop == "context_exhausted"
+    assert play.transcript.turns == 0
+
+
+def test_a_command_that_kills_its_executor_ends_the_work(tmp_path: Path) -> None:
+    """Damage that the model did to its own sandbox ends its work, and what is there can still be graded."""
+    play = Play(tmp_path, [calls(("shell", {"command": "kill -9 $PPID"})), FINISH])
+    assert play.transcript.stop == "error:sandbox"
+
+
+def test_tool_messages_answer_known_calls(tmp_path: Path) -> None:
+    """What is re-sent is well-formed: one answer for each call, ids unique."""
+    play = Play(tmp_path, [calls(("read", {"path": "."}), ("read", {"path": "."})), FINISH])
+    asked: list[ToolCall] = [call for message in play.model.sent[-1] for call in message.tool_calls]
+    answered = [message.tool_call_id for message in play.model.sent[-1] if message.role is Role.TOOL]
+    assert answered == [call.id for call in asked]
+    assert len(set(answered)) == len(answered)
