@@ -145,7 +145,7 @@ def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str
     models: dict[str, ModelConfig] = {}
     for name, table in tables.items():
         wanted = not part.models or name in part.models
-        model = read_model(name, table, f"{path}: models.{name}")
+        model = read_model(name, table, str(path))
         problems += model.problems
         if model.config is not None and wanted:
             models[name] = model.config

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Generic, TypeVar, get_args
@@ -17,7 +18,7 @@ MAX_FILE_BYTES = 16 * 1024**2
 """Files larger than this are refused before they are parsed."""
 
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _LEAST_BYTES = 16 * 1024**2
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHOWN = 60
@@ -76,15 +77,15 @@ def _read(path: Path, parse: Callable[[str], Any], kind: str) -> Any:
         raise ConfigError(f"{path}: is not valid {kind}: {error}") from error
 
 
-def parse(model: type[FileT], data: Mapping[str, Any], where: str) -> Parsed[FileT]:
-    """Check `data` against `model`; `where` (a file, perhaps a table in it) begins every line of the problems.
+def parse(model: type[FileT], data: Mapping[str, Any], file: str, table: str = "") -> Parsed[FileT]:
+    """Check `data`, the contents of a `table` of a `file` (or all of it), against `model`; both begin every problem.
 
     The fields that are right are read even when others are not, so that later checks can speak up in the same go.
     """
     try:
         return Parsed(value=model.model_validate(dict(data)))
     except ValidationError as error:
-        problems = tuple(dict.fromkeys(_line(model, one, where) for one in error.errors(include_url=False)))
+        problems = tuple(dict.fromkeys(_line(model, one, file, table) for one in error.errors(include_url=False)))
         bad = frozenset(str(one["loc"][0]) for one in error.errors() if one["loc"])
     rest = {key: value for key, value in data.items() if key not in bad}
     try:
@@ -93,17 +94,19 @@ def parse(model: type[FileT], data: Mapping[str, Any], where: str) -> Parsed[Fil
         return Parsed(value=None, problems=problems, bad=bad)
 
 
-def parse_or_raise(model: type[FileT], data: Mapping[str, Any], where: str) -> FileT:
+def parse_or_raise(model: type[FileT], data: Mapping[str, Any], file: str) -> FileT:
     """As `parse`, for callers with nothing more to check. Raises ConfigError with every problem."""
-    parsed = parse(model, data, where)
+    parsed = parse(model, data, file)
     if parsed.value is None or parsed.problems:
         raise ConfigError(*parsed.problems)
     return parsed.value
 
 
-def _line(model: type[BaseModel], error: Mapping[str, Any], where: str) -> str:
+def _line(model: type[BaseModel], error: Mapping[str, Any], file: str, table: str) -> str:
     loc = [str(part) for part in error["loc"]]
-    return ": ".join([where, *([".".join(loc)] if loc else []), _message(model, error, loc)])
+    field = ".".join([table, *loc] if table else loc)
+    line = ": ".join(part for part in (file, field, _message(model, error, loc)) if part)
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def _message(model: type[BaseModel], error: Mapping[str, Any], loc: list[str]) -> str:
@@ -114,6 +117,8 @@ def _message(model: type[BaseModel], error: Mapping[str, Any], loc: list[str]) -
         return f"unknown key{did_you_mean(loc[-1], known) or '; known: ' + ', '.join(known)}"
     if error["type"] == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] in {"too_short", "string_too_short"} and not error["input"]:
+        return "is empty"
     said = str(error["msg"]).removeprefix("Input ").removeprefix("Value ").removeprefix("List ")
     return f"{said.replace('valid dictionary', 'table')}, not {shown(error['input'])}"
 
@@ -160,7 +165,7 @@ def byte_size(value: object) -> int:
     match = _SIZE.fullmatch(str(value)) if isinstance(value, int | str) and not isinstance(value, bool) else None
     if match is None:
         raise ValueError(f'{shown(value)} is no size; write "512m" or "2g"')
-    size = int(float(match[1]) * _UNITS[match[2].lower()])
+    size = int(Decimal(match[1]) * _UNITS[match[2].lower()])
     if size < _LEAST_BYTES:
         raise ValueError(f'{shown(value)} is less than 16m; write "512m" or "2g"')
     return size

@@ -71,11 +71,12 @@ class ModelReading:
     bad: frozenset[str] = frozenset()
 
 
-def read_model(name: str, table: Any, where: str) -> ModelReading:
-    """The model of one table [models.NAME]; `where` begins every line of its problems. Keys are not looked for."""
+def read_model(name: str, table: Any, file: str) -> ModelReading:
+    """The model of a table [models.NAME] of a file, which begins each line of its problems. No key is looked for."""
+    where = f"{file}: models.{name}"
     if not isinstance(table, dict):
         return ModelReading(config=None, problems=(f"{where}: should be a table, not {shown(table)}",))
-    parsed = parse(ModelFile, table, where)
+    parsed = parse(ModelFile, table, file, f"models.{name}")
     problems = [*parsed.problems]
     if not _MODEL_NAME.fullmatch(name):
         problems.append(f"{where}: should be named with letters, digits, `-`, `_` and `.`, a letter or digit first")

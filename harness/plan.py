@@ -19,7 +19,7 @@ class Trial:
 
     id: str
     model: str
-    config: ModelConfig
+    settings: ModelConfig
     feature: Feature
     repeat: int
     limits: TrialLimits
@@ -81,7 +81,7 @@ def _trial(matrix: Matrix, model: ModelConfig, feature: Feature, digests: Mappin
     return Trial(
         id=trial_id(identity(matrix, model, feature, digests) | {"repeat": repeat}),
         model=model.name,
-        config=model,
+        settings=model,
         feature=feature,
         repeat=repeat,
         limits=matrix.limits,
