@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx2
@@ -72,12 +72,13 @@ class Line:
         )
 
     def chat(self, model: str, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> Any:
-        """A context manager that sends a streaming chat completion, entered with the headers of its answer."""
+        """A context manager that sends a streaming chat completion, entered with the headers of its answer.
+
+        The messages go in as extra body, which replaces the empty list: passed as such, the SDK walks through every
+        one of them by its type, which takes 30 ms for a history of 120.
+        """
         return self._client.chat.completions.with_streaming_response.create(
-            model=model,
-            messages=cast("Any", messages),
-            stream=True,
-            extra_body=dict(options),
+            model=model, messages=[], stream=True, extra_body={**options, "messages": messages}
         )
 
     def cut(self) -> None:
