@@ -1,0 +1,273 @@
+"""Records to leaderboard rows. Pure: no file, no clock, no opinion about layout."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.clock import Phase
+from harness.record import CallRow, Record, Verdict
+from scoreboards.statistics import Interval, mean, median_int, pass_at_k, wilson
+
+AGENT_PHASES = (Phase.MODEL, Phase.TOOL, Phase.OVERLAP, Phase.WAIT, Phase.HARNESS)
+"""The phases that make up the agent wall; set-up and grading stand beside it."""
+
+Records = tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """How trials ended. Rates are over the `scored` ones only: errors and what never ran are counted beside.
+
+    `pass_interval` is the 95 % Wilson interval over scored trials. `pass_at_1` is the mean over features of the share
+    of scored trials that passed, so that a feature with more repeats weighs no more. Unknown rates are None.
+    """
+
+    trials: int
+    scored: int
+    passed: int
+    errors: int
+    not_run: int
+    verdicts: Mapping[str, int]
+    pass_rate: float | None
+    pass_interval: Interval | None
+    pass_at_1: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """Wall-clock of the scored trials in nanoseconds; None where there are none.
+
+    `phases` are sums of all seven. `shares` are sums of the agent phases over the summed agent wall: they add up to 1.
+    """
+
+    agent_wall_median_ns: int | None
+    agent_wall_total_ns: int | None
+    setup_median_ns: int | None
+    grade_median_ns: int | None
+    phases: Mapping[Phase, int] | None
+    shares: Mapping[Phase, float] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speeds:
+    """Of every answered call, whatever became of its trial; None where nothing was measured.
+
+    Speeds are sums over sums, in tokens per second: `decode` from first to last token, `effective` from the request's
+    start to its end. `first_token_median_ns` is the time to first token: from the request's start.
+    `claimed_tokens_per_s` is the vendor's figure.
+    """
+
+    decode_tokens_per_s: float | None
+    effective_tokens_per_s: float | None
+    first_token_median_ns: int | None
+    claimed_tokens_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """A sum of figures of which some may be unknown: then it is a lower bound; None when all are unknown."""
+
+    value: float | None
+    is_lower_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What was done and used, over all trials, errors included; `turns_median` over the scored ones. Cost in USD."""
+
+    calls: int
+    tool_calls: int
+    turns: int
+    turns_median: int | None
+    input_tokens: Sum
+    output_tokens: Sum
+    cost_usd: Sum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything about one model, on all features or on one. `simulated` when any of its trials was."""
+
+    model: str
+    simulated: bool
+    noisy: int
+    resumed: int
+    features: int
+    outcomes: Outcomes
+    times: Times
+    speeds: Speeds
+    work: Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureRow:
+    """One feature ("target/feature"), and each model that tried it in the board's order."""
+
+    feature: str
+    models: tuple[Figures, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A leaderboard: models by pass rate, then by median agent wall; features by name; trials as they finished."""
+
+    models: tuple[Figures, ...]
+    features: tuple[FeatureRow, ...]
+    trials: Records
+
+    def figures(self, model: str) -> Figures:
+        """One model's row. Raises KeyError that names the known ones."""
+        for row in self.models:
+            if row.model == model:
+                return row
+        raise KeyError(f"no model {model!r} on this board; known: {', '.join(row.model for row in self.models)}")
+
+
+def build_board(records: Iterable[Record]) -> Board:
+    """The board of one or more runs; of several attempts at a trial in one run the latest counts."""
+    trials = _latest(records)
+    models = sorted((_figures(group) for group in _by(trials, lambda record: record.trial.model)), key=_standing)
+    place = {row.model: number for number, row in enumerate(models)}
+    features = tuple(
+        FeatureRow(
+            feature=group[0].trial.feature,
+            models=tuple(
+                sorted(
+                    (_figures(own) for own in _by(group, lambda record: record.trial.model)),
+                    key=lambda row: place[row.model],
+                )
+            ),
+        )
+        for group in sorted(_by(trials, lambda record: record.trial.feature), key=lambda group: group[0].trial.feature)
+    )
+    return Board(models=tuple(models), features=features, trials=trials)
+
+
+def first_token_ns(call: CallRow) -> int | None:
+    """Time to first token: request sent to headers, and headers to first token; None when either is unknown."""
+    if call.connect_ns is None or call.first_token_ns is None:
+        return None
+    return call.connect_ns + call.first_token_ns
+
+
+def known_sum(values: Iterable[float | None]) -> Sum:
+    """The sum of what is known."""
+    given = tuple(values)
+    known = [value for value in given if value is not None]
+    if given and not known:
+        return Sum(value=None)
+    return Sum(value=math.fsum(known), is_lower_bound=len(known) < len(given))
+
+
+def _latest(records: Iterable[Record]) -> Records:
+    latest: dict[tuple[str, str], Record] = {}
+    for record in records:
+        key = (record.run, record.trial.id)
+        if key not in latest or record.attempt >= latest[key].attempt:
+            latest[key] = record
+    return tuple(latest.values())
+
+
+def _by(records: Records, key: Callable[[Record], str]) -> tuple[Records, ...]:
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return tuple(tuple(group) for group in groups.values())
+
+
+def _standing(row: Figures) -> tuple[float, float, str]:
+    rate, wall = row.outcomes.pass_rate, row.times.agent_wall_median_ns
+    return (1.0 if rate is None else -rate, math.inf if wall is None else wall, row.model)
+
+
+def _figures(records: Records) -> Figures:
+    scored = tuple(record for record in records if record.verdict.scored)
+    return Figures(
+        model=records[0].trial.model,
+        simulated=any(record.trial.simulated for record in records),
+        noisy=sum(record.noisy for record in records),
+        resumed=sum(record.resumed for record in records),
+        features=len({record.trial.feature for record in records}),
+        outcomes=_outcomes(records, scored),
+        times=_times(scored),
+        speeds=_speeds(records),
+        work=_work(records, scored),
+    )
+
+
+def _outcomes(records: Records, scored: Records) -> Outcomes:
+    verdicts = Counter(str(record.verdict) for record in records)
+    passed = verdicts[Verdict.PASS]
+    not_run = verdicts[Verdict.NOT_RUN]
+    by_feature = _by(scored, lambda record: record.trial.feature)
+    return Outcomes(
+        trials=len(records),
+        scored=len(scored),
+        passed=passed,
+        errors=len(records) - len(scored) - not_run,
+        not_run=not_run,
+        verdicts={str(verdict): verdicts[verdict] for verdict in Verdict},
+        pass_rate=passed / len(scored) if scored else None,
+        pass_interval=wilson(passed, len(scored)) if scored else None,
+        pass_at_1=mean(pass_at_k(len(group), _passed(group), 1) for group in by_feature),
+    )
+
+
+def _passed(records: Records) -> int:
+    return sum(record.verdict is Verdict.PASS for record in records)
+
+
+def _times(scored: Records) -> Times:
+    phases = {phase: sum(record.phases[phase] for record in scored) for phase in Phase}
+    return Times(
+        agent_wall_median_ns=median_int(record.agent_wall_ns for record in scored),
+        agent_wall_total_ns=sum(record.agent_wall_ns for record in scored) if scored else None,
+        setup_median_ns=median_int(record.phases[Phase.SETUP] for record in scored),
+        grade_median_ns=median_int(record.phases[Phase.GRADE] for record in scored),
+        phases=phases if scored else None,
+        shares=agent_shares(scored),
+    )
+
+
+def agent_shares(records: Iterable[Record]) -> Mapping[Phase, float] | None:
+    """Each agent phase's part of the summed agent wall; None when there is none."""
+    trials = tuple(records)
+    wall = sum(record.agent_wall_ns for record in trials)
+    if wall <= 0:
+        return None
+    return {phase: sum(record.phases[phase] for record in trials) / wall for phase in AGENT_PHASES}
+
+
+def _speeds(records: Records) -> Speeds:
+    calls = [call for record in records for call in record.calls]
+    claims = [record.trial.claimed_tokens_per_s for record in records if record.trial.claimed_tokens_per_s]
+    waits = [wait for wait in map(first_token_ns, calls) if wait is not None]
+    return Speeds(
+        decode_tokens_per_s=_per_second((call.decode_tokens, call.decode_ns) for call in calls),
+        effective_tokens_per_s=_per_second((call.output_tokens, call.total_ns) for call in calls),
+        first_token_median_ns=median_int(waits),
+        claimed_tokens_per_s=claims[-1] if claims else None,
+    )
+
+
+def _per_second(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:
+    """Tokens over seconds, summed before they are divided, from the pairs that are known."""
+    known = [(tokens, ns) for tokens, ns in pairs if tokens is not None and ns]
+    return sum(tokens for tokens, _ in known) / (sum(ns for _, ns in known) / 1e9) if known else None
+
+
+def _work(records: Records, scored: Records) -> Work:
+    calls = [call for record in records for call in record.calls]
+    paid = [record for record in records if record.verdict is not Verdict.NOT_RUN]
+    cost = known_sum(record.cost_usd for record in paid)
+    lower = cost.is_lower_bound or any(record.cost_is_lower_bound for record in paid)
+    return Work(
+        calls=len(calls),
+        tool_calls=sum(len(record.tool_calls) for record in records),
+        turns=sum(record.turns for record in records),
+        turns_median=median_int(record.turns for record in scored),
+        input_tokens=known_sum(call.input_tokens for call in calls),
+        output_tokens=known_sum(call.output_tokens for call in calls),
+        cost_usd=Sum(value=cost.value, is_lower_bound=lower and cost.value is not None),
+    )

@@ -1,0 +1,113 @@
+"""A board as machines read it: stable names, whole nanoseconds, null for what is unknown."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness.clock import Phase
+from harness.record import Record
+from scoreboards.board import Board, Figures, Sum, known_sum
+
+SCHEMA = 1
+"""Number of the form; goes up when a field changes its meaning, fields are only added."""
+
+
+def board_value(board: Board) -> dict[str, Any]:
+    """The board as a JSON object: "schema", "models", "features", "trials"."""
+    return {
+        "schema": SCHEMA,
+        "models": [_figures(row) for row in board.models],
+        "features": [
+            {"feature": row.feature, "models": [_figures(figures) for figures in row.models]} for row in board.features
+        ],
+        "trials": [trial_value(record) for record in board.trials],
+    }
+
+
+def board_json(board: Board) -> str:
+    """The board as JSON text that no terminal can be steered by: everything but ASCII is escaped."""
+    return json.dumps(board_value(board), indent=2, allow_nan=False)
+
+
+def trial_value(record: Record) -> dict[str, Any]:
+    """One trial's line. Its seven phases sum to its wall; durations in nanoseconds, cost in USD."""
+    return {
+        "id": record.trial.id,
+        "run": record.run,
+        "model": record.trial.model,
+        "feature": record.trial.feature,
+        "repeat": record.trial.repeat,
+        "attempt": record.attempt,
+        "stop": record.stop,
+        "verdict": str(record.verdict),
+        "rung": record.grade.rung or None,
+        "simulated": record.trial.simulated,
+        "noisy": record.noisy,
+        "resumed": record.resumed,
+        "wall_ns": record.wall_ns,
+        "agent_wall_ns": record.agent_wall_ns,
+        "phases": _phases(record.phases),
+        "sub_phases": dict(record.sub_phases),
+        "summed": dict(record.summed),
+        "calls": len(record.calls),
+        "tool_calls": len(record.tool_calls),
+        "turns": record.turns,
+        "output_tokens": _exact(known_sum(call.output_tokens for call in record.calls)),
+        "cost_usd": record.cost_usd,
+        "cost_is_lower_bound": record.cost_is_lower_bound,
+    }
+
+
+def _figures(row: Figures) -> dict[str, Any]:
+    outcomes, times, speeds, work = row.outcomes, row.times, row.speeds, row.work
+    interval = outcomes.pass_interval
+    return {
+        "model": row.model,
+        "simulated": row.simulated,
+        "noisy": row.noisy,
+        "resumed": row.resumed,
+        "features": row.features,
+        "trials": outcomes.trials,
+        "scored": outcomes.scored,
+        "passed": outcomes.passed,
+        "errors": outcomes.errors,
+        "not_run": outcomes.not_run,
+        "verdicts": dict(outcomes.verdicts),
+        "pass_rate": outcomes.pass_rate,
+        "pass_interval": None if interval is None else [interval.low, interval.high],
+        "pass_at_1": outcomes.pass_at_1,
+        "agent_wall_median_ns": times.agent_wall_median_ns,
+        "agent_wall_total_ns": times.agent_wall_total_ns,
+        "setup_median_ns": times.setup_median_ns,
+        "grade_median_ns": times.grade_median_ns,
+        "phases": None if times.phases is None else _phases(times.phases),
+        "shares": None if times.shares is None else {str(phase): share for phase, share in times.shares.items()},
+        "decode_tokens_per_s": speeds.decode_tokens_per_s,
+        "effective_tokens_per_s": speeds.effective_tokens_per_s,
+        "first_token_median_ns": speeds.first_token_median_ns,
+        "claimed_tokens_per_s": speeds.claimed_tokens_per_s,
+        "calls": work.calls,
+        "tool_calls": work.tool_calls,
+        "turns": work.turns,
+        "turns_median": work.turns_median,
+        "input_tokens": _whole(work.input_tokens),
+        "input_tokens_is_lower_bound": work.input_tokens.is_lower_bound,
+        "output_tokens": _whole(work.output_tokens),
+        "output_tokens_is_lower_bound": work.output_tokens.is_lower_bound,
+        "cost_usd": work.cost_usd.value,
+        "cost_is_lower_bound": work.cost_usd.is_lower_bound,
+    }
+
+
+def _phases(phases: Mapping[Phase, int] | Mapping[str, int]) -> dict[str, int]:
+    by_name = {str(name): length for name, length in phases.items()}
+    return {str(phase): by_name[phase] for phase in Phase}
+
+
+def _whole(total: Sum) -> int | None:
+    return None if total.value is None else round(total.value)
+
+
+def _exact(total: Sum) -> int | None:
+    """The sum only where every part of it is known."""
+    return None if total.is_lower_bound else _whole(total)

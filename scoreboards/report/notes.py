@@ -1,0 +1,50 @@
+"""What a reader must know beside the figures, in lines that every view shows alike. Pure."""
+
+from harness.record import Verdict
+from harness.untrusted import one_line
+from scoreboards.board import Board, Figures
+
+RATE = "Rates are over scored trials, with the 95 % Wilson interval, which takes trials as independent."
+WALL = (
+    "Agent wall is without set-up and grading. Shares and tokens/s (first to last token) are sums over sums;"
+    " time to first token is the median from the request on."
+)
+
+
+def notes(board: Board) -> tuple[str, ...]:
+    """One sentence each: how to read the rates and walls, and whatever of this board needs saying."""
+    lines = [RATE, WALL]
+    simulated = [_name(row) for row in board.models if row.simulated]
+    if simulated:
+        lines.append(f"Simulated (scripted turns at a set speed, no real model): {', '.join(simulated)}.")
+    lines += [line for row in board.models for line in _outside(row)]
+    if any(row.work.cost_usd.is_lower_bound or row.work.output_tokens.is_lower_bound for row in board.models):
+        lines.append("≥: the usage or the price of some calls is not known, so the sum is a lower bound.")
+    noisy, resumed = (sum(row.noisy for row in board.models), sum(row.resumed for row in board.models))
+    if noisy:
+        lines.append(f"{_trials(noisy)} ran on an overloaded machine (noisy): their times say less.")
+    if resumed:
+        lines.append(f"{_trials(resumed)} went on after an interruption (resumed): the gap is not in their wall.")
+    return tuple(lines)
+
+
+def _outside(row: Figures) -> list[str]:
+    lines = []
+    if row.outcomes.errors:
+        kinds = [
+            f"{row.outcomes.verdicts[verdict]} {verdict}"
+            for verdict in (Verdict.ERROR_INFRA, Verdict.ERROR_PROVIDER)
+            if row.outcomes.verdicts[verdict]
+        ]
+        lines.append(f"{_name(row)}: {_trials(row.outcomes.errors)} outside the rate ({', '.join(kinds)}).")
+    if row.outcomes.not_run:
+        lines.append(f"{_name(row)}: {_trials(row.outcomes.not_run)} not run.")
+    return lines
+
+
+def _name(row: Figures) -> str:
+    return one_line(row.model, 60)
+
+
+def _trials(number: int) -> str:
+    return f"{number:,} trial{'' if number == 1 else 's'}"
