@@ -1,0 +1,219 @@
+"""DockerSandbox: one hardened container with an executor inside, as a context manager."""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, Self
+
+from sandbox import executor
+from sandbox.box import ExecutorBox
+from sandbox.client import Channel
+from sandbox.contract import BoxSpec, Export, ExportCaps, File, Snapshot
+from sandbox.engine import Engine
+from sandbox.errors import SandboxDiedError, SandboxError
+from sandbox.export import Collector, export_archive, export_with
+from sandbox.hardening import ContainerSpec
+from sandbox.history import write_repository
+from sandbox.labels import of_sandbox
+from sandbox.tars import AGENT_UID, pack
+from sandbox.trees import Entry, Link, displaced, entries_of
+
+AGENT = f"{AGENT_UID}:{AGENT_UID}"
+HOME = "/home/agent"
+_OWN = "opt/splitclock"
+EXECUTOR = f"/{_OWN}/executor.py"
+TOOLS = f"/{_OWN}/tools"
+_STATE_PATIENCE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxImage:
+    """What a container starts from: an image id, its Python, and whether the snapshot is in it already."""
+
+    image: str
+    python: str
+    has_snapshot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxOptions:
+    """Settings of all containers of one run: the OCI runtime (None: the engine's default)."""
+
+    runtime: str | None = None
+    network: str = "none"
+    extra_env: Mapping[str, str] = field(default_factory=dict)
+
+
+class DockerSandbox(ExecutorBox):
+    """A container that is created, filled, started, and removed when the context is left.
+
+    PID 1 is the engine's init over a `sleep` of the limits' lifetime, so that a container outlives a dead harness by
+    no more than that.
+    """
+
+    def __init__(self, engine: Engine, spec: BoxSpec, image: BoxImage, options: BoxOptions | None = None) -> None:
+        super().__init__()
+        self._engine = engine
+        self._spec = spec
+        self._image = image
+        self._options = options or BoxOptions()
+        self._container: str | None = None
+        self._survivors: tuple[str, ...] | None = None
+
+    @property
+    def kind(self) -> str:
+        """The word "docker"."""
+        return "docker"
+
+    @property
+    def workspace(self) -> str:
+        """Absolute path of the workspace inside."""
+        return self._spec.environment.workdir
+
+    @property
+    def tools(self) -> str:
+        """Absolute path, inside, of the read-only folder that holds the spec's `tools`."""
+        return TOOLS
+
+    @property
+    def container(self) -> str:
+        """The container's id. Raises SandboxDiedError before it is entered and after it is left."""
+        if self._container is None:
+            raise SandboxDiedError("the sandbox has no container: it has not been entered, or was left")
+        return self._container
+
+    @property
+    def _counts_oom(self) -> bool:
+        return True
+
+    # -- life and death ------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Create, fill and start; returns when the executor has answered. Raises SandboxError."""
+        try:
+            self._container = self._engine.create(self._container_spec())
+            self._fill()
+            self._engine.start(self.container)
+            self._over = None
+            self._live_client().ping()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Hang up and remove the container; idempotent."""
+        self._hang_up("the sandbox was closed")  # first: an undrained exec stream would make the removal wait
+        container, self._container = self._container, None
+        if container is not None:
+            self._engine.remove(container)
+
+    def _container_spec(self) -> ContainerSpec:
+        limits = self._spec.limits
+        return ContainerSpec(
+            image=self._image.image,
+            user=AGENT,
+            workdir=self.workspace,
+            command=("sleep", str(limits.lifetime_s)),
+            labels=of_sandbox(self._spec.identity, limits.lifetime_s),
+            env={"HOME": HOME, "LANG": "C.UTF-8", "TERM": "dumb", **self._options.extra_env, **self._spec.env},
+            limits=limits,
+            network=self._options.network,
+            runtime=self._options.runtime,
+        )
+
+    def _fill(self) -> None:
+        """Before the start: our own folder, owned by root, and whatever of the workspace the image does not hold."""
+        tools = (replace(tool, path=f"{_OWN}/tools/{tool.path}") for tool in self._spec.tools)
+        program = File(path=f"{_OWN}/executor.py", data=Path(executor.__file__).read_bytes())
+        with pack([program, *tools]) as tar:
+            self._engine.put(self.container, "/", _pieces(tar))
+        over: list[Entry] = [*self._spec.files, *(Link(path=path, target=to) for path, to in self._spec.links.items())]
+        if self._spec.snapshot is not None and not self._image.has_snapshot:
+            with _repository(self._spec.snapshot) as git_dir:
+                self._fill_workspace([*_kept(self._spec.snapshot, over), *over], git_dir)
+        elif over:
+            self._fill_workspace(over)
+
+    def _fill_workspace(self, entries: Iterable[Entry], git_dir: Path | None = None) -> None:
+        with pack(entries, owner=AGENT_UID, git_dir=git_dir) as tar:
+            self._engine.put(self.container, self.workspace, _pieces(tar))
+
+    def kill(self) -> tuple[str, ...]:
+        """Kill every process at once; returns the command lines of those that were still running. Idempotent."""
+        if self._survivors is None:
+            self._survivors = self._strangers()
+            self._hang_up("the sandbox was killed")
+            self._engine.kill(self.container)
+        return self._survivors
+
+    def _strangers(self) -> tuple[str, ...]:
+        """Processes that are neither init, nor its sleep, nor an executor."""
+        ours = {f"sleep {self._spec.limits.lifetime_s}", " ".join(self._executor_argv())}
+        processes = self._engine.processes(self.container)
+        return tuple(line for line in processes if line not in ours and not _is_init(line))[: executor.MAX_SURVIVORS]
+
+    def export(self, known: Mapping[str, str], caps: ExportCaps | None = None) -> Export:
+        """The workspace's content after `kill`, through the daemon. Raises ExportError."""
+        self.kill()
+
+        def read_archive(collector: Collector) -> None:
+            with self._engine.archive(self.container, self.workspace) as pieces:
+                export_archive(pieces, collector)
+
+        return export_with(read_archive, known, caps)
+
+    # -- the executor --------------------------------------------------------------------------------------------
+
+    def _executor_argv(self) -> tuple[str, ...]:
+        return (self._image.python, "-I", "-S", EXECUTOR)
+
+    def _connect(self) -> Channel:
+        return self._engine.attach(self.container, self._executor_argv(), AGENT, {})
+
+    def _post_mortem(self, problem: str) -> str:
+        """A dying container takes its executor with it a moment before the engine says so."""
+        until = time.monotonic() + _STATE_PATIENCE_S
+        while True:
+            state = self._state()
+            if not state.get("Running"):
+                return f"the container is dead (exit code {state.get('ExitCode')}, {_cause(state)}): {problem}"
+            if time.monotonic() > until:
+                return problem
+            time.sleep(0.05)
+
+    def _state(self) -> Mapping[str, Any]:
+        try:
+            return dict(self._engine.inspect(self.container).get("State") or {})
+        except SandboxError as error:
+            return {"ExitCode": None, "Error": str(error)}
+
+
+def _cause(state: Mapping[str, Any]) -> str:
+    if state.get("OOMKilled"):
+        return "out of memory"
+    return str(state.get("Error") or "killed or ended from inside")
+
+
+def _is_init(line: str) -> bool:
+    return line.startswith(("/sbin/docker-init", "/dev/init", "/run/podman-init", "/catatonit"))
+
+
+@contextlib.contextmanager
+def _repository(snapshot: Snapshot) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="splitclock-git-") as folder:
+        git_dir = Path(folder) / "repository"
+        write_repository(snapshot, git_dir)
+        yield git_dir
+
+
+def _kept(snapshot: Snapshot, over: Iterable[Entry]) -> Iterator[Entry]:
+    gone = displaced(snapshot, [entry.path for entry in over])
+    return (entry for entry in entries_of(snapshot) if entry.path not in gone)
+
+
+def _pieces(tar: IO[bytes]) -> Iterator[bytes]:
+    return iter(lambda: tar.read(1024 * 1024), b"")
