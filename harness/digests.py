@@ -74,7 +74,7 @@ def trial_digests(
     for feature in features:
         whole = {"feature": feature_digest(feature), "source": sources[feature.key], "settings": dict(settings)}
         found[feature.key] = digest(whole)
-        found |= {f"{feature.key}:{name}": _content(script_path(feature, name)) for name in sorted(set(scripts))}
+        found |= {f"{feature.key}:{name}": _script(feature, name) for name in sorted(set(scripts))}
     return found
 
 
@@ -112,6 +112,12 @@ def _decided(feature: Feature) -> dict[str, list[str]] | None:
         return None
     lists = ("fail_to_pass", "pass_to_pass", "regained", "flaky", "skipped")
     return {name: sorted(getattr(made, name)) for name in lists}
+
+
+def _script(feature: Feature, name: str) -> str:
+    """The digest of a script's file, or of what a script is made from that needs none: its name and the reference."""
+    path = script_path(feature, name)
+    return _content(path) if path.is_file() else digest([name, manifest_inputs(feature)["reference"]])
 
 
 def _content(path: Path) -> str:

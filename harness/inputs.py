@@ -8,6 +8,7 @@ from harness.config import Matrix, Reading, Slice, read_matrix
 from harness.errors import ConfigError
 from harness.features import Feature
 from harness.fixtures import SourceOverride, bundled_roots, load_features, narrow, script_path
+from harness.scripts import MADE
 from harness.turns import read_turns
 
 
@@ -62,7 +63,7 @@ def script_problems(matrix: Matrix, features: Iterable[Feature], where: str) -> 
     problems: list[str] = []
     for script, name in scripts.items():
         lacking = [one.key for one in wanted if not script_path(one, script).is_file()]
-        if lacking:
+        if lacking and script not in MADE:
             needed = f"write turns/{script}.jsonl there, or name other features"
             problems.append(f"{where}: models.{name}.turns: no turns `{script}` in {', '.join(lacking)}; {needed}")
         for feature in wanted:

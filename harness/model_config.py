@@ -50,7 +50,7 @@ class ModelConfig:
         """Whether it plays scripted turns instead of thinking; said in every table."""
         return self.provider in SIMULATED
 
-    def settings(self, base_url: str | None = None) -> ModelSettings:
+    def settings(self, base_url: str | None = None, headers: Mapping[str, str] | None = None) -> ModelSettings:
         """How to reach it, for `harness.models`; `base_url` is where a simulator turned out to listen."""
         return ModelSettings(
             model=self.model,
@@ -59,6 +59,7 @@ class ModelConfig:
             parameters=self.parameters,
             context_window=self.context_window,
             quirks=self.quirks,
+            headers=headers or {},
         )
 
 

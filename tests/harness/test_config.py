@@ -20,8 +20,6 @@ from harness.config import (
 )
 from harness.edge import keys_of
 from harness.errors import ConfigError
-from harness.fixtures import SourceOverride
-from harness.inputs import Inputs, Options, load_inputs
 from harness.matrix_file import ModelFile
 from harness.model_config import read_model
 from harness.models.presets import PRESETS
@@ -47,24 +45,6 @@ def problems_of(
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text, part, environ)
     return [line.removeprefix(f"{tmp_path}/m.toml: ") for line in caught.value.problems]
-
-
-def make_feature(root: Path, name: str, scripts: dict[str, str]) -> None:
-    """A feature of the target `shop` with scripted turns."""
-    target = root / "shop"
-    (target / "app").mkdir(parents=True, exist_ok=True)
-    (target / "target.toml").write_text(
-        'schema = 1\nname = "shop"\n[source]\npath = "app"\n[environment]\nimage = "splitclock/base"\n'
-        '[tests]\nrunner = "pytest"\ncommand = ["pytest"]\n'
-    )
-    folder = target / "features" / name
-    for part in ("tests", "turns"):
-        (folder / part).mkdir(parents=True)
-    (folder / "tests" / "test_it.py").write_text("")
-    (folder / "brief.md").write_text("Build it.")
-    (folder / "feature.toml").write_text(f'schema = 1\nname = "{name}"\n')
-    for script, text in scripts.items():
-        (folder / "turns" / f"{script}.jsonl").write_text(text)
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -101,7 +81,7 @@ def test_everything_written_arrives(tmp_path: Path) -> None:
     assert fast.quirks.reasoning_field == "reasoning"
     assert fast.quirks.max_tokens_field == PRESETS["openai"].quirks.max_tokens_field
     assert fast.settings().model == "quick"
-    assert fast.settings("http://localhost:2/v1").base_url == "http://localhost:2/v1"
+    assert fast.settings("http://localhost:2/v1", {"x-a": "b"}).headers == {"x-a": "b"}
 
 
 def test_simulated_model(tmp_path: Path) -> None:
@@ -310,47 +290,6 @@ def test_host_environment_is_a_whitelist() -> None:
         "https_proxy",
         "HOME",
     }
-
-
-def inputs(tmp_path: Path, text: str, part: Slice | None = None, source: str = "") -> Inputs:
-    """The matrix of that text over the features below `tmp_path`."""
-    path = tmp_path / "m.toml"
-    path.write_text(text)
-    sources = {source: SourceOverride()} if source else {}
-    return load_inputs(path, Options(part=part or Slice(), fixtures=(tmp_path,), sources=sources, environ={}))
-
-
-def test_inputs_are_matrix_and_features(tmp_path: Path) -> None:
-    """Both are loaded together, sliced, with the names of the scripts in use."""
-    make_feature(tmp_path, "a", {"demo": "{}\n"})
-    make_feature(tmp_path, "b", {"demo": "{}\n"})
-    found = inputs(tmp_path, HEAD + SIMULATED)
-    assert [feature.key for feature in found.features] == ["shop/a", "shop/b"]
-    assert found.scripts == {"demo"}
-    sliced = inputs(tmp_path, HEAD + SIMULATED, Slice(features=("shop/b",)))
-    assert [feature.key for feature in sliced.features] == ["shop/b"]
-
-
-def test_inputs_gather_problems_of_matrix_features_and_scripts(tmp_path: Path) -> None:
-    """A bad limit, a feature that is not there, missing and broken turns: one go."""
-    make_feature(tmp_path, "a", {"demo": '{"content": 5}\n'})
-    make_feature(tmp_path, "b", {})
-    text = HEAD + "repeats = 0\n" + SIMULATED
-    with pytest.raises(ConfigError) as caught:
-        inputs(tmp_path, text)
-    first, second, third = caught.value.problems
-    assert first.endswith("m.toml: repeats: should be greater than 0, not 0")
-    assert second.endswith(
-        "models.sim.turns: no turns `demo` in shop/b; write turns/demo.jsonl there, or name other features"
-    )
-    assert third.startswith(f"{tmp_path}/shop/features/a/turns/demo.jsonl:1: content:")
-    with pytest.raises(ConfigError) as caught:
-        inputs(tmp_path, text.replace("shop/*", "shop/c"), source="shp")
-    assert [line.split(";")[0].split(": ")[-1] for line in caught.value.problems] == [
-        "should be greater than 0, not 0",
-        "feature `shop/c` matches nothing",
-        "no target of that name",
-    ]
 
 
 def test_examples_are_sound() -> None:

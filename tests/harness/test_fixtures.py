@@ -408,7 +408,7 @@ def test_notes_tell_what_had_better_be_there(tmp_path: Path) -> None:
 
 
 def test_trial_digests_hold_scripts_apart(tmp_path: Path) -> None:
-    """A script changes its own digest, not the feature's; sources and settings change the feature's."""
+    """A script, or the reference it is made from, changes its own digest; sources and settings change the feature's."""
     folder = make_feature(make_target(tmp_path))
     (folder / "turns").mkdir()
     script = folder / "turns" / "demo.jsonl"
@@ -419,6 +419,9 @@ def test_trial_digests_hold_scripts_apart(tmp_path: Path) -> None:
     second = trial_digests(features, {"shop/cart": "s"}, ["demo"], {})
     assert first["shop/cart"] == second["shop/cart"]
     assert first["shop/cart:demo"] != second["shop/cart:demo"]
+    made = trial_digests(features, {"shop/cart": "s"}, ["reference"], {})["shop/cart:reference"]
+    (folder / "solution.patch").write_text("--- a\n")
+    assert trial_digests(features, {"shop/cart": "s"}, ["reference"], {})["shop/cart:reference"] != made
     assert trial_digests(features, {"shop/cart": "t"}, [], {})["shop/cart"] != first["shop/cart"]
     assert trial_digests(features, {"shop/cart": "s"}, [], {"sandbox": "local"})["shop/cart"] != first["shop/cart"]
 

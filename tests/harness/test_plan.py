@@ -73,7 +73,7 @@ def test_models_alternate() -> None:
 
 
 def test_a_trial_says_all_about_itself() -> None:
-    """A trial carries its model's settings, feature, repeat and limits as frozen values."""
+    """A trial carries its model, feature, repeat and limits as frozen values."""
     asked = matrix(MODEL)
     (trial,) = plan(asked, [ONE], DIGESTS)
     expected = Trial(id=trial.id, model="a", settings=MODEL, feature=ONE, repeat=1, limits=asked.limits)
