@@ -1,5 +1,6 @@
 """The exceptions of `openai` and `httpx2` as faults of a provider."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -39,14 +40,20 @@ def fault_of(error: Exception, now: datetime) -> FaultError:
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds or as a date."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) / unit)
-        except (KeyError, ValueError):
-            continue
+        seconds = _number(headers.get(name, "")) / unit
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     try:
         return max(0.0, (parsedate_to_datetime(headers["retry-after"]) - now).total_seconds())
     except (KeyError, ValueError, TypeError):
         return None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _words(error: BaseException | None) -> str:

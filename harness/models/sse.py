@@ -17,7 +17,7 @@ class ServerEvent:
 
 
 class EventParser:
-    """Feeds on bytes in any cut; comments and fields of no use (`id`, `retry`) are dropped."""
+    """Feeds on bytes in any cut; comments, events without data and fields of no use (`id`, `retry`) are dropped."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
@@ -45,7 +45,7 @@ class EventParser:
 
     def _line(self, line: str) -> ServerEvent | None:
         if not line:
-            event = ServerEvent(data="\n".join(self._data), name=self._name) if self._data else None
+            event = ServerEvent(data="\n".join(self._data), name=self._name) if any(self._data) else None
             self._data, self._name = [], ""
             return event
         field, _, value = line.partition(":")

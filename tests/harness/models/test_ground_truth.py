@@ -1,0 +1,106 @@
+"""Measured times against the simulator's own log of when it sent each byte."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from harness.clock import SystemClock
+from harness.models.chat import ChatModel
+from harness.models.contract import Message, Reply, Role
+from harness.models.settings import ModelSettings
+from harness.models.timing import call_row
+from harness.simulator.config import Pace
+from harness.simulator.log import SentRow, read_log
+from harness.simulator.process import Simulator
+from harness.turns import ScriptedCall, Turn
+
+TURN = Turn(reasoning="r" * 40, content="c" * 80, tool_calls=(ScriptedCall(name="shell", arguments="a" * 120),))
+PACES = {
+    "fast": Pace(first_token_ms=30, tokens_per_s=1000, tokens_per_chunk=10),
+    "slow": Pace(first_token_ms=100, tokens_per_s=120),
+}
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the simulator of this module writes its log."""
+    return tmp_path_factory.mktemp("simulator") / "sent.jsonl"
+
+
+@pytest.fixture(scope="module")
+def simulator(log: Path) -> Iterator[Simulator]:
+    """A fast and a slow model."""
+    with Simulator(PACES, {"script": [TURN]}, log) as running:
+        yield running
+
+
+def ask(simulator: Simulator, name: str) -> Reply:
+    """One call of this model."""
+    settings = ModelSettings(model=name, base_url=simulator.base_url, headers={"x-splitclock-script": "script"})
+    model = ChatModel(settings, None, SystemClock())
+    try:
+        return model.reply([Message(role=Role.USER, content="go")], [])
+    finally:
+        model.close()
+
+
+def sent(log: Path, reply: Reply) -> SentRow:
+    """The simulator's line about this reply, which it writes after the client has all."""
+    for _ in range(500):
+        for row in read_log(log):
+            if row.id == reply.attempts[-1].request_id:
+                return row
+        time.sleep(0.01)
+    raise AssertionError("the simulator did not log the request")
+
+
+def check(reply: Reply, truth: SentRow) -> None:
+    """First token and decode within 5 % or 20 ms: machines under test are shared; the strict table is a benchmark."""
+    times = reply.times
+    assert times.first_token is not None
+    assert times.last_token is not None
+    first_token_ns = truth.first_token_ns - truth.received_ns
+    assert times.first_token - times.send == pytest.approx(first_token_ns, rel=0.05, abs=20_000_000)
+    decode_ns = truth.last_token_ns - truth.first_token_ns
+    assert times.last_token - times.first_token == pytest.approx(decode_ns, rel=0.05, abs=20_000_000)
+
+
+@pytest.mark.parametrize("name", PACES)
+def test_one_stream_agrees_with_the_log(simulator: Simulator, log: Path, name: str) -> None:
+    """What the client measures is what the server did."""
+    reply = ask(simulator, name)
+    check(reply, sent(log, reply))
+
+
+def test_several_streams_agree_with_the_log(simulator: Simulator, log: Path) -> None:
+    """Streams at the same time do not blur each other's clock."""
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda name: ask(simulator, name), ["fast", "slow"] * 2))
+    for reply in replies:
+        check(reply, sent(log, reply))
+
+
+def test_bytes_and_tokens_agree_with_the_log(simulator: Simulator, log: Path) -> None:
+    """Deltas, tokens and speed are those that were sent: no chunk is lost, merged or counted twice."""
+    reply = ask(simulator, "fast")
+    truth = sent(log, reply)
+    carrying = [tokens for _, _, tokens in truth.chunks if tokens]
+    assert reply.times.deltas == len(carrying)
+    assert reply.usage.output_tokens == sum(carrying) == TURN.output_tokens == 60
+    row = call_row(reply, 1, None)
+    assert row.decode_tokens == 59
+    assert truth.headers_ns <= truth.first_token_ns <= truth.last_token_ns <= truth.finished_ns
+
+
+def test_client_and_server_share_one_clock(simulator: Simulator, log: Path) -> None:
+    """A byte is stamped by the client after the server began to send it, in absolute terms."""
+    reply = ask(simulator, "slow")
+    truth = sent(log, reply)
+    assert reply.times.send <= truth.received_ns
+    assert reply.times.first_token is not None
+    due_ns = truth.received_ns + 100_000_000
+    assert due_ns <= truth.first_token_ns
+    assert due_ns <= reply.times.first_token
