@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from harness.edge import did_you_mean, read_toml
+from harness.edge import did_you_mean, read_toml, user_path
 from harness.errors import ConfigError
 
 TARGET_FILE = "target.toml"
@@ -51,7 +51,7 @@ def catalogue(roots: Iterable[Path]) -> Catalogue:
     targets: dict[str, Path] = {}
     shadowed: list[Path] = []
     problems: list[str] = []
-    for root in dict.fromkeys(root.expanduser().resolve() for root in roots):
+    for root in dict.fromkeys(user_path(root).resolve() for root in roots):
         folders = _targets_in(root)
         if not folders:
             problems.append(f"{root}: holds no target: neither {TARGET_FILE} nor NAME/{TARGET_FILE} is there")
@@ -82,7 +82,7 @@ def fits(key: str, pattern: str) -> bool:
 
 def is_path(pattern: str) -> bool:
     """Whether a feature pattern is a path rather than a name."""
-    return pattern in {".", ".."} or pattern.startswith(("./", "../", "/", "~"))
+    return pattern in {".", ".."} or pattern.startswith(("./", "../", "/", "~/"))
 
 
 def instead(word: str, known: Iterable[str]) -> str:
@@ -125,7 +125,7 @@ def _twins(named: Iterable[tuple[str, Path]]) -> list[str]:
 
 
 def _at(path: str) -> list[Place]:
-    folder = Path(path).expanduser().resolve()
+    folder = user_path(path).resolve()
     if (folder / TARGET_FILE).is_file():
         return _places(folder)
     if (folder / FEATURE_FILE).is_file():

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.catalogue import instead, is_path
-from harness.edge import parse, read_toml
+from harness.edge import parse, read_toml, user_path
 from harness.errors import ConfigError
 from harness.matrix_file import MatrixFile
-from harness.model_config import ModelConfig, ModelReading, read_model
+from harness.model_config import BUILT_APIS, ModelConfig, ModelReading, read_model
 
 __all__ = [
     "Matrix",
@@ -149,7 +149,7 @@ def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str
         problems += model.problems
         if model.config is not None and wanted:
             models[name] = model.config
-            problems += _no_key(model, f"{path}: models.{name}", _environ(environ))
+            problems += _cannot_run(model, f"{path}: models.{name}", _environ(environ))
     matrix = None if parsed.value is None else _matrix(parsed.value, path, part, models)
     return Reading(matrix=matrix, problems=tuple(problems))
 
@@ -162,9 +162,8 @@ def key_for(model: ModelConfig, environ: Mapping[str, str] | None = None) -> str
 def settings(environ: Mapping[str, str] | None = None) -> Settings:
     """What the environment says. The cache is SPLITCLOCK_CACHE, else splitclock below XDG_CACHE_HOME, else ~/.cache."""
     given = _environ(environ)
-    home = Path(given.get("HOME") or Path.home())
-    base = Path(given.get("XDG_CACHE_HOME") or home / ".cache")
-    cache = Path(given.get("SPLITCLOCK_CACHE") or base / "splitclock").expanduser()
+    base = Path(given.get("XDG_CACHE_HOME") or Path(given.get("HOME") or user_path("~")) / ".cache")
+    cache = user_path(given.get("SPLITCLOCK_CACHE") or base / "splitclock")
     host = {name: value for name, value in given.items() if name in _HOST_NAMES or name.startswith(_HOST_PREFIXES)}
     return Settings(cache=cache.absolute(), host_environment=host)
 
@@ -173,11 +172,14 @@ def _environ(environ: Mapping[str, str] | None) -> Mapping[str, str]:
     return os.environ if environ is None else environ
 
 
-def _no_key(model: ModelReading, where: str, environ: Mapping[str, str]) -> Iterator[str]:
+def _cannot_run(model: ModelReading, where: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Why a model that is asked for cannot be called, sound though its table is."""
     config = model.config
-    if config is None or not config.key_env or "key_env" in model.bad:
+    if config is None:
         return
-    if key_for(config, environ) is None:
+    if config.api not in BUILT_APIS:
+        yield f"{where}.api: `{config.api}` is not built yet; use {' or '.join(f'`{api}`' for api in BUILT_APIS)}"
+    if config.key_env and "key_env" not in model.bad and key_for(config, environ) is None:
         yield f"{where}: no key: set {config.key_env}"
 
 
@@ -208,4 +210,4 @@ def _matrix(file: MatrixFile, path: Path, part: Slice, models: Mapping[str, Mode
 
 
 def _beside(path: Path, pattern: str) -> str:
-    return str((path.parent / Path(pattern).expanduser()).resolve()) if is_path(pattern) else pattern
+    return str((path.parent / user_path(pattern)).resolve()) if is_path(pattern) else pattern

@@ -143,6 +143,14 @@ def _kinds(annotation: Any) -> list[type]:
     return [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
 
 
+def user_path(text: str | Path) -> Path:
+    """A path as a user writes it, "~" for the home folder where there is one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def canonical_json(value: Any) -> bytes:
     """JSON with one spelling per value: sorted keys, no spaces, ASCII. Raises TypeError or ValueError outside JSON."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()

@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from harness.edge import ByteSize, Name, RelativePath, SchemaOne, Strict, parse_or_raise, read_json, relative_path
+from harness.errors import ConfigError
 from harness.features import EnvironmentSpec, Feature, Manifest, Service, Source, Suite
 from harness.files import write_atomic
 from sandbox.contract import Limits
 
 MANIFEST = "manifest.json"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_HELPER = re.compile(r"[\w+-]+::")  # git runs a program for such a URL
 _PREFIX = "$SPLITCLOCK_PREFIX"
 
 
@@ -41,7 +43,7 @@ def _http_url(value: str) -> str:
 
 
 def _git_url(value: str) -> str:
-    if not value.strip() or value.startswith("-") or "::" in value:
+    if not value.strip() or value.startswith("-") or _HELPER.match(value):
         raise ValueError(f"`{value}` should be a git URL such as https://example.org/project")
     if urlsplit(value).password:
         raise ValueError("holds a password; leave it to git's credential helper")
@@ -155,9 +157,12 @@ class ManifestFile(Strict):
 
 
 def source_of(file: SourceFile, folder: Path) -> Source:
-    """A target's source as its file says, a relative folder taken from beside the file."""
+    """A target's source as its file says, a relative folder or repository taken from beside the file."""
+    if file.git is not None:
+        beside = file.git.startswith(("./", "../"))
+        return Source(git=str((folder / file.git).resolve()) if beside else file.git, commit=file.commit)
     if file.path is None:
-        return Source(git=file.git, commit=file.commit)
+        raise ConfigError(f"{folder}: a source needs `path` or `git`")
     return Source(path=(folder / file.path).resolve())
 
 

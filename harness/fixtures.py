@@ -19,7 +19,7 @@ from harness.catalogue import (
     is_path,
     matched,
 )
-from harness.edge import parse, read_toml
+from harness.edge import parse, read_toml, user_path
 from harness.errors import ConfigError
 from harness.features import Feature, Source, Target
 from harness.fixture_files import (
@@ -64,7 +64,7 @@ def parse_overrides(source: Iterable[str] = (), working_tree: Iterable[str] = ()
     given += [("--working-tree", "working_tree", text) for text in working_tree]
     for option, slot, text in given:
         name, equals, path = text.partition("=")
-        folder = Path(path).expanduser()
+        folder = user_path(path)
         if not (name and equals and path):
             problems.append(f"{option} {text}: write {option} NAME=PATH, NAME being the target's")
         elif not folder.is_dir():
@@ -169,7 +169,7 @@ def script_path(feature: Feature, turns: str) -> Path:
 
 def _means(pattern: str, feature: Feature) -> bool:
     if is_path(pattern):
-        return Path(pattern).expanduser().resolve() in {feature.folder, feature.target.folder}
+        return user_path(pattern).resolve() in {feature.folder, feature.target.folder}
     return fits(feature.key, pattern)
 
 

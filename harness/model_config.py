@@ -95,8 +95,6 @@ def _unfit(parsed: Parsed[ModelFile]) -> Iterator[str]:
     for name, problem in checks:
         if name not in parsed.bad:
             yield f"{name}: {problem}"
-    if file.api not in BUILT_APIS and "api" not in parsed.bad:
-        yield f"api: `{file.api}` is not built yet; use {' or '.join(f'`{api}`' for api in BUILT_APIS)}"
 
 
 def _unfit_simulated(file: ModelFile) -> Iterator[tuple[str, str]]:

@@ -215,6 +215,13 @@ def test_slice_takes_models_repeats_and_features(tmp_path: Path) -> None:
     assert (matrix.repeats, matrix.only, matrix.features) == (1, ("shop/cart",), ("shop/*",))
 
 
+def test_slice_leaves_out_what_cannot_run(tmp_path: Path) -> None:
+    """A model on an API that is not built yet, or without its key, does not keep others from a smoke test."""
+    text = HEAD + FAST + 'api = "responses"\n' + LOCAL
+    assert list(load(tmp_path, text, Slice(models=("local",)), environ={}).models) == ["local"]
+    assert len(problems_of(tmp_path, text, environ={})) == 2
+
+
 def test_bad_slice(tmp_path: Path) -> None:
     """A model that the matrix has not, and no repeats, are named."""
     assert problems_of(tmp_path, HEAD + LOCAL, Slice(models=("locl",), repeats=0)) == [
@@ -279,6 +286,12 @@ def test_settings_find_the_cache() -> None:
     assert settings(home).cache == Path("/home/me/.cache/splitclock")
     assert settings(home | {"XDG_CACHE_HOME": "/var/c"}).cache == Path("/var/c/splitclock")
     assert settings(home | {"XDG_CACHE_HOME": "/var/c", "SPLITCLOCK_CACHE": "/x"}).cache == Path("/x")
+
+
+def test_settings_do_without_a_home() -> None:
+    """No HOME, or a user that is not there, is no crash."""
+    assert settings({}).cache.name == "splitclock"
+    assert settings({"SPLITCLOCK_CACHE": "~no-such-user/x"}).cache.name == "x"
 
 
 def test_host_environment_is_a_whitelist() -> None:

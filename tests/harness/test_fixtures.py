@@ -138,6 +138,7 @@ def test_every_problem_of_a_target_at_once(tmp_path: Path) -> None:
         (f'path = "app"\ncommit = "{BASE}"', "goes with `git`"),
         ('git = "https://example.org/x"\ncommit = "v1.0"', "40 lower-case hex digits"),
         (f'git = "--upload-pack=evil"\ncommit = "{BASE}"', "should be a git URL"),
+        (f'git = "ext::sh -c evil"\ncommit = "{BASE}"', "should be a git URL"),
         (f'git = "https://me:secret@example.org/x"\ncommit = "{BASE}"', "holds a password"),
         ('path = "nowhere"', "source.path: no folder"),
     ],
@@ -208,6 +209,7 @@ def test_paths_need_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     assert keys(load_features([], ["./shop"])) == ["shop/one", "shop/two"]
     assert keys(load_features([], [str(target / "features" / "two")])) == ["shop/two"]
+    assert "feature `~nobody/x` matches nothing" in problems_of([], "~nobody/x")[0]
     assert "./nowhere` matches nothing: no target.toml" in problems_of([], "./nowhere")[0]
 
 
@@ -296,6 +298,14 @@ def test_git_feature_is_read(tmp_path: Path) -> None:
     assert (feature.base, feature.solution, feature.test_paths) == (BASE, SOLUTION, ("tests/test_cart.py",))
     assert feature.brief == "Build a cart.\n"
     assert hidden_tests(feature) == ()
+
+
+def test_repository_beside_the_file(tmp_path: Path) -> None:
+    """A relative repository means the same from wherever it is loaded; other URLs are left as they are."""
+    for git, meant in (("../repo", str(tmp_path / "repo")), ("ssh://git@[::1]/x", "ssh://git@[::1]/x")):
+        folder = make_target(tmp_path / git[-1], source=f'git = "{git}"\ncommit = "{BASE}"')
+        found = load_target(folder).source.git
+        assert found == meant.replace(str(tmp_path), str(folder.parent))
 
 
 def test_overrides_replace_the_source(tmp_path: Path) -> None:
