@@ -1,12 +1,11 @@
 """The Docker engine behind one door: every call that the sandboxes need, with its failures told apart."""
 
 import contextlib
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from sandbox.channel import ExecChannel
 from sandbox.connection import (
@@ -82,7 +81,7 @@ class Engine:
             )
         return str(made["Id"])
 
-    def put(self, container: str, path: str, tar: bytes | Iterable[bytes]) -> None:
+    def put(self, container: str, path: str, tar: bytes | IO[bytes] | Iterable[bytes]) -> None:
         """Unpack an uncompressed tar into an existing folder of a container, running or not."""
         with told(f"fill {path}", container):
             self._slow.put_archive(container, path, tar)
@@ -210,12 +209,12 @@ class Engine:
         return self._made(tag)
 
     def build(
-        self, context: bytes, tag: str, *, labels: Mapping[str, str], arguments: Mapping[str, str]
+        self, context: IO[bytes], tag: str, *, labels: Mapping[str, str], arguments: Mapping[str, str]
     ) -> Iterator[str]:
         """Build a tar of a Dockerfile and its context; yields the builder's lines. Raises ImageError."""
         with told(f"build {tag}", error=ImageError):
             events = self._slow.build(
-                fileobj=io.BytesIO(context),
+                fileobj=context,
                 custom_context=True,
                 tag=tag,
                 rm=True,
@@ -237,6 +236,12 @@ class Engine:
         with told(f"commit {tag} from", container, error=ImageError):
             made = self._slow.commit(container, repository=repository, tag=name, changes=[*lines, *changes])
         return str(made["Id"])
+
+    def tag(self, image: str, ref: str) -> None:
+        """Give a local image another name."""
+        repository, name = _split(ref)
+        with told(f"name an image {ref}"):
+            self._client.tag(image, repository, tag=name)
 
     def images(self, labels: Mapping[str, str]) -> tuple[Labelled, ...]:
         """All local images that carry these labels (an empty value matches any)."""

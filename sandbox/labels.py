@@ -1,6 +1,6 @@
 """Labels on everything that we make in the engine: whose it is and until when. The reaper goes by these alone."""
 
-import datetime
+import datetime as dt
 import os
 import platform
 import subprocess
@@ -69,4 +69,4 @@ def _started(pid: int) -> str:
 
 
 def _now() -> float:
-    return datetime.datetime.now(datetime.UTC).timestamp()
+    return dt.datetime.now(dt.UTC).timestamp()

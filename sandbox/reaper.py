@@ -6,7 +6,7 @@ from sandbox.engine import Engine
 from sandbox.labels import KIND, OWNER, is_abandoned, owner
 
 _PROCESS_KINDS = frozenset({"sandbox", "build", "inspection"})
-_IMAGE_KINDS = ("checkout", "environment", "base")
+_IMAGE_KINDS = ("checkout", "environment", "dockerfile", "base")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,173 @@
+"""Environments and checkouts as images, each made once and found again by its content."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox import labels
+from sandbox.base_image import BASE, BASE_REF, BaseImage
+from sandbox.contract import BoxSpec, Environment, File, OnLine, Recipe, Sandbox, Snapshot, sha256
+from sandbox.engine import Engine
+from sandbox.environments import EnvironmentBuilder, environment_key, environment_tag
+from sandbox.errors import ImageError
+from sandbox.hardening import ContainerSpec
+from sandbox.history import write_repository
+from sandbox.host_settings import HostSettings, read_host_settings
+from sandbox.locks import locked
+from sandbox.reaper import Reaped, reap_abandoned, reap_images, reap_own
+from sandbox.tars import AGENT_UID, pack
+from sandbox.trees import entries_of
+
+_SCHEMA = 1
+_STAGING_S = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerSettings:
+    """What a provider is told: its cache folder, the host's environment variables, a registry, an OCI runtime."""
+
+    cache: Path
+    host_environment: Mapping[str, str] = field(default_factory=dict)
+    registry: str | None = None
+    runtime: str | None = None
+
+
+class DockerProvider:
+    """Sandboxes from a Docker engine. Safe to use from several threads, and by several processes at once."""
+
+    def __init__(self, engine: Engine, settings: DockerSettings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self._locks = settings.cache / "locks"
+
+    @property
+    def kind(self) -> str:
+        """The word "docker"."""
+        return "docker"
+
+    def prepare(self, recipe: Recipe, on_line: OnLine) -> Environment:
+        """The recipe's environment, built if it is not there yet. Raises ImageError."""
+        host = read_host_settings(self.settings.host_environment)
+        base = self._base(recipe, host, on_line)
+        key = environment_key(recipe, base)
+        with locked(self._locks / f"environment-{key}.lock"):
+            found = self.engine.image_id(environment_tag(key))
+            if found is not None:
+                return Environment(key=key, digest=found, workdir=recipe.workdir)
+            on_line(f"building environment {recipe.name} ({key})")
+            return EnvironmentBuilder(engine=self.engine, settings=host).build(recipe, base, key, on_line)
+
+    def _base(self, recipe: Recipe, host: HostSettings, on_line: OnLine) -> str:
+        """The image that a recipe starts from: exactly the named one, never another in its place."""
+        if recipe.dockerfile is not None:
+            return self._from_dockerfile(recipe, recipe.dockerfile, host, on_line)
+        if recipe.image is None:
+            raise ImageError(f"environment {recipe.name} names neither an image nor a dockerfile; give it one of them")
+        if recipe.image in {BASE, BASE_REF}:
+            return BaseImage(
+                engine=self.engine,
+                cache=self.settings.cache,
+                registry=self.settings.registry,
+                environment=self.settings.host_environment,
+            ).ensure(on_line)
+        return self.engine.image_id(recipe.image) or self._pulled(recipe.image, on_line)
+
+    def _pulled(self, ref: str, on_line: OnLine) -> str:
+        on_line(f"pulling {ref}")
+        try:
+            return self.engine.pull(ref)
+        except ImageError as error:
+            raise ImageError(
+                f"image {ref} is neither here nor to be had: {error}; load it with `docker load` or name {BASE}"
+            ) from error
+
+    def _from_dockerfile(self, recipe: Recipe, dockerfile: str, host: HostSettings, on_line: OnLine) -> str:
+        files = sorted((file.path, file.data) for file in recipe.inputs)
+        name = sha256(dockerfile.encode(), *(part for path, data in files for part in (path.encode(), b"\0", data)))[
+            :24
+        ]
+        tag = f"splitclock/dockerfile:{name}"
+        with locked(self._locks / f"dockerfile-{name}.lock"):
+            found = self.engine.image_id(tag)
+            if found is not None:
+                return found
+            on_line(f"building {tag} from the dockerfile of {recipe.name}")
+            with pack([File(path="Dockerfile", data=dockerfile.encode()), *recipe.inputs]) as context:
+                marks = {labels.KIND: "dockerfile"}
+                for line in self.engine.build(context, tag, labels=marks, arguments=host.proxies):
+                    on_line(host.redact(line))
+            return self.engine.image_id(tag) or ""
+
+    def stage(self, environment: Environment, snapshot: Snapshot) -> None:
+        """Make the image that boxes of this snapshot start from, once. Raises SandboxError."""
+        self.checkout_image(environment, snapshot)
+
+    def checkout_image(self, environment: Environment, snapshot: Snapshot) -> str:
+        """Id of the environment's image with the snapshot in its workspace, as the agent's one-commit repository."""
+        key = _checkout_key(environment, snapshot)
+        with locked(self._locks / f"checkout-{key}.lock"):
+            return self.engine.image_id(_checkout_tag(key)) or self._stage(environment, snapshot, key)
+
+    def _stage(self, environment: Environment, snapshot: Snapshot, key: str) -> str:
+        """The container never runs: the engine unpacks the tree into its layer, and the layer is kept."""
+        spec = ContainerSpec(
+            image=environment.digest,
+            user=f"{AGENT_UID}:{AGENT_UID}",
+            workdir=environment.workdir,
+            command=("true",),
+            labels=labels.of_process("build", _STAGING_S),
+        )
+        container = self.engine.create(spec)
+        try:
+            with tempfile.TemporaryDirectory(prefix="splitclock-stage-") as folder:
+                git_dir = Path(folder) / "git"
+                write_repository(snapshot, git_dir)
+                with pack(entries_of(snapshot), owner=AGENT_UID, git_dir=git_dir) as tar:
+                    self.engine.put(container, environment.workdir, tar)
+            kept = {labels.KIND: "checkout", labels.KEY: key, labels.OWNER: "", labels.DEADLINE: ""}
+            return self.engine.commit(container, _checkout_tag(key), kept, ["ENTRYPOINT []", 'CMD ["/bin/sh"]'])
+        finally:
+            self.engine.remove(container)
+
+    def open(self, spec: BoxSpec) -> Sandbox:
+        """A sandbox in a container of its own, not yet entered."""
+        from sandbox.container import BoxImage, BoxOptions, DockerSandbox
+
+        staged = None
+        if spec.snapshot is not None:
+            staged = self.engine.image(_checkout_tag(_checkout_key(spec.environment, spec.snapshot)))
+        image = staged or self.engine.image(spec.environment.digest)
+        if image is None:
+            raise ImageError(
+                f"the image of environment {spec.environment.key} was removed; start again to build it anew"
+            )
+        marks = (image.get("Config") or {}).get("Labels") or {}
+        found = BoxImage(
+            image=str(image["Id"]), python=str(marks.get(labels.PYTHON, "none")), has_snapshot=bool(staged)
+        )
+        return DockerSandbox(self.engine, spec, found, BoxOptions(runtime=self.settings.runtime))
+
+    def provenance(self) -> Mapping[str, str]:
+        """Versions and settings of the engine, and the OCI runtime that was asked for."""
+        return {**self.engine.provenance(), "runtime": self.settings.runtime or "default"}
+
+    def reap(self) -> Reaped:
+        """Remove containers whose owner is dead or whose deadline has passed. Raises SandboxError."""
+        return reap_abandoned(self.engine)
+
+    def reap_own(self) -> Reaped:
+        """Remove every container of this process: the last thing that an interrupted run does."""
+        return reap_own(self.engine)
+
+    def reap_images(self) -> Reaped:
+        """Remove every image that was made here; they are built again when they are needed."""
+        return reap_images(self.engine)
+
+
+def _checkout_key(environment: Environment, snapshot: Snapshot) -> str:
+    return sha256(f"{_SCHEMA} {environment.digest} {environment.workdir} {snapshot.digest}".encode())[:24]
+
+
+def _checkout_tag(key: str) -> str:
+    return f"splitclock/checkout:{key}"
