@@ -1,0 +1,67 @@
+"""How the conformance tests open boxes and speak to them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.contract import (
+    BoxSpec,
+    Command,
+    CommandResult,
+    Environment,
+    File,
+    Limits,
+    Sandbox,
+    SandboxProvider,
+    Snapshot,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What a box is opened with, besides its environment."""
+
+    snapshot: Snapshot | None = None
+    files: Iterable[File] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    tools: Iterable[File] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=lambda: Limits(memory_bytes=512 * 1024**2, pids=128, lifetime_s=900))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A provider with a prepared base environment."""
+
+    provider: SandboxProvider
+    environment: Environment
+
+    def open(self, room: Room | None = None) -> Sandbox:
+        """A box, not yet entered."""
+        room = room or Room()
+        spec = BoxSpec(
+            environment=self.environment,
+            snapshot=room.snapshot,
+            files=room.files,
+            links=room.links,
+            tools=room.tools,
+            env=room.env,
+            limits=room.limits,
+        )
+        return self.provider.open(spec)
+
+
+def run(box: Sandbox, *argv: str, **options: Any) -> CommandResult:
+    """Run an argv with a generous deadline."""
+    return box.run(Command(argv=argv, **{"deadline_s": 60.0, **options}))
+
+
+def sh(box: Sandbox, script: str, **options: Any) -> CommandResult:
+    """Run a shell script with a generous deadline."""
+    return run(box, "sh", "-c", script, **options)
+
+
+def text(result: CommandResult) -> str:
+    """Standard output, which must have been kept whole."""
+    assert result.stdout.cut == 0
+    return (result.stdout.head + result.stdout.tail).decode()
