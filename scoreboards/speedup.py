@@ -46,10 +46,9 @@ class Speedup:
 def pick_pair(board: Board) -> tuple[str, str] | None:
     """The slowest and the fastest model by measured decode speed, else by claimed; None when two cannot be told."""
     for speed in (_decode, _claimed):
-        known = [(value, row.model) for row in board.models if (value := speed(row)) is not None]
+        known = [(value, _claimed(row) or 0.0, row.model) for row in board.models if (value := speed(row)) is not None]
         if len(known) > 1:
-            slow, fast = min(known), max(known)
-            return (slow[1], fast[1])
+            return (min(known)[-1], max(known)[-1])
     return None
 
 
@@ -147,10 +146,10 @@ def _real_words(found: Speedup) -> str:
 
 
 def _pairs_words(found: Speedup) -> str:
-    how = "both solved" if found.solved_only else "both tried, solved or not,"
+    how, comma = ("both solved", "") if found.solved_only else ("both tried, solved or not", ",")
     if len(found.pairs) == 1:
-        return f"on the one feature {how.rstrip(',')} ({_name(found.pairs[0])})"
-    return f"on the {len(found.pairs)} features {how}"
+        return f"on the one feature {how} ({_name(found.pairs[0])}){comma}"
+    return f"on the {len(found.pairs)} features {how}{comma}"
 
 
 def _realisation_words(found: Speedup) -> str:
