@@ -22,6 +22,8 @@ _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([kmgt]?)(?:i?b)?", re.IGNO
 _LEAST_BYTES = 16 * 1024**2
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHOWN = 60
+_LINE = 600
+_LONGEST_NAME = 255
 
 FileT = TypeVar("FileT", bound="Strict")
 
@@ -105,8 +107,12 @@ def parse_or_raise(model: type[FileT], data: Mapping[str, Any], file: str) -> Fi
 def _line(model: type[BaseModel], error: Mapping[str, Any], file: str, table: str) -> str:
     loc = [str(part) for part in error["loc"]]
     field = ".".join([table, *loc] if table else loc)
-    line = ": ".join(part for part in (file, field, _message(model, error, loc)) if part)
-    return "".join(character if character.isprintable() else "?" for character in line)
+    line = ": ".join(part for part in (file, _cut(field, 2 * _SHOWN), _message(model, error, loc)) if part)
+    return "".join(character if character.isprintable() else "?" for character in _cut(line, _LINE))
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + "..."
 
 
 def _message(model: type[BaseModel], error: Mapping[str, Any], loc: list[str]) -> str:
@@ -127,8 +133,7 @@ def shown(value: Any) -> str:
     """A value as an error line shows it: short, on one line."""
     if isinstance(value, dict | BaseModel):
         return "a table"
-    text = json.dumps(value, ensure_ascii=True, default=str)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return _cut(json.dumps(value, ensure_ascii=True, default=str), _SHOWN)
 
 
 def keys_of(model: type[BaseModel], path: Iterable[str] = ()) -> tuple[str, ...]:
@@ -179,10 +184,17 @@ def byte_size(value: object) -> int:
     return size
 
 
+def local_path(value: str) -> str:
+    """A path that the operating system can be asked about. Raises ValueError."""
+    if "\0" in value or any(len(part.encode()) > _LONGEST_NAME for part in PurePosixPath(value).parts):
+        raise ValueError(f"{shown(value)} cannot be a path here")
+    return value
+
+
 def relative_path(value: str) -> str:
     """A path below some folder, with "/" between parts and no trailing slash. Raises ValueError."""
-    path = PurePosixPath(value)
-    if not value.strip() or "\\" in value or "\0" in value:
+    path = PurePosixPath(local_path(value))
+    if not value.strip() or "\\" in value:
         raise ValueError(f"{shown(value)} is no relative path with `/` between its parts")
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"`{value}` should be relative, without `..`")

@@ -7,7 +7,17 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from harness.edge import ByteSize, Name, RelativePath, SchemaOne, Strict, parse_or_raise, read_json, relative_path
+from harness.edge import (
+    ByteSize,
+    Name,
+    RelativePath,
+    SchemaOne,
+    Strict,
+    local_path,
+    parse_or_raise,
+    read_json,
+    relative_path,
+)
 from harness.errors import ConfigError
 from harness.features import EnvironmentSpec, Feature, Manifest, Service, Source, Suite
 from harness.files import write_atomic
@@ -61,7 +71,7 @@ Text = Annotated[str, Field(min_length=1)]
 class SourceFile(Strict):
     """[source] of a target."""
 
-    path: Text | None = None
+    path: Annotated[Text, AfterValidator(local_path)] | None = None
     git: Annotated[str, AfterValidator(_git_url)] | None = None
     commit: Commit | None = None
 

@@ -141,6 +141,8 @@ def test_every_problem_of_a_target_at_once(tmp_path: Path) -> None:
         (f'git = "ext::sh -c evil"\ncommit = "{BASE}"', "should be a git URL"),
         (f'git = "https://me:secret@example.org/x"\ncommit = "{BASE}"', "holds a password"),
         ('path = "nowhere"', "source.path: no folder"),
+        (r'path = "a\u0000b"', "cannot be a path here"),
+        (f'path = "{"x" * 300}"', "cannot be a path here"),
     ],
 )
 def test_source_is_one_of_two(tmp_path: Path, source: str, said: str) -> None:
