@@ -403,6 +403,44 @@ class Oom:
         return 0
 
 
+class Drain:
+    """Reads on, unseen, what ended commands left open: background processes would die of a broken or a full pipe.
+
+    One thread for all, made at the start: at the process limit no other could be had.
+    """
+
+    def __init__(self) -> None:
+        self._left: SimpleQueue[int] = SimpleQueue()
+        self._wake, self._tell = os.pipe()
+
+    def take(self, descriptor: int) -> None:
+        """From now on this pipe is drained."""
+        self._left.put(descriptor)
+        os.write(self._tell, b"x")
+
+    def forever(self) -> None:
+        """Drain."""
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == self._wake:
+                    os.read(self._wake, 1)
+                    poll.register(self._left.get(), select.POLLIN)
+                elif not self._more(descriptor):
+                    poll.unregister(descriptor)
+                    os.close(descriptor)
+
+    @staticmethod
+    def _more(descriptor: int) -> bool:
+        try:
+            return bool(os.read(descriptor, PIECE))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+
 class Streams:
     """The pipes of one command, pumped by the thread that waits for it."""
 
@@ -493,24 +531,15 @@ class Streams:
         del self._ours[descriptor]
         os.close(descriptor)
 
-    def release(self) -> None:
-        """Let go: what background processes still write is drained unseen, or they would die of a broken pipe."""
+    def release(self, drain: Drain) -> None:
+        """Let go of everything; what is still open for reading goes to the drain."""
         self.spawned()
-        for descriptor, kept in list(self._ours.items()):
+        for descriptor, kept in self._ours.items():
             if kept is None:
                 os.close(descriptor)
             else:
-                os.set_blocking(descriptor, True)
-                threading.Thread(target=drain_unseen, args=(descriptor,), daemon=True).start()
+                drain.take(descriptor)
         self._ours = {}
-
-
-def drain_unseen(descriptor: int) -> None:
-    """Read a pipe to its end and forget it."""
-    with contextlib.suppress(OSError):
-        while os.read(descriptor, PIECE):
-            pass
-    os.close(descriptor)
 
 
 class Executor:
@@ -520,6 +549,7 @@ class Executor:
         self._wire = wire
         self._commands = Commands()
         self._oom = Oom()
+        self._drain = Drain()
         self._files = Files("/")
         self._running: Dict[int, Running] = {}
         self._work: SimpleQueue[Tuple[Callable[[Header, bytes], None], Header, bytes]] = SimpleQueue()
@@ -529,7 +559,8 @@ class Executor:
 
     def serve(self) -> None:
         """Answer until the input ends."""
-        threading.Thread(target=self._commands.reap_forever, daemon=True).start()
+        for loop in (self._commands.reap_forever, self._drain.forever):
+            threading.Thread(target=loop, daemon=True).start()
         for _ in range(SPARE_THREADS):
             self._one_more_thread()
         while True:
@@ -625,7 +656,7 @@ class Executor:
             reply = cannot_start(streams, header, error)
         finally:
             self._running.pop(request, None)
-            streams.release()
+            streams.release(self._drain)
         ends = [kept.ends() for kept in streams.kept]
         pairs = zip(streams.kept, ends)  # noqa: B905 (strict= came with Python 3.10)
         reply["output"] = [[len(head), len(tail), kept.total] for kept, (head, tail) in pairs]
