@@ -78,7 +78,7 @@ def parse_turns(lines: Iterable[str], source: str) -> tuple[Turn, ...]:
 def read_turns(path: Path) -> tuple[Turn, ...]:
     """The turns of a script file. Raises ConfigError."""
     try:
-        return parse_turns(path.read_text(encoding="utf-8").splitlines(), str(path))
+        return parse_turns(path.read_text(encoding="utf-8").split("\n"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as turns: {error}") from error
 

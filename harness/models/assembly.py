@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from harness.models.contract import Message, Role, ToolCall, Usage
-from harness.models.fragments import CallFragments, text_of
+from harness.models.fragments import CallFragments
+from harness.models.text import sound, text_of
 from harness.models.usage import read_usage, server_timings, usage_of
 
 
@@ -60,8 +61,8 @@ class Assembly:
         """The assistant's message; ids of tool calls that are missing, or among `taken_ids`, are made from `prefix`."""
         return Message(
             role=Role.ASSISTANT,
-            content="".join(self._content),
-            reasoning="".join(self._reasoning),
+            content=sound("".join(self._content)),
+            reasoning=sound("".join(self._reasoning)),
             tool_calls=_unique(self._calls.calls(), taken_ids, prefix),
         )
 
@@ -70,9 +71,9 @@ class Assembly:
         return "refusal" if self._refused and self.finish_reason else self.finish_reason
 
     def _facts(self, chunk: Mapping[str, Any]) -> None:
-        self.served_model = text_of(chunk.get("model")) or self.served_model
-        self.service_tier = text_of(chunk.get("service_tier")) or self.service_tier
-        self.system_fingerprint = text_of(chunk.get("system_fingerprint")) or self.system_fingerprint
+        self.served_model = sound(text_of(chunk.get("model"))) or self.served_model
+        self.service_tier = sound(text_of(chunk.get("service_tier"))) or self.service_tier
+        self.system_fingerprint = sound(text_of(chunk.get("system_fingerprint"))) or self.system_fingerprint
         self.timings |= server_timings(chunk)
         self._usage = usage_of(chunk) or self._usage
 
@@ -85,7 +86,7 @@ class Assembly:
         answered, reasoned = self._delta(delta) if isinstance(delta, Mapping) else (False, False)
         if answered or reasoned:
             self._stamp(at, answered=answered)
-        self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
+        self.finish_reason = sound(text_of(choice.get("finish_reason"))) or self.finish_reason
         return answered or reasoned or bool(choice.get("finish_reason"))
 
     def _delta(self, delta: Mapping[str, Any]) -> tuple[bool, bool]:

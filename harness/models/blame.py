@@ -34,6 +34,8 @@ def fault_of(error: Exception, now: datetime) -> FaultError:
         return FaultError(Fault.MALFORMED, f"the body cannot be decoded: {_words(cause)}")
     if isinstance(error, openai.APIConnectionError | httpx2.HTTPError | httpx2.StreamError | OSError):
         return FaultError(Fault.CONNECTION, f"connection failed: {_words(cause)}")
+    if isinstance(error, openai.OpenAIError):
+        return FaultError(Fault.MALFORMED, f"the answer cannot be used: {_words(error)}")
     raise error
 
 

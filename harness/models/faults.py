@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from harness.models.contract import CallAttempt
+from harness.models.text import sound
 
 
 class Fault(StrEnum):
@@ -148,4 +149,4 @@ def _status_in(error: Mapping[str, Any]) -> int | None:
 
 
 def _one_line(text: object) -> str:
-    return " ".join(str(text or "no message").split())[:300]
+    return sound(" ".join(str(text or "no message").split())[:300])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.models.contract import ToolCall
+from harness.models.text import sound, text_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +42,10 @@ class CallFragments:
 
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls in the order of their first fragments; arguments that never came are an empty object."""
-        return tuple(ToolCall(id=call.id, name=call.name, arguments=call.arguments or "{}") for call in self._calls)
+        return tuple(
+            ToolCall(id=sound(call.id), name=sound(call.name), arguments=sound(call.arguments) or "{}")
+            for call in self._calls
+        )
 
     def _one(self, fragment: Mapping[str, Any]) -> bool:
         function = fragment.get("function")
@@ -68,11 +72,6 @@ def _starts_another(current: _Open, index: int | None, identity: str, name: str)
     if identity and current.id and identity != current.id:
         return bool(name)  # all calls under index 0, as some gateways send them
     return index is None and not identity and bool(name) and current.complete
-
-
-def text_of(value: object) -> str:
-    """The value where it is text, else ""."""
-    return value if isinstance(value, str) else ""
 
 
 def _arguments(value: object) -> str:

@@ -26,7 +26,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     role: str
-    content: str | None = None
+    content: str | list[dict[str, Any]] | None = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str | None = None
 

@@ -62,12 +62,18 @@ def _call_wrap(index: int, call_id: str, name: str) -> _Wrap:
 
 def prompt_tokens(request: Mapping[str, Any]) -> int:
     """Scripted tokens of a request, counted as the replay model counts them."""
-    texts = [str(message.get("content") or "") for message in request["messages"]]
+    texts = [_content_text(message.get("content")) for message in request["messages"]]
     calls = (call for message in request["messages"] for call in message.get("tool_calls") or ())
     texts += [str(call["function"].get("arguments", "")) for call in calls]
     functions = (tool["function"] for tool in request.get("tools") or ())
     texts += [tool_text(each["name"], each.get("description", ""), each.get("parameters", {})) for each in functions]
     return count_tokens(*texts)
+
+
+def _content_text(content: str | list[dict[str, Any]] | None) -> str:
+    """Content is text, or parts of which some are."""
+    parts = content if isinstance(content, list) else [{"text": content or ""}]
+    return "".join(str(part.get("text", "")) for part in parts)
 
 
 def usage(turn: Turn, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.models.assembly import Assembly, ChunkError
 from harness.models.contract import Usage
@@ -180,3 +182,34 @@ def test_other_choices_are_left_out() -> None:
     assembly = Assembly()
     assembly.feed({"choices": [{"index": 1, "delta": {"content": "x"}}, {"index": 0, "delta": {"content": "y"}}]}, 1)
     assert assembly.message((), "c").content == "y"
+
+
+def test_characters_in_halves() -> None:
+    """Two halves of a character that were sent apart are joined; one that stands alone is replaced."""
+    message = fed({"content": "a\ud83d"}, {"content": "\ude42b"}, {"content": "\udc00"}).message((), "c")
+    assert message.content == "a🙂b\ufffd"
+
+
+KEYS = ["choices", "delta", "content", "tool_calls", "index", "id", "function", "name", "arguments", "usage", "message"]
+KEYS += ["reasoning", "finish_reason", "refusal", "x_groq", "time_info", "prompt_tokens", "completion_tokens", "model"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=5), max_size=5), JSON)
+def test_no_chunk_breaks_the_assembly(chunks: list[dict[str, Any]], delta: object) -> None:
+    """Any JSON object is either taken in or refused as no chunk; what is there can always be read."""
+    assembly = Assembly()
+    for chunk in [*chunks, {"choices": [{"delta": delta}]}]:
+        try:
+            assembly.feed(chunk, 1)
+        except ChunkError:
+            continue
+    message = assembly.message((), "c")
+    assert len({call.id for call in message.tool_calls}) == len(message.tool_calls)
+    assert (message.content + message.reasoning + assembly.ending() + repr(message.tool_calls)).encode()
+    assert (assembly.usage().output_tokens or 0) >= 0

@@ -326,3 +326,34 @@ def test_quirk_without_stream_options(serve: Serve, open_at: OpenAt) -> None:
     reply = open_at(serve(lambda handler: stream(handler, GOOD)), quirks=Quirks(stream_usage=False)).reply(ASK, [])
     assert reply.usage.input_tokens is None
     assert reply.served_model == "m-2"
+
+
+def test_connection_is_kept_between_calls(serve: Serve, open_at: OpenAt) -> None:
+    """A second call does not connect again: the time to connect would be booked to the model."""
+    ports = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        ports.append(handler.client_address[1])
+        send(handler, 200, GOOD, {"content-type": "text/event-stream"})
+
+    model = open_at(serve(answer))
+    for _ in range(3):
+        model.reply(ASK, [])
+        time.sleep(0.05)
+    assert len(ports) == 3
+    assert len(set(ports)) == 1
+
+
+def test_what_is_sent(serve: Serve, open_at: OpenAt) -> None:
+    """Model, messages, the wish for usage and the key go out as the API wants them, and nothing of the SDK's own."""
+    seen: list[dict[str, str]] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        seen.append(dict(handler.headers.items()))
+        stream(handler, GOOD)
+
+    open_at(serve(answer), key="sk-canary").reply(ASK, [])
+    fields = {name.lower(): value for name, value in seen[0].items()}
+    assert fields["authorization"] == "Bearer sk-canary"
+    assert "openai-organization" not in fields
+    assert fields.get("x-stainless-retry-count", "0") == "0"

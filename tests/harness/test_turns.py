@@ -1,0 +1,62 @@
+"""Scripted turns: files, tokens, and what is said about bad ones."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import ConfigError
+from harness.turns import ScriptedCall, Turn, count_tokens, dump_turns, parse_turns, read_turns
+
+turns = st.builds(
+    Turn,
+    reasoning=st.text(),
+    content=st.text(),
+    tool_calls=st.lists(
+        st.builds(
+            ScriptedCall,
+            name=st.text(min_size=1),
+            arguments=st.text() | st.dictionaries(st.text(), st.integers() | st.text()),
+        ),
+        max_size=2,
+    ),
+)
+
+
+@given(st.lists(turns, min_size=1, max_size=4))
+def test_dumped_turns_are_read_back(script: list[Turn]) -> None:
+    """A script file holds exactly what was written, whatever the text."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "turns.jsonl"
+        file.write_text(dump_turns(script), encoding="utf-8")
+        assert read_turns(file) == tuple(script)
+
+
+def test_every_bad_line_is_named() -> None:
+    """All problems of a script at once, each with its line."""
+    lines = ['{"content": "a"}', "", "{", '{"contents": "a"}', '{"tool_calls": [{"arguments": {}}]}']
+    with pytest.raises(ConfigError) as caught:
+        parse_turns(lines, "s.jsonl")
+    assert [problem.split(": ")[0] for problem in caught.value.problems] == ["s.jsonl:3", "s.jsonl:4", "s.jsonl:5"]
+    assert "tool_calls.0.name" in caught.value.problems[2]
+
+
+def test_empty_and_unreadable_scripts_are_errors(tmp_path: Path) -> None:
+    """A script without turns, or that is no text, is told."""
+    file = tmp_path / "s.jsonl"
+    for content in (b"\n\n", b"\xff\xfe"):
+        file.write_bytes(content)
+        with pytest.raises(ConfigError, match=r"s\.jsonl"):
+            read_turns(file)
+    with pytest.raises(ConfigError, match="absent"):
+        read_turns(tmp_path / "absent")
+
+
+def test_tokens_are_four_characters() -> None:
+    """Each text is rounded up on its own; the parts of a turn add up."""
+    assert [count_tokens(text) for text in ("", "a", "abcd", "abcde")] == [0, 1, 1, 2]
+    turn = Turn(reasoning="a", content="abcde", tool_calls=(ScriptedCall(name="x"),))
+    assert (turn.output_tokens, turn.reasoning_tokens, turn.finish_reason) == (4, 1, "tool_calls")
+    assert Turn(content="a").finish_reason == "stop"
