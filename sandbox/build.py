@@ -12,7 +12,7 @@ from sandbox import labels
 from sandbox.channel import ExecChannel
 from sandbox.contract import OnLine
 from sandbox.engine import Engine
-from sandbox.errors import ImageError
+from sandbox.errors import ImageError, SandboxError
 from sandbox.host_settings import HostSettings
 from sandbox.tars import pack
 from sandbox.trees import Entry
@@ -66,6 +66,11 @@ class BuildContainer:
         self.id = self._engine.create_from(config, host)
         try:
             self._engine.start(self.id)
+        except SandboxError as error:
+            self._engine.remove(self.id)
+            raise ImageError(
+                f"nothing can be built in image {self.image}; it needs a shell and sleep: {error}"
+            ) from error
         except BaseException:
             self._engine.remove(self.id)
             raise
