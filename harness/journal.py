@@ -37,6 +37,7 @@ __all__ = [
 _INSERT = "INSERT INTO rows (at_utc, trial, attempt, kind, body) VALUES (?, ?, ?, ?, ?)"
 _BATCH = 256
 _BUSY_S = 30.0
+_MOST_ATTEMPTS = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +105,16 @@ class Journal:
             raise
 
     def append(self, entry: Entry) -> int:
-        """Write one row; returns its number once it is on disk. Raises InfraError, also for every later append."""
+        """Write one row; returns its number once it is on disk.
+
+        Raises InfraError, also for every later append; HarnessError once closed; ValueError or TypeError for an entry
+        that cannot be a row, which harms no other.
+        """
+        if not 0 <= entry.attempt < _MOST_ATTEMPTS:
+            raise ValueError(f"{entry.attempt} is no number of an attempt")
         values = (
             SystemClock().utc().isoformat(),
-            entry.trial,
+            self._redactor.value(entry.trial),
             entry.attempt,
             str(entry.kind),
             self._redactor.json(entry.body),
@@ -183,7 +190,7 @@ class Journal:
             self._connection.execute("BEGIN IMMEDIATE")
             numbers = [self._connection.execute(_INSERT, row).lastrowid or 0 for row in rows]
             self._connection.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise

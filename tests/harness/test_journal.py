@@ -377,6 +377,18 @@ def test_strange_values_do_not_make_a_run_unreadable(tmp_path: Path) -> None:
     assert read_rows(tmp_path)[0].body == {"a": "?", "b": None, "c": "\x00", "d": 10**400}
 
 
+def test_an_entry_that_cannot_be_a_row_harms_no_other(tmp_path: Path) -> None:
+    """Its own append fails; those before and after are written."""
+    with Journal.create(tmp_path) as journal:
+        journal.append(note(1))
+        with pytest.raises(ValueError, match="no number of an attempt"):
+            journal.append(Entry(kind=Kind.NOTE, attempt=2**70))
+        with pytest.raises(TypeError):
+            journal.append(Entry(kind=Kind.NOTE, body={"what": object()}))
+        journal.append(Entry(kind=Kind.NOTE, trial="\ud800"))
+    assert [row.trial for row in read_rows(tmp_path)] == ["t", "?"]
+
+
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
