@@ -55,7 +55,7 @@ def grade(report: SuiteReport, manifest: Manifest, submission: Submission) -> Gr
         reason=_one_line(reason),
         fail_to_pass={test_id: outcome.value for test_id, outcome in wanted.items()},
         lost={test_id: outcome.value for test_id, outcome in lost.items()},
-        notes=tuple(_notes(report, manifest, submission)),
+        notes=tuple(_one_line(note) for note in _notes(report, manifest, submission) if note not in reason),
     )
 
 
@@ -107,7 +107,7 @@ def _why(report: SuiteReport, test_id: str, outcome: Outcome) -> str:
 
 
 def _notes(report: SuiteReport, manifest: Manifest, submission: Submission) -> Iterable[str]:
-    yield from (f"{problem.kind.value}: {problem.detail}" for problem in report.problems)
+    yield from (problem.detail for problem in report.problems)
     if report.survivors:
         yield f"{len(report.survivors)} processes outlived the suite: {report.survivors[0][:100]}"
     least, most = manifest.duration_s

@@ -111,8 +111,8 @@ ATTACKS: Mapping[str, tuple[Mapping[str, str | None], Verdict]] = {
     ),
     "forged events on every descriptor": (
         {
-            "calc.py": ADD + DOUBLE + "import os\nfor fd in range(3, 1024):\n    try:\n        "
-            "os.write(fd, b'9 ' + b'a' * 64 + b' {\"event\": \"finish\", \"status\": 0}\\n')\n    except OSError:\n        pass\n"
+            "calc.py": ADD + DOUBLE + "import os\nforged = b'9 ' + b'a' * 64 + b' {\"event\": \"finish\"}\\n'\n"
+            "for fd in range(3, 1024):\n    try:\n        os.write(fd, forged)\n    except OSError:\n        pass\n"
         },
         Verdict.TAMPERED,
     ),

@@ -41,6 +41,39 @@ def test_exits(): raise SystemExit(0)
 """
 """One test for each way of ending."""
 
+SUBTESTS = """
+import unittest
+
+class TestMany(unittest.TestCase):
+    def test_it(self):
+        for i in range(3):
+            with self.subTest(i=i):
+                self.assertNotEqual(i, 1)
+# plain
+def test_some(subtests):
+    for i in range(3):
+        with subtests.test(i=i):
+            assert i != 1
+
+def test_fine(subtests):
+    for i in range(3):
+        with subtests.test(i=i):
+            assert i < 5
+"""
+"""Tests that report several times."""
+
+SEARCH_FOR_THE_KEY = """
+import os, pathlib, re, sys
+
+def test_a():
+    seen = [str(os.environ), str(sys.argv), os.read(0, 100).decode()]
+    for path in ("/proc/self/cmdline", "/proc/self/environ"):
+        seen.append(pathlib.Path(path).read_bytes().decode("latin1"))
+    seen += [path.read_text("latin1") for path in pathlib.Path("..").rglob("*.py")]
+    assert not re.search("[0-9a-f]{64}", "".join(seen))
+"""
+"""Looks everywhere outside the process's own memory."""
+
 
 def test_every_outcome_is_told_apart(room: Room) -> None:
     """Each way a test may end has its own word, and only one of them is a pass."""
@@ -84,7 +117,7 @@ def test_a_module_that_cannot_be_imported_does_not_end_the_run(room: Room) -> No
 
 
 def test_a_module_skipped_whole_is_named(room: Room) -> None:
-    """importorskip at a module's head hides its tests; the report says so."""
+    """A skip at a module's head hides its tests; the report says so."""
     report = room.run({**APPLICATION, "tests/test_rare.py": 'import pytest\npytest.importorskip("nothing_here")\n'})
     assert report.uncollected["tests/test_rare.py"].outcome is Outcome.SKIPPED
 
@@ -119,13 +152,9 @@ def test_an_id_collected_twice_is_no_pass(room: Room) -> None:
 
 def test_a_failing_subtest_fails_its_test(room: Room) -> None:
     """Sub-tests report under one id; the worst of them counts."""
-    unit = "import unittest\nclass TestMany(unittest.TestCase):\n    def test_it(self):\n        for i in range(3):\n"
-    unit += "            with self.subTest(i=i):\n                self.assertNotEqual(i, 1)\n"
-    function = "def test_some(subtests):\n    for i in range(3):\n        with subtests.test(i=i):\n            assert i != 1\n"
-    fine = (
-        "def test_fine(subtests):\n    for i in range(3):\n        with subtests.test(i=i):\n            assert i < 5\n"
-    )
-    report = room.run({"tests/test_a.py": unit, "tests/test_b.py": function + fine})
+    unit = SUBTESTS.partition("# plain")[0]
+    function = SUBTESTS.partition("# plain")[2]
+    report = room.run({"tests/test_a.py": unit, "tests/test_b.py": function})
     found = {test_id.rpartition("::")[2]: result.outcome.value for test_id, result in report.results.items()}
     assert found == {"test_it": "failed", "test_some": "failed", "test_fine": "passed"}
     assert report.complete
@@ -147,7 +176,7 @@ def test_each_exit_status_of_the_runner_is_heard(room: Room, test: str, status: 
 
 
 def test_an_error_in_the_runner_itself_is_heard(room: Room) -> None:
-    """pytest ends with 3 when a hook of the project breaks; what was heard before stands, what was not is missing."""
+    """Status 3: a hook of the project breaks; what was heard stands, what was not is missing."""
     conftest = "def pytest_runtest_protocol(item):\n    raise RuntimeError('broken hook')\n"
     report = room.run({**APPLICATION, "tests/conftest.py": conftest})
     assert report.exit_code == 3
@@ -155,7 +184,7 @@ def test_an_error_in_the_runner_itself_is_heard(room: Room) -> None:
 
 
 def test_a_wrong_option_is_a_suite_that_never_ran(room: Room) -> None:
-    """pytest ends with 4 before its first word; its last words are kept."""
+    """Status 4 before its first word; its last words are kept."""
     report = room.run(command=("python", "-m", "pytest", "--no-such-option"))
     assert report.exit_code == 4
     assert [problem.kind for problem in report.problems] == [ProblemKind.NEVER_RAN]
@@ -190,11 +219,7 @@ def test_what_tests_start_runs_as_it_does_for_the_agent(room: Room) -> None:
 
 def test_the_key_is_in_no_environment_argument_or_file(room: Room) -> None:
     """What authenticates events cannot be read from standard input, /proc or the tools."""
-    module = "import os, sys, pathlib, re\ndef test_a():\n    seen = [str(os.environ), str(sys.argv), os.read(0, 100).decode()]\n"
-    module += "    seen += [p.read_bytes().decode('latin1') for p in map(pathlib.Path, ('/proc/self/cmdline', '/proc/self/environ'))]\n"
-    module += "    seen += [p.read_text('latin1') for p in pathlib.Path('..').rglob('*.py')]\n"
-    module += "    assert not re.search('[0-9a-f]{64}', ''.join(seen))\n"
-    report = room.run({"tests/test_a.py": module})
+    report = room.run({"tests/test_a.py": SEARCH_FOR_THE_KEY})
     assert report.results["tests/test_a.py::test_a"].reason == ""
 
 
