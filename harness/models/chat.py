@@ -61,8 +61,9 @@ class ChatModel:
         try:
             reception.run()
         except FaultError as error:
-            exchange.abandon()
-            self._line.cut()
+            if not reception.over:
+                exchange.abandon()
+                self._line.cut()
             failure = self._without_refused_option(self._redacted(error.failure))
             raise _failed(failure, exchange, reception, self._clock.now_ns()) from error
         return _reply(request, exchange, reception)

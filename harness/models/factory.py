@@ -10,22 +10,25 @@ from harness.models.settings import ModelSettings
 Opener = Callable[[ModelSettings, str | None, Clock], Model]
 
 
-def _chat(settings: ModelSettings, key: str | None, clock: Clock) -> Model:
-    from harness.models.chat import ChatModel  # the SDK takes a while to import: only who calls a model pays
+def _chat() -> Opener:
+    from harness.models.chat import ChatModel  # the SDK takes most of a second to import: only who needs it pays
+    from harness.models.line import tls
 
-    return ChatModel(settings, key, clock)
+    tls()
+    return ChatModel
 
 
-APIS: dict[str, Opener] = {"chat": _chat}
-"""Wire APIs by the name a matrix gives them."""
+APIS: dict[str, Callable[[], Opener]] = {"chat": _chat}
+"""Wire APIs by the name a matrix gives them, each loaded when it is first needed."""
+
+
+def load_api(api: str) -> Opener:
+    """What opens models of this API, loaded; call it before any clock runs. Raises ConfigError for an unknown one."""
+    if api not in APIS:
+        raise ConfigError(f"no model api {api!r}; known: {', '.join(sorted(APIS))}")
+    return APIS[api]()
 
 
 def open_model(settings: ModelSettings, key: str | None, clock: Clock) -> Model:
     """A model ready for one trial; the caller closes it. Raises ConfigError for an API that does not exist."""
-    try:
-        opener = APIS[settings.api]
-    except KeyError:
-        raise ConfigError(
-            f"model {settings.model}: no api {settings.api!r}; known: {', '.join(sorted(APIS))}"
-        ) from None
-    return opener(settings, key, clock)
+    return load_api(settings.api)(settings, key, clock)

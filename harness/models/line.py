@@ -41,7 +41,7 @@ current: ContextVar[Tracker] = ContextVar("current")
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """One context of the system's trust store for all lines: making it takes longer than a local call."""
     return httpx2.create_ssl_context()
 
@@ -53,7 +53,7 @@ class Line:
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
         self._http = httpx2.Client(
-            verify=_tls(),
+            verify=tls(),
             timeout=httpx2.Timeout(None, connect=settings.timeouts.connect_s, write=_WRITE_S),
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
             follow_redirects=True,

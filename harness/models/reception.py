@@ -25,7 +25,10 @@ class _Patience:
 
 
 class Reception:
-    """Receives one answer; afterwards `assembly` holds it and `end` is the moment of its last byte that counted."""
+    """Receives one answer; afterwards `assembly` holds it and `end` is the moment of its last byte that counted.
+
+    `over` says that its server has said all it will; a connection that is not over may still be in use.
+    """
 
     def __init__(self, exchange: Exchange, timeouts: Timeouts, clock: Clock) -> None:
         self.assembly = Assembly()
@@ -41,6 +44,7 @@ class Reception:
         self._events_seen = 0
         self._last_answer: int | None = None
         self._done = False
+        self.over = False
 
     def run(self) -> None:
         """Wait until the answer is complete. Raises FaultError where it never will be."""
@@ -71,6 +75,7 @@ class Reception:
         return min(total, idle, key=lambda each: each.until)
 
     def _take(self, event: Event) -> None:
+        self.over = isinstance(event, End | Broken)
         match event:
             case Headers():
                 self._headers(event)

@@ -329,18 +329,21 @@ def test_quirk_without_stream_options(serve: Serve, open_at: OpenAt) -> None:
 
 
 def test_connection_is_kept_between_calls(serve: Serve, open_at: OpenAt) -> None:
-    """A second call does not connect again: the time to connect would be booked to the model."""
+    """Neither a second call nor a second attempt connects again: that time would be booked to the model."""
     ports = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         ports.append(handler.client_address[1])
-        send(handler, 200, GOOD, {"content-type": "text/event-stream"})
+        if len(ports) == 1:
+            send_json(handler, 429, error_body())
+        else:
+            send(handler, 200, GOOD, {"content-type": "text/event-stream"})
 
-    model = open_at(serve(answer))
+    model = open_at(serve(answer), retry=SWIFT)
     for _ in range(3):
         model.reply(ASK, [])
         time.sleep(0.05)
-    assert len(ports) == 3
+    assert len(ports) == 4
     assert len(set(ports)) == 1
 
 

@@ -33,7 +33,7 @@ def test_headers_stay_out_of_the_text_form() -> None:
 
 def test_unknown_api_is_a_configuration_error() -> None:
     """The error names what is known."""
-    with pytest.raises(ConfigError, match="no api 'telnet'; known: chat"):
+    with pytest.raises(ConfigError, match="no model api 'telnet'; known: chat"):
         open_model(ModelSettings(model="m", base_url="http://127.0.0.1:1", api="telnet"), None, SystemClock())
 
 
