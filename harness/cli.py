@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told apart in _explain, which raises what it does not know
         code = _explain(error, debug="--debug" in arguments)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -203,7 +203,7 @@ COLUMNS = (
 
 def _row(cell: Cell, now: int) -> tuple[Text | str, ...]:
     trial, record = cell.trial, cell.record
-    model = trial.model + (" (simulated)" if trial.config.simulated else "")
+    model = trial.model + (" (simulated)" if trial.settings.simulated else "")
     if record is not None:
         state = Text(record.verdict.value, style=VERDICT_STYLE.get(record.verdict, "yellow"))
         elapsed, agent = record.wall_ns, max(1, record.wall_ns)

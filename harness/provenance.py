@@ -24,7 +24,7 @@ def host_facts(provider: SandboxProvider) -> dict[str, str]:
 
 
 def load_facts(when: str) -> dict[str, str]:
-    """The machine's load now, under keys that begin with `when`: load average, and CPU pressure where the kernel has it."""
+    """The machine's load now, keys beginning with `when`: load average, and CPU pressure where the kernel has it."""
     facts = {f"{when}.load": f"{os.getloadavg()[0]:.2f}"}
     pressure = Path("/proc/pressure/cpu")
     if pressure.exists():

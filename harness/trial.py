@@ -192,7 +192,7 @@ class _Attempt:
         )
 
     def _assignment(self) -> Assignment:
-        config, feature = self._trial.config, self._prepared.feature
+        config, feature = self._trial.settings, self._prepared.feature
         return Assignment(
             brief=feature.brief,
             test_command=shlex.join(feature.target.suite.command),
@@ -214,8 +214,8 @@ class _Attempt:
                 model=trial.model,
                 feature=trial.feature.key,
                 repeat=trial.repeat,
-                simulated=trial.config.simulated,
-                claimed_tokens_per_s=trial.config.claimed_tokens_per_s,
+                simulated=trial.settings.simulated,
+                claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
             ),
             attempt=self._number,
             started_utc=started_utc.isoformat(),

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from harness.commands import options
-from harness.commands.session import print_json
 from harness.commands.showing import load_board, show_board
 from harness.errors import ConfigError
 
@@ -23,12 +22,12 @@ def command(
     if as_json and markdown:
         raise ConfigError("--json and --markdown: choose one")
     if as_json:
-        from scoreboards.report.machine import document
+        from scoreboards.report.machine import board_json
 
-        print_json(document(load_board(runs)))
+        typer.echo(board_json(load_board(runs)))
     elif markdown:
-        from scoreboards.report.markdown import render
+        from scoreboards.report.markdown import board_markdown
 
-        typer.echo(render(load_board(runs)))
+        typer.echo(board_markdown(load_board(runs)))
     else:
         show_board(runs)

@@ -7,13 +7,12 @@ import typer
 
 from harness.bundle import example
 from harness.commands import options
-from harness.commands.checking import load_job
 from harness.commands.options import SandboxKind
 from harness.commands.run import exit_code
-from harness.commands.running import execute
+from harness.commands.running import execute, load_job
 from harness.commands.session import errors, open_session, output, print_json
 from harness.commands.showing import show_board, summary
-from harness.config import Slice
+from harness.inputs import Options
 from sandbox.errors import EngineUnavailableError
 
 
@@ -30,7 +29,7 @@ def command(
 
     Example: splitclock demo
     """
-    job = load_job(example("demo.toml"), Slice(), out=out)
+    job = load_job(example("demo.toml"), Options(), out)
     kind = sandbox if sandbox is SandboxKind.LOCAL else _best_kind(install=install_engine)
     finished = execute(job, open_session(kind), errors() if as_json else output())
     if as_json:
@@ -42,8 +41,9 @@ def command(
 
 def _best_kind(*, install: bool) -> SandboxKind:
     """Docker if an engine answers or can be had, else this machine itself, with the reason said."""
-    from sandbox.engine import Engine
     from sandbox.provision import ensure_engine
+
+    from sandbox.engine import Engine
 
     try:
         if install:

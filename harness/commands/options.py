@@ -6,6 +6,10 @@ from typing import Annotated
 
 import typer
 
+from harness.config import Slice
+from harness.fixtures import parse_overrides
+from harness.inputs import Options
+
 
 class SandboxKind(StrEnum):
     """Where strangers' code runs."""
@@ -18,7 +22,8 @@ MatrixFile = Annotated[Path, typer.Argument(help="The matrix file (TOML).", show
 RunFolders = Annotated[list[Path], typer.Argument(help="Run folders.", show_default=False)]
 RunFolderArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 Sandbox = Annotated[
-    SandboxKind, typer.Option("--sandbox", help="`local` runs the code on this machine itself: only for code you trust.")
+    SandboxKind,
+    typer.Option("--sandbox", help="`local` runs the code on this machine itself: only for code you trust."),
 ]
 Sources = Annotated[
     list[str] | None,
@@ -37,3 +42,16 @@ OnlyFeatures = Annotated[
 ]
 Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
+
+
+def sliced(models: list[str] | None, features: list[str] | None, repeats: int | None) -> Slice:
+    """The part of a matrix that --model, --feature and --repeats ask for."""
+    return Slice(models=tuple(models or ()), features=tuple(features or ()), repeats=repeats)
+
+
+def given(
+    part: Slice, fixtures: list[Path] | None, source: list[str] | None, working_tree: list[str] | None
+) -> Options:
+    """What a command line says beside the matrix file. Raises ConfigError."""
+    sources = parse_overrides(source or (), working_tree or ())
+    return Options(part=part, fixtures=tuple(fixtures or ()), sources=sources)

@@ -7,10 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.commands import options
-from harness.commands.checking import load_job
-from harness.commands.running import Job, planned_trials
+from harness.commands.running import Job, load_job, planned_trials
 from harness.commands.session import output, print_json
-from harness.config import Slice, settings
+from harness.config import settings
 from harness.digests import notes
 from harness.plan import Trial
 from harness.untrusted import plain
@@ -33,8 +32,8 @@ def command(
 
     Example: splitclock plan examples/matrix.toml --repeats 1
     """
-    part = Slice(models=tuple(model or ()), features=tuple(feature or ()), repeats=repeats)
-    job = load_job(matrix, part, fixtures=fixtures, source=source, working_tree=working_tree)
+    part = options.sliced(model, feature, repeats)
+    job = load_job(matrix, options.given(part, fixtures, source, working_tree))
     trials = planned_trials(job, Checkouts(settings().cache), sandbox.value)
     if as_json:
         print_json(_document(job, trials))
@@ -56,7 +55,7 @@ def receivers(job: Job) -> dict[str, str]:
 
 def most_cost_usd(job: Job, trials: Iterable[Trial]) -> float | None:
     """What the limits allow the trials to cost at most, USD; None when a paid model has no cost limit."""
-    paid = [trial for trial in trials if not trial.config.simulated]
+    paid = [trial for trial in trials if not trial.settings.simulated]
     limit = job.matrix.limits.cost_usd
     if not paid:
         return 0.0
@@ -78,8 +77,8 @@ def _table(trials: Iterable[Trial]) -> Table:
     for name in ("trial", "model", "provider", "feature", "#"):
         table.add_column(name)
     for trial in trials:
-        simulated = " (simulated)" if trial.config.simulated else ""
-        cells = (trial.id, trial.model, trial.config.provider + simulated, trial.feature.key, str(trial.repeat))
+        simulated = " (simulated)" if trial.settings.simulated else ""
+        cells = (trial.id, trial.model, trial.settings.provider + simulated, trial.feature.key, str(trial.repeat))
         table.add_row(*(Text(plain(cell)) for cell in cells))
     return table
 
@@ -87,10 +86,10 @@ def _table(trials: Iterable[Trial]) -> Table:
 def _remarks(job: Job, trials: tuple[Trial, ...]) -> list[str]:
     limits = job.matrix.limits
     most = most_cost_usd(job, trials)
+    bounds = f"{limits.turns} turns, {limits.wall_s:g} s, {limits.output_tokens} output tokens"
     lines = [
-        f"{len(trials)} trials, {job.matrix.parallel.trials} at once; each at most {limits.turns} turns, "
-        f"{limits.wall_s:g} s, {limits.output_tokens} output tokens",
-        "cost: no limit is set; add `cost_usd` to [limits]" if most is None else f"cost: at most ${most:.2f} by the limits",
+        f"{len(trials)} trials, {job.matrix.parallel.trials} at once; each at most {bounds}",
+        "cost: no limit; add `cost_usd` to [limits]" if most is None else f"cost: at most ${most:.2f}, by the limits",
     ]
     sent = receivers(job)
     lines += [f"`{name}` sends the target's source code to {host}" for name, host in sent.items()]

@@ -6,12 +6,10 @@ from typing import Annotated
 import typer
 
 from harness.commands import options
-from harness.commands.checking import load_job
 from harness.commands.options import SandboxKind
-from harness.commands.running import Finished, execute
+from harness.commands.running import Finished, execute, load_job
 from harness.commands.session import errors, open_session, output, print_json
 from harness.commands.showing import show_board, summary
-from harness.config import Slice
 
 
 def command(
@@ -31,8 +29,8 @@ def command(
 
     Example: splitclock run examples/demo.toml --model fast --repeats 1
     """
-    part = Slice(models=tuple(model or ()), features=tuple(feature or ()), repeats=repeats)
-    job = load_job(matrix, part, fixtures=fixtures, source=source, working_tree=working_tree, out=out)
+    part = options.sliced(model, feature, repeats)
+    job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
     session = open_session(sandbox)
     finished = execute(job, session, errors() if as_json else output())
     if as_json:

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -14,8 +13,9 @@ from rich.console import Console
 from harness.commands.session import Session
 from harness.config import Matrix, key_for
 from harness.digests import trial_digests
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError
 from harness.features import Feature
+from harness.inputs import Options, load_inputs
 from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
 from harness.matrix import MatrixRun, journalled, run_matrix
@@ -58,6 +58,12 @@ class Finished:
     interrupted: bool
 
 
+def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
+    """The job that a command line asks for. Raises ConfigError with every problem of every file it names."""
+    inputs = load_inputs(matrix_file, given)
+    return Job(matrix=inputs.matrix, features=inputs.features, matrix_file=matrix_file, out=out)
+
+
 def planned_trials(job: Job, checkouts: Checkouts, sandbox: str) -> tuple[Trial, ...]:
     """The trials of a job in a kind of sandbox, with their ids. Raises ConfigError, InfraError."""
     sources = {feature.key: source_digest(feature, checkouts) for feature in job.features}
@@ -76,7 +82,7 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.create(folder, redactor))
         progress = stack.enter_context(_progress(job, trials, session, console))
-        stack.enter_context(_listening(interrupts, session, journal, progress))
+        stack.enter_context(_listening(interrupts, session, progress))
         progress.say(f"run folder: {_shown(folder)}")
         prepared = _prepare(job, session, progress, interrupts)
         scripts = _scripts(job, prepared, session)
@@ -132,16 +138,13 @@ def _progress(job: Job, trials: Sequence[Trial], session: Session, console: Cons
 
 
 @contextmanager
-def _listening(interrupts: Interrupts, session: Session, journal: Journal, progress: Progress) -> Iterator[None]:
+def _listening(interrupts: Interrupts, session: Session, progress: Progress) -> Iterator[None]:
     """Handle Ctrl-C: the run ends cleanly; a second one removes this run's containers and leaves."""
 
     def first() -> None:
         progress.say("interrupted: ending trials and removing containers; press again to hurry")
 
-    def second() -> None:
-        session.provider.discard(journal.folder.root.name)
-
-    with interrupts.listening(first, second):
+    with interrupts.listening(first, session.remove_containers):
         yield
 
 
@@ -175,7 +178,7 @@ class _Models:
         self.simulator: Simulator | None = None
 
     def __call__(self, trial: Trial) -> Model:
-        config = trial.config
+        config = trial.settings
         clock = self._session.clock
         script = script_key(trial.feature, config.turns or "")
         if config.provider == "replay":
@@ -187,9 +190,7 @@ class _Models:
 
 
 @contextmanager
-def _models(
-    job: Job, scripts: Mapping[str, tuple[Turn, ...]], folder: Path, session: Session
-) -> Iterator[_Models]:
+def _models(job: Job, scripts: Mapping[str, tuple[Turn, ...]], folder: Path, session: Session) -> Iterator[_Models]:
     """How trials get their models, with a simulator at work where one is named."""
     models = _Models(scripts, session)
     paced = {
@@ -216,9 +217,7 @@ def _slot_count(job: Job) -> int:
     return max(1, int((max(2, os.cpu_count() or 2) - 1) / max(1.0, cpus)))
 
 
-def _write_opening(
-    job: Job, journal: Journal, trials: Sequence[Trial], provenance: Mapping[str, str]
-) -> None:
+def _write_opening(job: Job, journal: Journal, trials: Sequence[Trial], provenance: Mapping[str, str]) -> None:
     """What a run folder holds before its first trial: matrix, plan, provenance, and the first row."""
     folder = journal.folder
     shutil.copyfile(job.matrix_file, folder.matrix)

@@ -15,41 +15,49 @@ from harness.config import Settings, settings
 from harness.fixtures import bundled_roots
 from sandbox.checkout import Checkouts
 from sandbox.contract import SandboxProvider
+from sandbox.engine import Engine
+from sandbox.local import LocalProvider
+from sandbox.reaper import reap_abandoned, reap_own
 
 UNISOLATED = (
-    "WARNING: no isolation. Commands of the model and code of the target run on this machine itself, as this user, with "
+    "WARNING: no isolation. The model's commands and the target's code run on this machine itself, as this user, with "
     "its network and its files. Use this only for code and scripted models that you trust."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """The composition of one command."""
+    """The composition of one command; `engine` is None where this machine itself is the sandbox."""
 
     settings: Settings
     clock: SystemClock
     provider: SandboxProvider
     checkouts: Checkouts
+    engine: Engine | None = None
+
+    def remove_containers(self) -> None:
+        """Remove what this process started, at once."""
+        if self.engine is not None:
+            reap_own(self.engine)
 
 
 def open_session(kind: SandboxKind) -> Session:
-    """Connect to the engine, or warn and use this machine. Raises EngineUnavailableError with the next step."""
+    """Connect to the engine and clear away what dead runs left, or warn and use this machine itself.
+
+    Raises EngineUnavailableError with the next step.
+    """
     found = settings()
-    return Session(
-        settings=found, clock=SystemClock(), provider=_provider(kind, found), checkouts=Checkouts(found.cache)
-    )
-
-
-def _provider(kind: SandboxKind, found: Settings) -> SandboxProvider:
+    checkouts = Checkouts(found.cache, found.host_environment)
     if kind is SandboxKind.LOCAL:
-        from sandbox.local import LocalProvider
-
         errors().print(UNISOLATED, style="bold red")
-        return LocalProvider(found.cache)
-    from sandbox.engine import Engine
+        local = LocalProvider(found.cache, found.host_environment)
+        return Session(settings=found, clock=SystemClock(), provider=local, checkouts=checkouts)
     from sandbox.images import DockerProvider
 
-    return DockerProvider(Engine.connect(found.host_environment), found.cache, found.host_environment)
+    engine = Engine.connect(found.host_environment)
+    reap_abandoned(engine)
+    provider = DockerProvider(engine, found.cache, found.host_environment)
+    return Session(settings=found, clock=SystemClock(), provider=provider, checkouts=checkouts, engine=engine)
 
 
 def roots(fixtures: Iterable[Path] | None) -> tuple[Path, ...]:

@@ -9,8 +9,7 @@ from harness.commands.session import output
 from harness.journal import read_records
 from harness.record import Record, Verdict
 from scoreboards.board import Board, build_board
-from scoreboards.report.terminal import render
-from scoreboards.speedup import sentence
+from scoreboards.report.terminal import print_board
 
 
 def load_board(folders: Iterable[Path]) -> Board:
@@ -20,13 +19,7 @@ def load_board(folders: Iterable[Path]) -> Board:
 
 def show_board(folders: Sequence[Path]) -> None:
     """The tables of a board and, under them, the sentence that it comes to."""
-    console = output()
-    board = load_board(folders)
-    console.print(render(board))
-    line = sentence(board)
-    if line:
-        console.print()
-        console.print(line, style="bold", soft_wrap=True)
+    print_board(load_board(folders), output())
 
 
 def summary(folder: Path, records: Sequence[Record], planned: int) -> dict[str, Any]:

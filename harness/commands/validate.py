@@ -55,8 +55,8 @@ def _validate(feature: Feature, session: Session, *, runs: int, write: bool) -> 
         console.print(Text(f"{feature.key}: {plain(line)}"), soft_wrap=True)
 
     result = validate_feature(feature, session.provider, session.checkouts, say, runs=runs)
-    for problem in result.problems:
-        say(problem)
+    for line in (*result.problems, *result.notes):
+        say(line)
     if result.manifest is not None and write:
         write_manifest(feature, result.manifest)
     return result
@@ -82,11 +82,11 @@ def _table(done: list[tuple[Feature, Validation]]) -> Table:
         table.add_column(name, overflow="fold")
     for feature, result in done:
         manifest = result.manifest
-        figures = ("", "", "", "", "")
+        figures = [""] * 5
         if manifest is not None:
             counts = (manifest.fail_to_pass, manifest.regained, manifest.pass_to_pass, manifest.flaky)
             least, most = manifest.duration_s
-            figures = (*(str(len(ids)) for ids in counts), f"{least:.1f} to {most:.1f} s")
+            figures = [*(str(len(ids)) for ids in counts), f"{least:.1f} to {most:.1f} s"]
         verdict = Text("yes", style="green") if manifest is not None else Text("no", style="bold red")
         table.add_row(Text(feature.key), verdict, *figures, Text(plain("; ".join(result.problems))))
     return table

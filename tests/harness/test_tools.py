@@ -85,7 +85,9 @@ def test_read_of_nothing_is_told(box: Sandbox) -> None:
 
 def test_edit_replaces_the_single_occurrence(box: Sandbox) -> None:
     """Exactly one place, mode kept."""
-    assert call(box, "edit", path="greet.py", old="def greet():\n    return 'hi'", new="def greet():\n    return 'hello'")
+    assert call(
+        box, "edit", path="greet.py", old="def greet():\n    return 'hi'", new="def greet():\n    return 'hello'"
+    )
     assert b"hello" in box.read("greet.py", 1000)
     call(box, "edit", path="run.sh", old="echo run", new="echo ran")
     assert box.stat("run.sh").executable
