@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.clock import Phase
-from harness.record import CallRow, Record, Verdict
+from harness.record import Record, Verdict
 from scoreboards.statistics import Interval, mean, median_int, pass_at_k, wilson
 
 AGENT_PHASES = (Phase.MODEL, Phase.TOOL, Phase.OVERLAP, Phase.WAIT, Phase.HARNESS)
@@ -54,8 +54,8 @@ class Speeds:
     """Of every answered call, whatever became of its trial; None where nothing was measured.
 
     Speeds are sums over sums, in tokens per second: `decode` from first to last token, `effective` from the request's
-    start to its end. `first_token_median_ns` is the time to first token: from the request's start.
-    `claimed_tokens_per_s` is the vendor's figure.
+    start to its end. `first_token_median_ns` is the time to first token from the request's start: a call row's
+    `first_token_ns`, which includes its `connect_ns`. `claimed_tokens_per_s` is the vendor's figure.
     """
 
     decode_tokens_per_s: float | None
@@ -142,13 +142,6 @@ def build_board(records: Iterable[Record]) -> Board:
         for group in sorted(_by(trials, lambda record: record.trial.feature), key=lambda group: group[0].trial.feature)
     )
     return Board(models=tuple(models), features=features, trials=trials)
-
-
-def first_token_ns(call: CallRow) -> int | None:
-    """Time to first token: request sent to headers, and headers to first token; None when either is unknown."""
-    if call.connect_ns is None or call.first_token_ns is None:
-        return None
-    return call.connect_ns + call.first_token_ns
 
 
 def known_sum(values: Iterable[float | None]) -> Sum:
@@ -242,11 +235,10 @@ def agent_shares(records: Iterable[Record]) -> Mapping[Phase, float] | None:
 def _speeds(records: Records) -> Speeds:
     calls = [call for record in records for call in record.calls]
     claims = [record.trial.claimed_tokens_per_s for record in records if record.trial.claimed_tokens_per_s]
-    waits = [wait for wait in map(first_token_ns, calls) if wait is not None]
     return Speeds(
         decode_tokens_per_s=_per_second((call.decode_tokens, call.decode_ns) for call in calls),
         effective_tokens_per_s=_per_second((call.output_tokens, call.total_ns) for call in calls),
-        first_token_median_ns=median_int(waits),
+        first_token_median_ns=median_int(call.first_token_ns for call in calls if call.first_token_ns is not None),
         claimed_tokens_per_s=claims[-1] if claims else None,
     )
 
