@@ -66,9 +66,12 @@ class ExecutorBox(ABC):
     def _call(self, work: Callable[[ExecutorClient], T]) -> T:
         client = self._live_client()
         try:
-            return work(client)
+            result = work(client)
         except SandboxDiedError as error:
             raise SandboxDiedError(self._over or self._post_mortem(str(error))) from None
+        if self._over is not None:  # killed meanwhile: a command that ended by that has no result of its own
+            raise SandboxDiedError(self._over)
+        return result
 
     def _live_client(self) -> ExecutorClient:
         client = self._client

@@ -19,7 +19,7 @@ from sandbox.hardening import ContainerSpec
 from sandbox.history import write_repository
 from sandbox.labels import of_sandbox
 from sandbox.tars import AGENT_UID, pack
-from sandbox.trees import Entry, Link, displaced, entries_of
+from sandbox.trees import Entry, Link, check_path, displaced, entries_of
 
 AGENT = f"{AGENT_UID}:{AGENT_UID}"
 HOME = "/home/agent"
@@ -129,9 +129,10 @@ class DockerSandbox(ExecutorBox):
         """Before the start: our own folder, owned by root, and whatever of the workspace the image does not hold."""
         tools = (replace(tool, path=f"{_OWN}/tools/{tool.path}") for tool in self._spec.tools)
         program = File(path=f"{_OWN}/executor.py", data=Path(executor.__file__).read_bytes())
-        with pack([program, *tools]) as tar:
+        with pack([program, *_checked(tools)]) as tar:
             self._engine.put(self.container, "/", _pieces(tar))
-        over: list[Entry] = [*self._spec.files, *(Link(path=path, target=to) for path, to in self._spec.links.items())]
+        links = (Link(path=path, target=target) for path, target in self._spec.links.items())
+        over = [*_checked(self._spec.files), *_checked(links)]
         if self._spec.snapshot is not None and not self._image.has_snapshot:
             with _repository(self._spec.snapshot) as git_dir:
                 self._fill_workspace([*_kept(self._spec.snapshot, over), *over], git_dir)
@@ -208,6 +209,12 @@ def _repository(snapshot: Snapshot) -> Iterator[Path]:
         git_dir = Path(folder) / "repository"
         write_repository(snapshot, git_dir)
         yield git_dir
+
+
+def _checked(entries: Iterable[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        check_path(entry.path)
+        yield entry
 
 
 def _kept(snapshot: Snapshot, over: Iterable[Entry]) -> Iterator[Entry]:

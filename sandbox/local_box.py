@@ -20,6 +20,7 @@ from sandbox.contract import BoxSpec, Export, ExportCaps, File
 from sandbox.errors import SandboxDiedError, SandboxError
 from sandbox.export import export_folder, export_with
 from sandbox.history import write_repository
+from sandbox.trees import check_path
 
 EXECUTOR = Path(executor.__file__)
 
@@ -159,6 +160,7 @@ class LocalSandbox(ExecutorBox):
     def kill(self) -> tuple[str, ...]:
         """Kill every process at once; returns the command lines of those that were still running. Idempotent."""
         if self._survivors is None:
+            self._over = self._over or "the sandbox was killed"
             self._survivors = self._kill_below()
             self._hang_up("the sandbox was killed")
             self._bury()
@@ -207,9 +209,8 @@ def lay_over(root: Path, files: Iterable[File], links: Mapping[str, str]) -> Non
 
 def _cleared(root: Path, path: str) -> Path:
     """The place of a path whose parents are real folders and where nothing stands."""
+    check_path(path)
     parts = path.split("/")
-    if path.startswith("/") or any(part in {"", ".", ".."} for part in parts):
-        raise SandboxError(f"cannot lay `{path}` into a sandbox: only plain relative paths are taken")
     here = root
     for part in parts[:-1]:
         here /= part
