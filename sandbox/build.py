@@ -66,6 +66,7 @@ class BuildContainer:
         self.id = self._engine.create_from(config, host)
         try:
             self._engine.start(self.id)
+            self.must(":", doing="run a shell")
         except SandboxError as error:
             self._engine.remove(self.id)
             raise ImageError(

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 _MIN_API = (1, 41)
+_DEFAULT = "unix:///var/run/docker.sock"
+_KNOCK_S = 10.0
 _DONE = frozenset({304, 404, 409})
 _NOT_RUNNING = frozenset({404, 409})
 
@@ -70,12 +73,21 @@ def dial(settings: Mapping[str, Any], timeout_s: int) -> APIClient:
     if where.startswith("ssh://"):
         raise EngineUnavailableError(f"DOCKER_HOST={where}: engines over ssh are not supported; use unix:// or tcp://")
     try:
+        _knock(where or _DEFAULT)
         client = APIClient(**settings, version="auto", timeout=timeout_s)
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise EngineUnavailableError(_next_step(where, str(error))) from error
     client.trust_env = False  # a proxy of the environment must not stand between us and a local engine
     _refuse_old(client)
     return client
+
+
+def _knock(where: str) -> None:
+    """Try a socket before the library does: it tells why with an error of its own, and leaks the socket."""
+    if where.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(_KNOCK_S)
+            probe.connect(where.removeprefix("unix://"))
 
 
 def _refuse_old(client: APIClient) -> None:

@@ -58,6 +58,15 @@ class DockerProvider:
             on_line(f"building environment {recipe.name} ({key})")
             return EnvironmentBuilder(engine=self.engine, settings=host).build(recipe, base, key, on_line)
 
+    def prepare_base(self, on_line: OnLine) -> str:
+        """Id of the base image, pulled or built if it is not there. Raises ImageError."""
+        return BaseImage(
+            engine=self.engine,
+            cache=self.settings.cache,
+            registry=self.settings.registry,
+            environment=self.settings.host_environment,
+        ).ensure(on_line)
+
     def _base(self, recipe: Recipe, host: HostSettings, on_line: OnLine) -> str:
         """The image that a recipe starts from: exactly the named one, never another in its place."""
         if recipe.dockerfile is not None:
@@ -65,12 +74,7 @@ class DockerProvider:
         if recipe.image is None:
             raise ImageError(f"environment {recipe.name} names neither an image nor a dockerfile; give it one of them")
         if recipe.image in {BASE, BASE_REF}:
-            return BaseImage(
-                engine=self.engine,
-                cache=self.settings.cache,
-                registry=self.settings.registry,
-                environment=self.settings.host_environment,
-            ).ensure(on_line)
+            return self.prepare_base(on_line)
         return self.engine.image_id(recipe.image) or self._pulled(recipe.image, on_line)
 
     def _pulled(self, ref: str, on_line: OnLine) -> str:

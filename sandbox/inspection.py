@@ -22,12 +22,14 @@ MIN_FREE_BYTES = 5 * 1024**3
 LIMITS = Limits(cpus=0.5, memory_bytes=256 * 1024**2, pids=64, disk_bytes=64 * 1024**2, lifetime_s=120)
 """Limits of the inspected container."""
 
-_CAP_FIX = "use an engine that drops capabilities; rootless and remote engines vary, see `docker info`"
+_CAP_FIX = "use an engine that drops capabilities; `docker info` tells which one answers"
 _CGROUP_FIX = "the engine cannot enforce limits; enable the cgroup controllers (rootless: delegate them to your user)"
 _PROBE = r"""
 first() { for place in "$@"; do if [ -r "$place" ]; then cat "$place"; return; fi; done; echo absent; }
 say() { printf '%s\t%s\n' "$1" "$(echo $2)"; }
-for name in CapBnd CapEff NoNewPrivs Seccomp; do say $name "$(sed -n "s/^$name:[[:space:]]*//p" /proc/self/status)"; done
+for name in CapBnd CapEff NoNewPrivs Seccomp; do
+  say $name "$(sed -n "s/^$name:[[:space:]]*//p" /proc/self/status)"
+done
 say uid "$(id -u):$(id -g)"
 say networks "$(ls /sys/class/net)"
 cgroup=/sys/fs/cgroup

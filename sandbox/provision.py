@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from sandbox.system import is_debian, run_lines
 PACKAGES = ("docker.io", "iptables")
 """Debian packages that make an engine."""
 
-_START_PATIENCE_S = 60.0
 _POLL_S = 0.25
 
 
@@ -25,6 +24,7 @@ _POLL_S = 0.25
 class Machine:
     """The machine to provision: its places and the rights we have on it.
 
+    `patience_s` are the seconds that an engine may take to come up.
     With `host` the engine is to answer at that address only, and `daemon` is the whole command line that starts it.
     """
 
@@ -34,6 +34,7 @@ class Machine:
     pid_file: Path = Path("/var/run/docker.pid")
     daemon: tuple[str, ...] = ("dockerd",)
     host: str | None = None
+    patience_s: float = 60.0
 
 
 def ensure_engine(on_line: OnLine, machine: Machine | None = None) -> None:
@@ -104,14 +105,15 @@ def _detached(machine: Machine, on_line: OnLine) -> bool:
     on_line(f"starting {machine.daemon[0]} detached, its log in {machine.log}")
     _clear_stale_pid(machine, on_line)
     with machine.log.open("ab") as log:
-        subprocess.Popen(
-            machine.daemon,
+        subprocess.run(  # the shell ends at once, so that the daemon is nobody's child
+            ["sh", "-c", '"$@" &', "sh", *machine.daemon],
             env={**machine.environment, "PATH": PATH},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd="/",
+            check=True,
         )
     return True
 
@@ -129,13 +131,9 @@ def _clear_stale_pid(machine: Machine, on_line: OnLine) -> None:
 
 
 def _answers(machine: Machine) -> bool:
-    return _until(lambda: _unavailable(machine) is None)
-
-
-def _until(condition: Callable[[], bool]) -> bool:
-    patience = time.monotonic() + _START_PATIENCE_S
-    while not condition():
-        if time.monotonic() > patience:
+    end = time.monotonic() + machine.patience_s
+    while _unavailable(machine) is not None:
+        if time.monotonic() > end:
             return False
         time.sleep(_POLL_S)
     return True
