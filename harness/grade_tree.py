@@ -26,6 +26,10 @@ class GradingTree:
             yield self.snapshot.file(path)
         yield from (self.own[path] for path in sorted(self.own))
 
+    def paths(self) -> frozenset[str]:
+        """The paths of all files."""
+        return frozenset((*self.pristine, *self.own))
+
     def data(self, path: str) -> bytes | None:
         """A file's content, None when there is none."""
         if path in self.own:

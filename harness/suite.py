@@ -47,6 +47,11 @@ class SuiteJob:
         """The target's test suite."""
         return self.feature.target.suite
 
+    def is_test(self, path: str) -> bool:
+        """Whether a file of the tree is source of the tests, and not the application's to change."""
+        patterns = (*self.suite.protected, *self.feature.test_paths, *(file.path for file in self.hidden))
+        return path.endswith(".py") and (matches(path, patterns) or path.rpartition("/")[2] == "conftest.py")
+
     def tree(self) -> GradingTree:
         """What lies in the sandbox when it starts."""
         replaced = self.feature.test_paths if self.hidden else ()
@@ -126,6 +131,7 @@ def _place(box: Sandbox, job: SuiteJob, runner: Runner) -> Place | None:
         tools=box.tools,
         environment={name: value for name, value in named if value},
         configuration=configuration,
+        tests=tuple(sorted(path for path in tree.paths() if job.is_test(path))),
     )
 
 

@@ -39,6 +39,7 @@ class ProblemKind(StrEnum):
     GAP = "gap"
     CONFLICT = "conflict"
     AFTER_FINISH = "after_finish"
+    TESTS_CHANGED = "tests_changed"
     STATUS_DENIED = "status_denied"
     DUPLICATE = "duplicate"
     UNKNOWN_ID = "unknown_id"
@@ -52,12 +53,13 @@ class ProblemKind(StrEnum):
 
     @property
     def tampering(self) -> bool:
-        """Whether no honest run can show it: forged, replayed or contradictory events."""
+        """Whether no honest run can show it: forged, replayed or contradictory events, tests changed in the run."""
         return self in {
             ProblemKind.FORGED,
             ProblemKind.GAP,
             ProblemKind.CONFLICT,
             ProblemKind.AFTER_FINISH,
+            ProblemKind.TESTS_CHANGED,
             ProblemKind.STATUS_DENIED,
         }
 
@@ -144,7 +146,7 @@ class Place:
 
     `program` is the absolute path of the command's first word, `environment` the whitelisted variables, `workspace`
     and `tools` absolute paths; `configuration` is the content of the files at the workspace's root that may configure
-    a runner, by name.
+    a runner, by name; `tests` the paths of the test files, relative to the workspace.
     """
 
     program: str
@@ -152,6 +154,7 @@ class Place:
     tools: str
     environment: Mapping[str, str] = field(default_factory=dict)
     configuration: Mapping[str, bytes] = field(default_factory=dict)
+    tests: tuple[str, ...] = ()
 
 
 class Runner(Protocol):

@@ -48,7 +48,7 @@ def command(suite: Suite, place: Place, key: str) -> Command:
     More plugins are the target's to name: `-p pytest_asyncio` in tests.command. A command that sets --rootdir, -c or
     --confcutdir itself keeps its own.
     """
-    header = json.dumps({"key": key, "root": _is_module(suite.command)})
+    header = json.dumps({"key": key, "root": _is_module(suite.command), "tests": place.tests})
     return Command(
         argv=(place.program, *suite.command[1:], "-p", _plugin(key), *_options(suite.command, place)),
         deadline_s=suite.timeout_s,

@@ -1,4 +1,4 @@
-# ruff: noqa: UP006, UP035 - runs on whatever Python >= 3.8 and pytest >= 7 the target has
+# ruff: noqa: PTH118, PTH119, PTH120, UP006, UP035, UP045 - for Python >= 3.8; hooks and listings give paths as strings
 """A pytest plugin that runs inside the grading sandbox and tells the host, line by line, what happens.
 
 One line an event: `<sequence> <mac> <payload>`, where the payload is JSON in ASCII and the mac is
@@ -7,7 +7,8 @@ the application is imported, and stands in no file and no variable of the enviro
 standard output for itself and points descriptor 1 at standard error, so whatever the program prints goes there.
 
 Events: `session` (versions), `collect` (a collector that failed or was skipped), `collected` (ids, in pieces, the last
-marked), `start` (a test begins), `report` (one per id and phase, sub-tests numbered), `finish` (the exit status; last).
+marked), `start` (a test begins), `report` (one per id and phase, sub-tests numbered), `touched` (a test file was
+changed, or byte code put beside it), `finish` (the exit status; last).
 """
 
 import fcntl
@@ -18,7 +19,7 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -33,7 +34,7 @@ def _first_line() -> str:
     """The first line of standard input, read without a buffer; standard input is empty afterwards."""
     line = b""
     while not line.endswith(b"\n"):
-        piece = os.read(0, 1)
+        piece = os.read(0, 65536)
         if not piece:
             break
         line += piece
@@ -90,11 +91,61 @@ def _is_subtest(report: Any) -> bool:
     return "subtest" in type(report).__name__.lower()
 
 
+class Watch:
+    """The test files as they lay there before the application ran.
+
+    A file's inode and change time cannot be put back without the rights of root, so a file that was rewritten and
+    restored shows. Byte code is watched because the import system prefers it: this process writes none, so what lies
+    beside a test before its import, and what is marked as pytest's own at any time, is not honest.
+    """
+
+    def __init__(self, paths: List[str]) -> None:
+        sys.dont_write_bytecode = True
+        self._stat, self._list = os.stat, os.listdir
+        self._known = {path: self._mark(path) for path in map(os.path.realpath, paths)}
+        self._told = set()  # type: set[str]
+
+    def early(self, path: str) -> Iterator[str]:
+        """Of one file, before it is imported: the file itself, and its byte code."""
+        if path in self._known:
+            yield from self._new(path, touched=self._mark(path) != self._known[path])
+            stem = os.path.basename(path).rpartition(".")[0]
+            for name in self._byte_code(path):
+                yield from self._new(name, touched=os.path.basename(name).startswith(stem + "."))
+
+    def late(self) -> Iterator[str]:
+        """Of all files, at the end."""
+        for path, mark in self._known.items():
+            yield from self._new(path, touched=self._mark(path) != mark)
+            for name in self._byte_code(path):
+                yield from self._new(name, touched="-pytest-" in os.path.basename(name))
+
+    def _new(self, path: str, *, touched: bool) -> Iterator[str]:
+        if touched and path not in self._told:
+            self._told.add(path)
+            yield os.path.relpath(path)
+
+    def _mark(self, path: str) -> Optional[Tuple[int, int, int]]:
+        try:
+            found = self._stat(path)
+        except OSError:
+            return None
+        return (found.st_ino, found.st_ctime_ns, found.st_size)
+
+    def _byte_code(self, path: str) -> List[str]:
+        cache = os.path.join(os.path.dirname(path), "__pycache__")
+        try:
+            return [os.path.join(cache, name) for name in self._list(cache)]
+        except OSError:
+            return []
+
+
 class Events:
     """The hooks; each tells the host one thing."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, watch: Watch) -> None:
         self._emit = emit
+        self._watch = watch
         self._session = None  # type: Any
         self._subtests = {}  # type: Dict[str, int]
 
@@ -103,6 +154,11 @@ class Events:
         """The runner is up."""
         self._session = session
         self._emit({"event": "session", "pytest": pytest.__version__, "python": platform.python_version()})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        """A module is about to be imported, if it is one."""
+        self._tell(self._watch.early(os.path.realpath(str(getattr(collector, "path", "")))))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -146,7 +202,12 @@ class Events:
     def pytest_unconfigure(self) -> None:
         """The last word: the exit status, after every other hook had its chance to change it."""
         if self._session is not None:
+            self._tell(self._watch.late())
             self._emit({"event": "finish", "status": int(self._session.exitstatus)})
+
+    def _tell(self, touched: Iterator[str]) -> None:
+        for path in touched:
+            self._emit({"event": "touched", "path": path})
 
 
 def _pieces(ids: List[str]) -> Iterator[List[str]]:
@@ -168,16 +229,16 @@ def _leave_no_trace() -> None:
     sys.path[:] = [place for place in sys.path if place != own_folder]
 
 
-def _open() -> Emit:
+def _open() -> Events:
     """Take the key and the channel; with `root` the workspace leads the import path, as `python -m pytest` has it."""
     header = json.loads(_first_line())
     emit = _channel(bytes.fromhex(header["key"]), _take_stdout())
     _leave_no_trace()
     if header["root"]:
         sys.path.insert(0, str(Path.cwd()))
-    return emit
+    return Events(emit, Watch(header["tests"]))
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the hooks as soon as pytest has loaded this module; the first hook that a plugin given by `-p` gets."""
-    pluginmanager.register(Events(_open()), "splitclock-events")
+    pluginmanager.register(_open(), "splitclock-events")

@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,15 @@ class Stream:
         self._cases: dict[str, _Case] = {}
         self._running = ""
         self._status: int | None = None
+        self._handlers: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+            "session": self._on_session,
+            "collect": self._on_collect,
+            "collected": self._on_collected,
+            "start": self._on_start,
+            "report": self._on_report,
+            "touched": self._on_touched,
+            "finish": self._on_finish,
+        }
 
     def feed(self, data: bytes) -> None:
         """The next piece of standard output."""
@@ -124,21 +133,22 @@ class Stream:
         if self._status is not None:
             self._problem(ProblemKind.AFTER_FINISH, f"`{kind}` after `finish`")
             return
-        match kind:
-            case "session":
-                self._versions = {name: str(event[name])[:50] for name in event if name != "event"}
-            case "collect":
-                self._on_collect(event)
-            case "collected":
-                self._on_collected(event)
-            case "start":
-                self._running = _text(event["id"])
-            case "report":
-                self._on_report(event)
-            case "finish":
-                self._status = int(event["status"])
-            case _:
-                raise ValueError(f"no such event: {kind!r}"[:100])
+        handler = self._handlers.get(kind)
+        if handler is None:
+            raise ValueError(f"no such event: {kind!r}"[:100])
+        handler(event)
+
+    def _on_session(self, event: Mapping[str, Any]) -> None:
+        self._versions = {name: str(value)[:50] for name, value in event.items() if name != "event"}
+
+    def _on_start(self, event: Mapping[str, Any]) -> None:
+        self._running = _text(event["id"])
+
+    def _on_touched(self, event: Mapping[str, Any]) -> None:
+        self._problem(ProblemKind.TESTS_CHANGED, f"{_text(event['path'])[:200]} was changed while tests ran")
+
+    def _on_finish(self, event: Mapping[str, Any]) -> None:
+        self._status = int(event["status"])
 
     def _on_collect(self, event: Mapping[str, Any]) -> None:
         outcome = Outcome.SKIPPED if event["outcome"] == "skipped" else Outcome.ERROR

@@ -13,6 +13,8 @@ from tests.harness.grading.conftest import APPLICATION, HIDDEN, SOLUTION, Room
 EVERY_OUTCOME = """
 import pytest
 
+pytestmark = pytest.mark.slow
+
 @pytest.fixture
 def broken():
     raise OSError("no such fixture today")

@@ -24,6 +24,7 @@ def called(*words: str) -> Command:
         program="/opt/venv/bin/python",
         workspace="/workspace",
         tools="/tools",
+        tests=("tests/test_a.py",),
         environment={"PATH": "/opt/venv/bin:/bin"},
     )
     return command(suite(*words), place, KEY)
@@ -54,7 +55,7 @@ def test_the_environment_is_whole_and_without_switches_from_outside() -> None:
 def test_the_key_goes_to_standard_input_alone() -> None:
     """Neither the arguments nor the environment nor the plugin's name hold it."""
     made = called("pytest")
-    assert json.loads(made.stdin) == {"key": KEY, "root": False}
+    assert json.loads(made.stdin) == {"key": KEY, "root": False, "tests": ["tests/test_a.py"]}
     assert KEY not in " ".join((*made.argv, *made.env.values(), *(file.path for file in tools(KEY))))
 
 

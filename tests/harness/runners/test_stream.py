@@ -194,6 +194,14 @@ def test_a_second_collection_is_tampering() -> None:
     assert ProblemKind.CONFLICT in kinds(heard(*lines([*events[:2], events[1], *events[2:]])))
 
 
+def test_tests_that_change_in_the_run_are_tampering() -> None:
+    """The judge's own files are nobody's to write."""
+    events = whole(T)
+    report = heard(*lines([*events[:-1], {"event": "touched", "path": "tests/test_a.py"}, events[-1]]))
+    assert kinds(report) == {ProblemKind.TESTS_CHANGED}
+    assert report.problems[0].detail == "tests/test_a.py was changed while tests ran"
+
+
 def test_a_report_for_an_unknown_test_does_not_count() -> None:
     """Only what was collected can pass."""
     events = whole(T)
