@@ -1,5 +1,6 @@
 """How the conformance tests open boxes and speak to them."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,3 +66,13 @@ def text(result: CommandResult) -> str:
     """Standard output, which must have been kept whole."""
     assert result.stdout.cut == 0
     return (result.stdout.head + result.stdout.tail).decode()
+
+
+def gone(box: Sandbox, command_line: str) -> bool:
+    """Whether no process of this command line is left, after the moment that a kill may take."""
+    script = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c \"$NEEDLE \""
+    for _ in range(50):
+        if text(sh(box, script, env={"NEEDLE": command_line})).strip() == "0":
+            return True
+        time.sleep(0.1)
+    return False
