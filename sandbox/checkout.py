@@ -1,6 +1,7 @@
 """A target's source as a clean snapshot, from a folder, a working tree or a commit. Only importer of `git`."""
 
 import contextlib
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -146,7 +147,7 @@ class Checkouts:
     ) -> Snapshot:
         """The tree with files (and links) laid over it and paths taken away; a folder in `deleted` goes whole."""
         over = _over(files, links)
-        return self._trees.keep([*_kept(snapshot, over, deleted), *over])
+        return self._trees.keep(itertools.chain(_kept(snapshot, over, deleted), over))
 
     def difference(
         self,

@@ -1,25 +1,20 @@
 """The Docker engine behind one door: every call that the sandboxes need, with its failures told apart."""
 
 import contextlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Self
 
 from sandbox.channel import ExecChannel
 from sandbox.connection import (
-    APIClient,
     candidates,
-    check_event,
     dial,
     done_already,
-    not_found_is_fine,
     raise_for_status,
     told,
 )
-from sandbox.errors import EngineUnavailableError, ImageError
+from sandbox.errors import EngineUnavailableError
 from sandbox.hardening import ContainerSpec, host_config
+from sandbox.image_calls import ImageCalls, Labelled, label_filter
 
 CONTROL_TIMEOUT_S = 60
 """Seconds that the engine may take for a control call."""
@@ -30,26 +25,12 @@ BUILD_TIMEOUT_S = 1800
 _ARCHIVE_CHUNK = 1024**2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
-    """A container or image found by its labels; `names` are an image's tags, `running` is a container's state."""
-
-    id: str
-    labels: Mapping[str, str]
-    names: tuple[str, ...] = ()
-    running: bool = False
-
-
-class Engine:
+class Engine(ImageCalls):
     """A connection to one Docker engine (or one that speaks its API). Safe to use from several threads.
 
     Every method raises SandboxError when the engine refuses or does not answer in time, and SandboxDiedError when the
     container named is gone.
     """
-
-    def __init__(self, client: APIClient, slow: APIClient) -> None:
-        self._client: Any = client  # the stubs leave half of its methods untyped
-        self._slow: Any = slow  # the same engine with the patience that images need
 
     @classmethod
     def connect(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -66,8 +47,6 @@ class Engine:
         raise problem or EngineUnavailableError(
             "no Docker engine is installed here; install docker.io or Docker Desktop"
         )
-
-    # Containers
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a hardened container, not started; returns its id."""
@@ -166,104 +145,11 @@ class Engine:
     def containers(self, labels: Mapping[str, str]) -> tuple[Labelled, ...]:
         """All containers, running or not, that carry these labels (an empty value matches any)."""
         with told("list containers"):
-            rows = self._client.containers(all=True, filters={"label": _label_filter(labels)})
+            rows = self._client.containers(all=True, filters={"label": label_filter(labels)})
         return tuple(
             Labelled(id=row["Id"], labels=row.get("Labels") or {}, running=row.get("State") == "running")
             for row in rows
         )
-
-    # Images
-
-    def image_id(self, ref: str) -> str | None:
-        """The id (digest) of a local image; None when there is none of that name."""
-        image = self.image(ref)
-        return None if image is None else str(image["Id"])
-
-    def image(self, ref: str) -> Mapping[str, Any] | None:
-        """All that the engine knows of a local image; None when there is none of that name."""
-        found: list[Mapping[str, Any]] = []
-        with told(f"inspect image {ref}"), not_found_is_fine():
-            found.append(dict(self._client.inspect_image(ref)))
-        return found[0] if found else None
-
-    def image_history(self, ref: str) -> str:
-        """The text of an image's build history: what a reader of the image may learn of its making."""
-        with told(f"read the history of image {ref}"):
-            return "\n".join(f"{row.get('CreatedBy')} {row.get('Comment')}" for row in self._client.history(ref))
-
-    def pull(self, ref: str) -> str:
-        """Pull an image; returns its id. Raises ImageError."""
-        repository, tag = _split(ref)
-        with told(f"pull {ref}", error=ImageError):
-            for event in self._slow.pull(repository, tag=tag, stream=True, decode=True):
-                check_event(event, f"pull {ref}")
-        return self._made(ref)
-
-    def import_tar(self, path: Path, tag: str, changes: Iterable[str] = ()) -> str:
-        """Make an image from a root file system in a tar file; returns its id. Raises ImageError."""
-        repository, name = _split(tag)
-        with told(f"import {tag}", error=ImageError), path.open("rb") as file:
-            answer = self._slow.import_image(src=file, repository=repository, tag=name, changes=list(changes))
-        for line in str(answer).splitlines():
-            check_event(json.loads(line), f"import {tag}")
-        return self._made(tag)
-
-    def build(
-        self, context: IO[bytes], tag: str, *, labels: Mapping[str, str], arguments: Mapping[str, str]
-    ) -> Iterator[str]:
-        """Build a tar of a Dockerfile and its context; yields the builder's lines. Raises ImageError."""
-        with told(f"build {tag}", error=ImageError):
-            events = self._slow.build(
-                fileobj=context,
-                custom_context=True,
-                tag=tag,
-                rm=True,
-                forcerm=True,
-                network_mode="host",
-                labels=dict(labels),
-                buildargs=dict(arguments),
-                use_config_proxy=False,
-                decode=True,
-            )
-            for event in events:
-                check_event(event, f"build {tag}")
-                yield from str(event.get("stream", "")).splitlines()
-
-    def commit(self, container: str, tag: str, labels: Mapping[str, str], changes: Iterable[str] = ()) -> str:
-        """Make an image of a stopped container; returns its id."""
-        repository, name = _split(tag)
-        lines = [f"LABEL {_quoted(key)}={_quoted(value)}" for key, value in labels.items()]
-        with told(f"commit {tag} from", container, error=ImageError):
-            made = self._slow.commit(container, repository=repository, tag=name, changes=[*lines, *changes])
-        return str(made["Id"])
-
-    def tag(self, image: str, ref: str) -> None:
-        """Give a local image another name."""
-        repository, name = _split(ref)
-        with told(f"name an image {ref}"):
-            self._client.tag(image, repository, tag=name)
-
-    def images(self, labels: Mapping[str, str]) -> tuple[Labelled, ...]:
-        """All local images that carry these labels (an empty value matches any)."""
-        with told("list images"):
-            rows = self._client.images(filters={"label": _label_filter(labels)})
-        return tuple(
-            Labelled(id=row["Id"], labels=row.get("Labels") or {}, names=tuple(row.get("RepoTags") or ()))
-            for row in rows
-        )
-
-    def remove_image(self, ref: str) -> None:
-        """Remove an image by tag or id; one that is gone, or still in use, is left alone."""
-        with told(f"remove image {ref}"), done_already():
-            self._client.remove_image(ref)
-
-    def _made(self, ref: str) -> str:
-        made = self.image_id(ref)
-        if made is None:
-            raise ImageError(f"the engine says it made image {ref}, but has none of that name")
-        return made
-
-    # The engine itself
 
     def info(self) -> Mapping[str, Any]:
         """What the engine says of itself and its host."""
@@ -323,22 +209,3 @@ def _config(spec: ContainerSpec) -> dict[str, Any]:
         "labels": dict(spec.labels),
         "healthcheck": {"test": ["NONE"]},
     }
-
-
-def _label_filter(labels: Mapping[str, str]) -> list[str]:
-    return [f"{key}={value}" if value else key for key, value in labels.items()]
-
-
-def _split(ref: str) -> tuple[str, str]:
-    """Repository and tag of a reference; a digest counts as a tag, as the engine's API wants it."""
-    if "@" in ref:
-        repository, _, digest = ref.partition("@")
-        return repository.partition(":")[0] if "/" not in repository.rpartition(":")[2] else repository, digest
-    repository, colon, tag = ref.rpartition(":")
-    return (repository, tag) if colon and "/" not in tag else (ref, "latest")
-
-
-def _quoted(text: str) -> str:
-    """A value as a Dockerfile instruction reads it: nothing in it expands or ends the quotation."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return f'"{escaped}"'

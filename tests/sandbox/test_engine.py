@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from sandbox.contract import Identity, Limits
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailableError, ImageError, SandboxDiedError, SandboxError
 from sandbox.hardening import ContainerSpec
+from sandbox.images import DockerProvider
 from sandbox.reaper import reap_abandoned, reap_own
 
 pytestmark = pytest.mark.docker
@@ -24,11 +24,10 @@ AGENT = "1000:1000"
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """This machine's engine."""
-    found = Engine.connect(os.environ)
-    yield found
-    found.close()
+def engine(docker_provider: DockerProvider) -> Engine:
+    """This machine's engine, with the base image in it."""
+    docker_provider.prepare_base(lambda _line: None)
+    return docker_provider.engine
 
 
 def _spec(**changes: object) -> ContainerSpec:
@@ -244,6 +243,23 @@ def test_import_refuses_what_is_no_tar(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(b"this is no archive" * 100)
     with pytest.raises(ImageError, match="splitclock/test-import"):
         engine.import_tar(tmp_path / "x.tar", "splitclock/test-import:1")
+
+
+def test_joined_network_shares_loopback_only(engine: Engine, container: str) -> None:
+    """A second container that joins the first one's network reaches its localhost, and nothing more."""
+    server = engine.attach(container, ["python3", "-um", "http.server", "8077", "--bind", "127.0.0.1"], AGENT, {})
+    assert b"Serving" in server.receive()[1]
+    joined = engine.create(_spec(network=f"container:{container}"))
+    try:
+        engine.start(joined)
+        program = (
+            "import os, urllib.request\n"
+            "print(urllib.request.urlopen('http://localhost:8077/').status, os.listdir('/sys/class/net'))"
+        )
+        assert _python(engine, joined, program) == "200 ['lo']"
+    finally:
+        engine.remove(joined)
+        server.close()
 
 
 def test_reaper_takes_the_abandoned_only(engine: Engine) -> None:

@@ -29,6 +29,7 @@ Maker = Callable[[Mapping[str, str]], DockerProvider]
 def provider_with(docker_provider: DockerProvider, tmp_path: Path) -> Iterator[Maker]:
     """Providers whose host has these variables; the images they make are removed afterwards."""
     engine = docker_provider.engine
+    docker_provider.prepare_base(_quiet)
     before = {found.id for found in engine.images({labels.KIND: ""})}
 
     def make(host: Mapping[str, str]) -> DockerProvider:

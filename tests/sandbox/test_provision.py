@@ -15,6 +15,7 @@ from sandbox.system import is_debian, run_lines
 
 
 @pytest.mark.docker
+@pytest.mark.usefixtures("docker_provider")
 def test_running_engine_is_left_alone() -> None:
     """Where an engine answers nothing is said and nothing is done."""
     said: list[str] = []
