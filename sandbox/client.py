@@ -22,9 +22,6 @@ LENGTHS = struct.Struct(">II")
 MAX_HEADER = 1024 * 1024
 MAX_BODY = 64 * 1024 * 1024
 MAX_KEEP = 8 * 1024 * 1024
-GRACE_S = 15.0
-"""Seconds past a command's own deadline after which its executor is taken for dead."""
-FILE_DEADLINE_S = 60.0
 LAST_WORDS = 2_000
 
 WATCHED_FRAME = 32 * 1024
@@ -51,6 +48,17 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds after which an executor that does not answer is taken for dead.
+
+    `grace_s` comes on top of a command's own deadline, which the executor itself enforces; `request_s` is for the rest.
+    """
+
+    grace_s: float = 15.0
+    request_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """One answer of the executor: its JSON header, not yet trusted, and its raw body."""
 
@@ -72,8 +80,9 @@ class ExecutorClient:
     When the connection ends, for whatever reason, every waiting call and every later one raises SandboxDiedError.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, patience: Patience | None = None) -> None:
         self._channel = channel
+        self._patience = patience or Patience()
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._send_lock = threading.Lock()
@@ -90,16 +99,16 @@ class ExecutorClient:
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def hello(self, workspace: str, *, count_oom: bool, deadline_s: float = 30.0) -> Mapping[str, object]:
+    def hello(self, workspace: str, *, count_oom: bool) -> Mapping[str, object]:
         """Name the workspace; returns the executor's facts (`protocol`, `python`). Raises SandboxDiedError."""
-        reply = self._ask({"op": "hello", "workspace": workspace, "count_oom": count_oom}, deadline_s=deadline_s)
+        reply = self._ask({"op": "hello", "workspace": workspace, "count_oom": count_oom})
         if reply.header.get("protocol") != PROTOCOL:
             raise self._die(f"the executor speaks protocol {reply.header.get('protocol')!r}, not {PROTOCOL}")
         return reply.header
 
-    def ping(self, deadline_s: float = 10.0) -> None:
+    def ping(self) -> None:
         """Return when the executor has answered. Raises SandboxDiedError."""
-        self._ask({"op": "ping"}, deadline_s=deadline_s)
+        self._ask({"op": "ping"})
 
     def run(self, command: Command, on_stdout: OnOutput | None = None) -> CommandResult:
         """Run one command. `on_stdout` is called in the reader's thread and must not call the sandbox."""
@@ -114,7 +123,7 @@ class ExecutorClient:
             "merge": command.merge_stderr,
             "stream": on_stdout is not None,
         }
-        reply = self._ask(header, command.stdin, deadline_s=command.deadline_s + GRACE_S, on_piece=on_stdout)
+        reply = self._ask(header, command.stdin, on_piece=on_stdout, own_deadline_s=command.deadline_s)
         return self._checked(reply, _command_result)
 
     def read(self, path: str, max_bytes: int) -> bytes:
@@ -137,9 +146,9 @@ class ExecutorClient:
         reply = self._ask({"op": "list", "path": path})
         return self._checked(reply, lambda each: _entries(each.body, path))
 
-    def kill_all(self, deadline_s: float = 10.0) -> tuple[str, ...]:
+    def kill_all(self) -> tuple[str, ...]:
         """Kill what was started through this executor; returns the command lines of what still ran."""
-        reply = self._ask({"op": "kill_all"}, deadline_s=deadline_s)
+        reply = self._ask({"op": "kill_all"})
         return self._checked(reply, lambda each: _strings(each.header["survivors"]))
 
     def close(self, why: str = "the sandbox was closed") -> None:
@@ -155,10 +164,12 @@ class ExecutorClient:
         header: Mapping[str, object],
         body: bytes = b"",
         *,
-        deadline_s: float = FILE_DEADLINE_S,
+        own_deadline_s: float | None = None,
         on_piece: OnOutput | None = None,
     ) -> Reply:
         """Send one request and wait for its reply."""
+        patience = self._patience
+        deadline_s = patience.request_s if own_deadline_s is None else own_deadline_s + patience.grace_s
         number = next(self._ids)
         waiter = _Waiter(on_piece=on_piece)
         with self._lock:
