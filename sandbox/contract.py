@@ -10,7 +10,10 @@ KEEP_BYTES = 64 * 1024
 """Bytes of output kept at each end of a flood: the head and the tail."""
 
 OnOutput = Callable[[bytes], None]
-"""Called with each piece of raw standard output as it arrives, in order, from one thread."""
+"""Called with each piece of raw standard output as it arrives, in order, from one thread, not the caller's.
+
+It must not call the sandbox. What it raises reaches the caller of `run`, and the command is killed.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +65,13 @@ class Output:
 class CommandResult:
     """How a command ended, as seen by the executor.
 
-    `exit_code` is None when a signal ended it; then `signal` is its number. `exec_ns` is process start to exit on
-    the sandbox's own monotonic clock. CPU is in seconds, `peak_memory_bytes` is the largest resident set among the
-    command's reaped processes. `survivors` are the command lines of processes it left behind;
-    `output_held` says that one of them still holds the output stream.
+    `exit_code` is None when a signal ended it; then `signal` is its number. As in a shell it is 127 when the program or
+    the working folder is not there and 126 when the program cannot be started; standard error then says why. `exec_ns`
+    is process start to exit on the sandbox's own monotonic clock. CPU is in seconds, `peak_memory_bytes` is the largest
+    resident set among the command's reaped processes (the kernel counts the few megabytes of the executor that started
+    them too). `oom_killed` says that a command which did not succeed, or one of its processes, was killed for memory.
+    `survivors` are the command lines of processes it left behind; `output_held` says that one of them still holds the
+    output stream.
     """
 
     exit_code: int | None
@@ -174,7 +180,7 @@ class Sandbox(Protocol):
 
     @property
     def kind(self) -> str:
-        """ "docker", or "local" for the unisolated one."""
+        """The word "docker", or "local" for the unisolated one."""
         ...
 
     @property
@@ -258,7 +264,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """A prepared environment: its content `key`, what it was built as (`digest`: an image id or a cache key), its workspace."""
+    """A prepared environment: content `key`, what it was built as (`digest`: an image id or cache key), workspace."""
 
     key: str
     digest: str
@@ -292,7 +298,7 @@ class SandboxProvider(Protocol):
 
     @property
     def kind(self) -> str:
-        """ "docker" or "local"."""
+        """The word "docker" or "local"."""
         ...
 
     def prepare(self, recipe: Recipe, on_line: OnLine) -> Environment:
@@ -300,7 +306,7 @@ class SandboxProvider(Protocol):
         ...
 
     def stage(self, environment: Environment, snapshot: Snapshot) -> None:
-        """Make the layer that boxes of this snapshot start from, once; boxes made without it are slower, not different."""
+        """Make the layer that boxes of this snapshot start from, once; boxes without it are slower, not different."""
         ...
 
     def open(self, spec: BoxSpec) -> Sandbox:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +24,7 @@ from sandbox.history import write_repository
 from sandbox.trees import check_path
 
 EXECUTOR = Path(executor.__file__)
+_STRAY_PASSES = 20
 
 
 class SocketChannel:
@@ -178,7 +180,14 @@ class LocalSandbox(ExecutorBox):
     def _kill_strays(self) -> tuple[str, ...]:
         """What fell to this machine's init when a command killed the executor; known by its home folder."""
         mark = f"HOME={self._place / 'home'}".encode()
-        return tuple(line for process in Path("/proc").glob("[0-9]*") if (line := _kill_marked(process, mark)))
+        killed: dict[str, str] = {}
+        for _ in range(_STRAY_PASSES):
+            found = {place.name: line for place in Path("/proc").glob("[0-9]*") if (line := _kill_marked(place, mark))}
+            if not found:
+                break
+            killed |= found  # and once more, for what was started while we looked
+            time.sleep(0.01)
+        return tuple(killed.values())
 
     def export(self, known: Mapping[str, str], caps: ExportCaps | None = None) -> Export:
         """The workspace's content after `kill`, against `known`. Raises ExportError."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.contract import Sandbox
+from sandbox.contract import Environment, Sandbox, SandboxProvider
 from tests.sandbox.places import Place
 
 
@@ -16,6 +16,12 @@ def place(request: pytest.FixtureRequest) -> Place:
         provider=request.getfixturevalue(f"{request.param}_provider"),
         environment=request.getfixturevalue(f"{prefix}environment"),
     )
+
+
+@pytest.fixture(scope="session")
+def docker_place(docker_provider: SandboxProvider, environment: Environment) -> Place:
+    """The Docker engine, for what only it can promise: limits and isolation."""
+    return Place(provider=docker_provider, environment=environment)
 
 
 @pytest.fixture(scope="module")

@@ -220,11 +220,9 @@ def test_failing_callback_ends_the_command(box: Sandbox) -> None:
 
 
 @pytest.mark.docker
-def test_out_of_memory_is_recognised(place: Place) -> None:
+def test_out_of_memory_is_recognised(docker_place: Place) -> None:
     """A command killed for its memory says so; one that failed by itself does not."""
-    if place.provider.kind == "local":
-        pytest.skip("a local sandbox has no memory limit")
-    with place.open(Room(limits=Limits(memory_bytes=128 * 1024**2, pids=64))) as box:
+    with docker_place.open(Room(limits=Limits(memory_bytes=128 * 1024**2, pids=64))) as box:
         direct = run(box, "python3", "-c", "x = bytearray(400_000_000)")
         below = sh(box, "python3 -c 'x = bytearray(400_000_000)'; exit 5")
         plain = sh(box, "exit 5")
@@ -235,11 +233,9 @@ def test_out_of_memory_is_recognised(place: Place) -> None:
 
 
 @pytest.mark.docker
-def test_process_limit_is_an_answer(place: Place) -> None:
+def test_process_limit_is_an_answer(docker_place: Place) -> None:
     """With no process left the command is told so, and afterwards all is well."""
-    if place.provider.kind == "local":
-        pytest.skip("a local sandbox has no process limit")
-    with place.open(Room(limits=Limits(memory_bytes=256 * 1024**2, pids=24))) as box:
+    with docker_place.open(Room(limits=Limits(memory_bytes=256 * 1024**2, pids=24))) as box:
         flood = sh(box, "while true; do sleep 307 & done", deadline_s=3.0)
         after = run(box, "true")
     assert flood.timed_out or flood.exit_code not in {0, None}

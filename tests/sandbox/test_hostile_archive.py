@@ -1,0 +1,148 @@
+"""The reader of workspace archives against streams that no honest engine would send."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.contract import Export, ExportCaps
+from sandbox.errors import ExportError
+from sandbox.export import Collector, export_archive, export_with
+
+
+def member(
+    name: str, kind: bytes = tarfile.REGTYPE, data: bytes = b"", target: str = ""
+) -> tuple[tarfile.TarInfo, bytes]:
+    """One entry of an archive."""
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, target, len(data)
+    return info, data
+
+
+ROOT = member("workspace", tarfile.DIRTYPE)
+
+
+def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    """A tar of these entries."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for info, data in members:
+            tar.addfile(info, io.BytesIO(data))
+    return raw.getvalue()
+
+
+def pieces(raw: bytes, size: int = 1000) -> Iterator[bytes]:
+    """A stream in pieces that match no boundary."""
+    return (raw[at : at + size] for at in range(0, len(raw), size))
+
+
+def read(raw: bytes, caps: ExportCaps | None = None, size: int = 1000) -> Export:
+    """The export of a stream, against an empty known tree."""
+    return export_with(lambda collector: export_archive(pieces(raw, size), collector), {}, caps)
+
+
+@pytest.mark.parametrize("size", [1, 511, 512, 1000, 10**9])
+def test_honest_archive_in_any_pieces(size: int) -> None:
+    """The boundaries of the stream's pieces do not matter."""
+    raw = archive(ROOT, member("workspace/a", data=b"x" * 700), member("workspace/b", data=b"y"))
+    assert [(file.path, len(file.data)) for file in read(raw, size=size).files] == [("a", 700), ("b", 1)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["workspace/../etc/passwd", "workspace/a/../../b", "/etc/passwd", "other/file", "workspace//a", "workspace/./a"],
+)
+def test_name_that_leaves_is_an_error(name: str) -> None:
+    """A member outside the workspace means that the stream is not what it should be."""
+    with pytest.raises(ExportError):
+        read(archive(ROOT, member(name, data=b"x")))
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        member("workspace", tarfile.SYMTYPE, target="/etc"),
+        member("workspace", data=b"x"),
+        member("workspace", tarfile.FIFOTYPE),
+    ],
+)
+def test_workspace_must_be_a_folder(root: tuple[tarfile.TarInfo, bytes]) -> None:
+    """A workspace that was replaced by a link or a file is an error, not an empty tree."""
+    with pytest.raises(ExportError, match="no longer a folder"):
+        read(archive(root))
+
+
+def test_cut_stream_is_an_error_wherever_it_is_cut() -> None:
+    """Missing members must never look like deleted files: the end of the archive has to be there."""
+    raw = archive(ROOT, member("workspace/a", data=b"x" * 700), member("workspace/b", data=b"y"))
+    content = len(raw.rstrip(b"\0"))
+    for end in [0, 1, *range(511, content + 512, 171), content // 512 * 512 + 512]:
+        with pytest.raises(ExportError):
+            read(raw[:end])
+    assert len(read(raw).files) == 2
+
+
+def test_noise_is_an_error() -> None:
+    """Bytes that are no tar are told apart from an empty workspace."""
+    with pytest.raises(ExportError):
+        read(b"\x1f\x8b" + bytes(range(256)) * 40)
+    with pytest.raises(ExportError):
+        read(bytes(10_240))
+
+
+def test_devices_are_skipped_with_a_reason() -> None:
+    """Devices and FIFOs are named."""
+    raw = archive(
+        ROOT,
+        member("workspace/d", tarfile.CHRTYPE),
+        member("workspace/b", tarfile.BLKTYPE),
+        member("workspace/p", tarfile.FIFOTYPE),
+    )
+    assert {path: reason.split()[-1] for path, reason in read(raw).skipped.items()} == {
+        "d": "device",
+        "b": "device",
+        "p": "FIFO",
+    }
+
+
+def test_hard_link_to_nowhere_is_skipped() -> None:
+    """A hard link to something that never went by has no content."""
+    raw = archive(ROOT, member("workspace/h", tarfile.LNKTYPE, target="workspace/none"))
+    export = read(raw)
+    assert export.files == ()
+    assert "hard link" in export.skipped["h"]
+    with pytest.raises(ExportError):
+        read(archive(ROOT, member("workspace/h", tarfile.LNKTYPE, target="etc/shadow")))
+
+
+def test_hard_link_into_git_is_skipped() -> None:
+    """What hides in `.git` does not come out under another name."""
+    raw = archive(
+        ROOT,
+        member("workspace/.git/x", data=b"evil"),
+        member("workspace/h", tarfile.LNKTYPE, target="workspace/.git/x"),
+    )
+    export = read(raw)
+    assert export.files == ()
+    assert set(export.skipped) == {"h"}
+
+
+def test_long_path_is_skipped() -> None:
+    """A path that no system call takes is left out, its name shortened."""
+    export = read(archive(ROOT, member("workspace/" + "/".join(["x" * 200] * 30), data=b"")))
+    assert export.files == ()
+    assert all(len(path) < 300 for path in export.skipped)
+    assert export.skipped
+
+
+def test_endless_stream_ends_at_the_deadline() -> None:
+    """An archive that never ends is given up."""
+
+    def endless() -> Iterator[bytes]:
+        yield archive(ROOT)[:512]
+        while True:
+            yield b"x" * 512
+
+    with pytest.raises(ExportError):
+        export_archive(endless(), Collector({}, ExportCaps()), deadline_s=0.2)
