@@ -70,6 +70,7 @@ rm -f {CA_PLACE}
 chown -Rh {AGENT_UID}:{AGENT_UID} "$1" {PREFIX} {HOME}
 """
 
+_GREP_CODES = frozenset({0, 1, 2})  # 2: some file could not be read, which says nothing of the others
 _LOOK_FOR_SECRETS = 'grep -rlF -f - -- "$@" 2>/dev/null'
 
 
@@ -94,9 +95,9 @@ class EnvironmentBuilder:
                 self._set_up(container, recipe, line)
             self._clean(container, recipe)
             tag = environment_tag(key)
-            kept = {labels.KIND: "environment", labels.KEY: key, labels.PYTHON: python}
+            kept = {labels.KIND: "environment", labels.NAME: recipe.name, labels.KEY: key, labels.PYTHON: python}
             digest = container.commit(tag, kept, self._changes(recipe, base))
-        self._refuse_leaks(digest, tag)
+        refuse_leaks(self.engine, self.settings, tag)
         return Environment(key=key, digest=digest, workdir=recipe.workdir)
 
     def _python(self, container: BuildContainer, on_line: OnLine) -> str:
@@ -136,7 +137,9 @@ class EnvironmentBuilder:
         places = (recipe.workdir, PREFIX, HOME, "/root", "/etc", "/tmp", "/var/log", "/usr/local")  # noqa: S108 - inside
         pattern = "\n".join(self.settings.secrets).encode()
         found = container.run(Step(argv=("sh", "-c", _LOOK_FOR_SECRETS, "sh", *places), stdin=pattern), _ignore)
-        if found.exit_code == 0:
+        if found.exit_code not in _GREP_CODES:
+            raise ImageError(f"environment {recipe.name}: its image has no grep to look for passwords with; install it")
+        if found.lines:
             files = ", ".join(found.lines)
             raise ImageError(
                 f"environment {recipe.name}: set-up wrote a password of this host's package index to {files}"
@@ -157,12 +160,13 @@ class EnvironmentBuilder:
         own = [value for name, _, value in (item.partition("=") for item in config.get("Env") or ()) if name == "PATH"]
         return ":".join([*(expand(folder) for folder in recipe.path), own[0] if own else _PATH])
 
-    def _refuse_leaks(self, digest: str, tag: str) -> None:
-        """Look at the image as a stranger would: configuration, labels, history."""
-        text = json.dumps(dict(self.engine.image(digest) or {})) + self.engine.image_history(digest)
-        if any(secret in text for secret in self.settings.secrets):
-            self.engine.remove_image(tag)
-            raise ImageError(f"image {tag} would show a password of this host's package index; it was removed")
+
+def refuse_leaks(engine: Engine, settings: HostSettings, tag: str) -> None:
+    """Look at an image as a stranger would: configuration, labels, history. A telling one goes, with an ImageError."""
+    text = json.dumps(dict(engine.image(tag) or {})) + engine.image_history(tag)
+    if any(secret in text for secret in settings.secrets):
+        engine.remove_image(tag)
+        raise ImageError(f"image {tag} would show a password of this host's proxy or package index; it was removed")
 
 
 def expand(folder: str) -> str:

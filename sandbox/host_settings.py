@@ -36,6 +36,7 @@ _FIXED = {
     "DEBIAN_FRONTEND": "noninteractive",
     "GIT_TERMINAL_PROMPT": "0",
 }
+_TELLING = 6  # shorter passwords are looked for with their name only: alone they are in every file
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
@@ -54,7 +55,7 @@ class HostSettings:
         for value in (*self.env.values(), *self.proxies.values()):
             for userinfo in _USERINFO.findall(value):
                 password = userinfo.partition(":")[2] or userinfo
-                found |= {userinfo, password, unquote(password)}
+                found |= {userinfo, *(word for word in (password, unquote(password)) if len(word) >= _TELLING)}
         return tuple(sorted(found, key=len, reverse=True))
 
     def redact(self, text: str) -> str:

@@ -80,7 +80,7 @@ class ImageCalls:
             )
             for event in events:
                 check_event(event, f"build {tag}")
-                yield from str(event.get("stream", "")).splitlines()
+                yield from (line for line in str(event.get("stream", "")).splitlines() if line.strip())
 
     def commit(self, container: str, tag: str, labels: Mapping[str, str], changes: Iterable[str] = ()) -> str:
         """Make an image of a stopped container; returns its id."""

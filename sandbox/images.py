@@ -9,7 +9,7 @@ from sandbox import labels
 from sandbox.base_image import BASE, BASE_REF, BaseImage
 from sandbox.contract import BoxSpec, Environment, File, OnLine, Recipe, Sandbox, Snapshot, sha256
 from sandbox.engine import Engine
-from sandbox.environments import EnvironmentBuilder, environment_key, environment_tag
+from sandbox.environments import EnvironmentBuilder, environment_key, environment_tag, refuse_leaks
 from sandbox.errors import ImageError
 from sandbox.hardening import ContainerSpec
 from sandbox.history import write_repository
@@ -98,9 +98,10 @@ class DockerProvider:
                 return found
             on_line(f"building {tag} from the dockerfile of {recipe.name}")
             with pack([File(path="Dockerfile", data=dockerfile.encode()), *recipe.inputs]) as context:
-                marks = {labels.KIND: "dockerfile"}
+                marks = {labels.KIND: "dockerfile", labels.NAME: recipe.name}
                 for line in self.engine.build(context, tag, labels=marks, arguments=host.proxies):
                     on_line(host.redact(line))
+            refuse_leaks(self.engine, host, tag)
             return self.engine.image_id(tag) or ""
 
     def stage(self, environment: Environment, snapshot: Snapshot) -> None:

@@ -21,6 +21,9 @@ DEADLINE = "splitclock.deadline"
 PYTHON = "splitclock.python"
 """Path of the image's Python for the executor, or "none"."""
 
+NAME = "splitclock.name"
+"""Name of the recipe for which an image was first made."""
+
 KEY = "splitclock.key"
 """Content key of an environment or checkout."""
 

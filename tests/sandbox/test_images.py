@@ -4,6 +4,7 @@ import json
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from sandbox import labels
 from sandbox.checkout import Checkouts
-from sandbox.contract import BoxSpec, Command, Environment, File, Recipe, Sandbox
+from sandbox.contract import BoxSpec, Command, Environment, File, Recipe, Sandbox, sha256
 from sandbox.engine import Engine
 from sandbox.errors import ImageError
 from sandbox.host_settings import read_host_settings
@@ -27,19 +28,22 @@ Maker = Callable[[Mapping[str, str]], DockerProvider]
 
 @pytest.fixture
 def provider_with(docker_provider: DockerProvider, tmp_path: Path) -> Iterator[Maker]:
-    """Providers whose host has these variables; the images they make are removed afterwards."""
+    """Providers whose host has these variables; the images of this test's recipes are removed afterwards."""
     engine = docker_provider.engine
     docker_provider.prepare_base(_quiet)
-    before = {found.id for found in engine.images({labels.KIND: ""})}
 
     def make(host: Mapping[str, str]) -> DockerProvider:
         return DockerProvider(engine, DockerSettings(cache=tmp_path / "cache", host_environment=host))
 
     yield make
-    for found in engine.images({labels.KIND: ""}):
-        if found.id not in before:
-            for name in found.names or (found.id,):
+    for kind in ("checkout", "environment", "dockerfile"):
+        for found in engine.images({labels.KIND: kind, labels.NAME: _name(tmp_path)}):
+            for name in found.names:
                 engine.remove_image(name)
+
+
+def _name(tmp_path: Path) -> str:
+    return f"sample-{sha256(str(tmp_path).encode())[:12]}"
 
 
 @pytest.fixture
@@ -50,8 +54,9 @@ def provider(provider_with: Maker) -> DockerProvider:
 
 def _recipe(tmp_path: Path, **changes: object) -> Recipe:
     """A recipe that no other test run has built."""
-    plain = Recipe(name="sample", image="splitclock/base", setup=(f": {tmp_path.name}-{id(tmp_path)}",))
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    plain = Recipe(name=_name(tmp_path), image="splitclock/base")
+    changed = replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(changed, setup=(*changed.setup, f": {time.monotonic_ns()}"))
 
 
 def _quiet(_line: str) -> None:
@@ -130,9 +135,12 @@ def test_image_without_a_shell_is_refused(provider: DockerProvider, tmp_path: Pa
     """What cannot run a command cannot be a sandbox, and the error says so."""
     with tarfile.open(tmp_path / "empty.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("hello"))
-    provider.engine.import_tar(tmp_path / "empty.tar", "splitclock/test-empty:1", [f"LABEL {labels.KIND}=base"])
-    with pytest.raises(ImageError, match="needs a shell"):
-        provider.prepare(_recipe(tmp_path, image="splitclock/test-empty:1"), _quiet)
+    provider.engine.import_tar(tmp_path / "empty.tar", "splitclock/test-empty:1")
+    try:
+        with pytest.raises(ImageError, match="needs a shell"):
+            provider.prepare(_recipe(tmp_path, image="splitclock/test-empty:1"), _quiet)
+    finally:
+        provider.engine.remove_image("splitclock/test-empty:1")
 
 
 def test_dockerfile_and_an_image_without_python(provider: DockerProvider, tmp_path: Path) -> None:
@@ -190,6 +198,14 @@ def test_set_up_reaches_the_hosts_indexes(provider_with: Maker, tmp_path: Path) 
     assert "PIP_FIND_LINKS" not in told
     assert "SECRET_OF_THE_HOST" not in told
     assert CANARY not in "\n".join(lines)
+
+
+def test_dockerfile_that_declares_the_proxy_is_refused(provider_with: Maker, tmp_path: Path) -> None:
+    """An ARG of the proxy's name would write its password into the history; such an image is not kept."""
+    text = f"FROM {BASE}\nARG HTTPS_PROXY\nRUN : {tmp_path}\n"
+    with pytest.raises(ImageError, match="would show a password") as caught:
+        provider_with(_host(tmp_path)).prepare(_recipe(tmp_path, image=None, dockerfile=text), _quiet)
+    assert CANARY not in str(caught.value)
 
 
 @pytest.mark.slow
