@@ -11,6 +11,7 @@ from harness.clock import Stopwatch, SystemClock
 from harness.features import EnvironmentSpec, Feature, Manifest, Source, Suite, Target
 from harness.grade import Grade, grade
 from harness.grade_policy import Submission, submission
+from harness.prepare import recipe
 from harness.runners.contract import SuiteReport
 from harness.suite import SuiteJob, run_suite
 from sandbox.checkout import Checkouts
@@ -77,8 +78,6 @@ class Room:
 
     def prepared(self) -> Environment:
         """The environment, built."""
-        from harness.prepare import recipe
-
         return self.provider.prepare(recipe(self.feature().target, self.snapshot(APPLICATION)), print)
 
     def snapshot(self, tree: Tree) -> Snapshot:
@@ -134,4 +133,16 @@ def room(tmp_path: Path) -> Room:
         provider=LocalProvider(tmp_path / "cache"),
         checkouts=Checkouts(tmp_path / "checkouts"),
         environment=EnvironmentSpec(image="splitclock/base", path=(str(Path(sys.executable).parent),)),
+    )
+
+
+@pytest.fixture
+def docker_room(tmp_path: Path, docker_provider: SandboxProvider) -> Room:
+    """A room in Docker, with a pytest of its own."""
+    setup = ("python3 -m venv $SPLITCLOCK_PREFIX", "$SPLITCLOCK_PREFIX/bin/pip install --no-cache-dir pytest==9.0.1")
+    return Room(
+        folder=tmp_path,
+        provider=docker_provider,
+        checkouts=Checkouts(tmp_path / "checkouts"),
+        environment=EnvironmentSpec(image="splitclock/base", setup=setup, path=("$SPLITCLOCK_PREFIX/bin",)),
     )

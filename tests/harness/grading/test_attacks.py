@@ -177,6 +177,14 @@ def test_no_attack_is_a_pass(room: Room, name: str) -> None:
     assert room.judge(_laid_out(change)).verdict is verdict
 
 
+@pytest.mark.docker
+@pytest.mark.parametrize("name", ATTACKS)
+def test_no_attack_is_a_pass_in_docker(docker_room: Room, name: str) -> None:
+    """The same in the sandbox that untrusted models work in."""
+    change, verdict = ATTACKS[name]
+    assert docker_room.judge(_laid_out(change)).verdict is verdict
+
+
 def _laid_out(change: Mapping[str, str | None]) -> Mapping[str, str | None]:
     """Only one of two entries of a path can be on a disk."""
     return {path: text for path, text in change.items() if not any(other.startswith(f"{path}/") for other in change)}
@@ -187,6 +195,12 @@ def test_the_honest_solution_passes(room: Room) -> None:
     grade = room.judge(SOLUTION)
     assert (grade.verdict, grade.rung) == (Verdict.PASS, "R1")
     assert grade.lost == {}
+
+
+@pytest.mark.docker
+def test_the_honest_solution_passes_in_docker(docker_room: Room) -> None:
+    """The sandbox that stops the others does not stop it."""
+    assert docker_room.judge(SOLUTION).verdict is Verdict.PASS
 
 
 def test_an_honest_solution_passes_with_its_own_tests_and_settings(room: Room) -> None:

@@ -273,6 +273,37 @@ def test_a_sandbox_that_dies_under_the_suite_twice_is_the_programs_doing(room: R
     assert [problem.kind for problem in report.problems] == [ProblemKind.BOX_DIED]
 
 
+@pytest.mark.docker
+def test_the_suite_runs_in_docker_as_it_does_here(docker_room: Room) -> None:
+    """The same outcomes, no key in sight, nothing wrong with the run."""
+    report = docker_room.run({"tests/test_all.py": EVERY_OUTCOME, "tests/test_key.py": SEARCH_FOR_THE_KEY})
+    assert {outcome.value: len(report.ids(outcome)) for outcome in Outcome if report.ids(outcome)} == {
+        "passed": 2,
+        "failed": 3,
+        "error": 2,
+        "skipped": 2,
+        "xfailed": 2,
+        "xpassed": 1,
+    }
+    assert (report.complete, report.survivors) == (True, ())
+
+
+@pytest.mark.docker
+def test_a_suite_past_its_time_is_cut_off_in_docker(docker_room: Room) -> None:
+    """Every process of it ends, and what was heard stands."""
+    module = "import time\ndef test_a(): pass\ndef test_b(): time.sleep(600)\n"
+    report = docker_room.run({"tests/test_a.py": module}, timeout_s=5.0)
+    assert ProblemKind.TIMED_OUT in {problem.kind for problem in report.problems}
+    assert report.passed() == {"tests/test_a.py::test_a"}
+
+
+@pytest.mark.docker
+def test_killing_everything_in_docker_is_the_programs_doing(docker_room: Room) -> None:
+    """The executor may die, even the container: no error of the infrastructure comes of it."""
+    report = docker_room.run({"tests/test_a.py": "import os\ndef test_a(): os.kill(-1, 9)\n"})
+    assert not report.complete
+
+
 def test_a_sandbox_that_cannot_be_had_is_nobodys_fault(room: Room) -> None:
     """An engine that does not answer is raised, not graded."""
 
