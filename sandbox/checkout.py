@@ -68,6 +68,8 @@ class Checkouts:
         if git_dir is None:
             return self.from_folder(path)
         names = listed_files(git_dir, top, path.resolve())
+        if not names:  # a folder that the repository around it ignores
+            return self.from_folder(path)
         return self._trees.keep(entry for name in names for entry in entry_at(path, name))
 
     def from_git(self, source: str, commit: str) -> Snapshot:

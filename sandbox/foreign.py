@@ -1,6 +1,7 @@
 """Repositories that somebody else made, read as data: their objects and their index, never their configuration."""
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from sandbox.contract import File
 from sandbox.errors import CheckoutError
 from sandbox.plumbing import Repository, borrow_objects, scratch_repository
 from sandbox.trees import Entry, Link
+
+_SHA256 = re.compile(r"^\s*objectformat\s*=\s*sha256\s*$", re.MULTILINE)
 
 
 def find_git_dir(path: Path) -> tuple[Path | None, Path]:
@@ -38,15 +41,26 @@ def _looks_like_git(place: Path) -> bool:
 
 def objects_of(git_dir: Path) -> Path:
     """The folder that holds a repository's objects; a linked work tree borrows its main one's."""
+    return _common_dir(git_dir) / "objects"
+
+
+def _common_dir(git_dir: Path) -> Path:
     common = git_dir / "commondir"
-    if common.is_file():
-        git_dir = (git_dir / common.read_text(encoding="utf-8", errors="surrogateescape").strip()).resolve()
-    return git_dir / "objects"
+    if not common.is_file():
+        return git_dir
+    return (git_dir / common.read_text(encoding="utf-8", errors="surrogateescape").strip()).resolve()
+
+
+def object_format_of(git_dir: Path) -> str:
+    """The hash that names a repository's objects: its configuration is searched for the word, not obeyed."""
+    config = _common_dir(git_dir) / "config"
+    text = config.read_text(encoding="utf-8", errors="replace").lower() if config.is_file() else ""
+    return "sha256" if _SHA256.search(text) else "sha1"
 
 
 def listed_files(git_dir: Path, top: Path, path: Path) -> tuple[str, ...]:
     """What git tracks, or would track, under `path`: paths relative to it. Raises CheckoutError."""
-    with scratch_repository() as ours:
+    with scratch_repository(object_format_of(git_dir)) as ours:
         borrow_objects(ours, objects_of(git_dir))
         for index in (git_dir / "index", *git_dir.glob("sharedindex.*")):
             if index.is_file():

@@ -55,7 +55,7 @@ class ImageCalls:
     def import_tar(self, path: Path, tag: str, changes: Iterable[str] = ()) -> str:
         """Make an image from a root file system in a tar file; returns its id. Raises ImageError."""
         repository, name = _split(tag)
-        with told(f"import {tag}", error=ImageError), path.open("rb") as file:
+        with path.open("rb") as file, told(f"import {tag}", error=ImageError):
             answer = self._slow.import_image(src=file, repository=repository, tag=name, changes=list(changes))
         for line in str(answer).splitlines():
             check_event(json.loads(line), f"import {tag}")

@@ -1,9 +1,13 @@
 """Snapshots: clean, addressed by content, and taken without running anything that a repository brings along."""
 
+import contextlib
 import os
+import signal
+import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -119,6 +123,22 @@ def test_linked_work_tree(repository: Path, checkouts: Checkouts, tmp_path: Path
     assert checkouts.from_git(str(linked), _git(repository, "rev-parse", "HEAD")).index
 
 
+def test_ignored_folder_is_a_plain_one(repository: Path, checkouts: Checkouts) -> None:
+    """A target that lies where the repository around it ignores everything is taken as a folder."""
+    _write(repository, {".gitignore": "scratch/\n", "scratch/app/main.py": "1\n"})
+    assert set(checkouts.from_working_tree(repository / "scratch/app").index) == {"main.py"}
+
+
+def test_long_hashes(checkouts: Checkouts, tmp_path: Path) -> None:
+    """Repositories with SHA-256 names are read like the others."""
+    _git(tmp_path, "init", "--quiet", "--object-format=sha256", "long")
+    _write(tmp_path / "long", {"a.py": "1\n"})
+    commit = _commit(tmp_path / "long")
+    taken = checkouts.from_git(str(tmp_path / "long"), commit)
+    assert taken.digest == checkouts.from_working_tree(tmp_path / "long").digest
+    assert set(taken.index) == {"a.py"}
+
+
 def test_split_index_is_understood(repository: Path, checkouts: Checkouts) -> None:
     """An index in two files is read whole."""
     before = checkouts.from_working_tree(repository)
@@ -224,6 +244,41 @@ def test_url_is_fetched_once(repository: Path, checkouts: Checkouts) -> None:
     assert "canary" not in str(caught.value)
     assert "later.py" in checkouts.from_git(url, new).index
     assert "later.py" not in checkouts.from_git(url, old).index  # came along with its successor
+
+
+@pytest.fixture
+def git_server(repository: Path) -> Iterator[str]:
+    """URL of the repository over git's own protocol."""
+    if not (Path(_git(repository, "--exec-path")) / "git-daemon").exists():
+        pytest.skip("this git comes without its daemon")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    argv = ["git", "daemon", "--export-all", f"--base-path={repository.parent}", "--listen=127.0.0.1", f"--port={port}"]
+    daemon = subprocess.Popen(argv, env=_QUIET, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield f"git://127.0.0.1:{port}/repository"
+    finally:
+        os.killpg(daemon.pid, signal.SIGKILL)
+        daemon.wait()
+
+
+def test_server_that_gives_single_commits_gives_one(
+    repository: Path, checkouts: Checkouts, git_server: str, tmp_path: Path
+) -> None:
+    """Of a long history only the wanted commit is fetched: neither its past nor its future is on this disk."""
+    _write(repository, {"middle.py": ""})
+    wanted = _commit(repository)
+    _write(repository, {"future.py": ""})
+    _commit(repository)
+    assert "middle.py" in checkouts.from_git(git_server, wanted).index
+    (mirror,) = [place.parent for place in (tmp_path / "cache/mirrors").glob("*/HEAD")]
+    assert _git(mirror, "--git-dir", str(mirror), "rev-list", "--all") == wanted
 
 
 def test_unreachable_server_is_one_line(checkouts: Checkouts) -> None:
