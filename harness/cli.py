@@ -1,5 +1,6 @@
 """The command line: commands, logging, exit codes. The only place that ends the process."""
 
+import io
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ from harness.errors import HarnessError
 from harness.untrusted import plain
 from sandbox.errors import EngineUnavailableError, SandboxError
 
+USAGE = 2
 INTERRUPTED = 130
 INFRASTRUCTURE = 4
 
@@ -67,6 +69,9 @@ def configure_logging(level: int) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and end the process with its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no bars gets question marks, not a crash
     try:
         code: Any = app(arguments, standalone_mode=False)
     except typer.Exit as leave:
@@ -83,13 +88,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _explain(error: Exception, *, debug: bool) -> int:
     """Print an error as one line each; returns the exit code. Raises what nobody foresaw."""
-    import click
-
     if debug:
         structlog.get_logger().error("failed", exc_info=error)
-    if isinstance(error, click.ClickException):
-        error.show()
-        return error.exit_code
+    if isinstance(error, typer.TyperException):
+        typer.echo(f"splitclock: {plain(error.format_message())}", err=True)
+        return USAGE
     if isinstance(error, (HarnessError, SandboxError)):
         for line in str(error).splitlines() or [type(error).__name__]:
             typer.echo(f"splitclock: {plain(line)}", err=True)

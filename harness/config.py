@@ -159,6 +159,11 @@ def key_for(model: ModelConfig, environ: Mapping[str, str] | None = None) -> str
     return (_environ(environ).get(model.key_env) or None) if model.key_env else None
 
 
+def is_set(name: str, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a variable of the environment holds anything; its value is not looked at further."""
+    return bool(_environ(environ).get(name))
+
+
 def settings(environ: Mapping[str, str] | None = None) -> Settings:
     """What the environment says. The cache is SPLITCLOCK_CACHE, else splitclock below XDG_CACHE_HOME, else ~/.cache."""
     given = _environ(environ)

@@ -110,6 +110,13 @@ class Journal:
         Raises InfraError, also for every later append; HarnessError once closed; ValueError or TypeError for an entry
         that cannot be a row, which harms no other.
         """
+        return self.post(entry).result()
+
+    def post(self, entry: Entry) -> "Future[int]":
+        """Queue one row behind those before it; its number comes once it is on disk.
+
+        An error of the disk that nobody waits for is raised by the next `append`.
+        """
         if not 0 <= entry.attempt < _MOST_ATTEMPTS:
             raise ValueError(f"{entry.attempt} is no number of an attempt")
         values = (
@@ -124,7 +131,7 @@ class Journal:
             if self._closed:
                 raise HarnessError(f"{self.folder.root}: the journal is closed; nothing can be appended")
             self._queue.put((values, pending))
-        return pending.result()
+        return pending
 
     def append_record(self, record: Record) -> int:
         """Write a finished attempt's record; returns its row's number once it is on disk."""

@@ -23,6 +23,7 @@ log = structlog.get_logger()
 MOST_ATTEMPTS = 2
 """Tries of one trial while the infrastructure fails; a provider's own failures are retried call by call."""
 
+DURABLE = (Kind.INTENT, Kind.RESPONSE)
 KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -89,11 +90,17 @@ def _keep(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:
 def journalled(
     journal: Journal, progress: Progress, trial: Trial, attempt: int, event: tuple[str, Mapping[str, Any]]
 ) -> None:
-    """Write one event of a trial to the journal, on disk when this returns, and show it."""
+    """Write one event of a trial to the journal and show it.
+
+    Before a call is sent, and before an answer is acted on, everything so far is on disk; other rows keep their order
+    and need not be waited for: a tool call without an end is unknown whether its start was written or not.
+    """
     kind, body = event
     known = KINDS.get(kind)
     entry = Entry(
         kind=known or Kind.NOTE, body=body if known else {"note": kind, **body}, trial=trial.id, attempt=attempt
     )
-    journal.append(entry)
+    row = journal.post(entry)
+    if known in DURABLE:
+        row.result()
     progress.event(trial, kind, body)

@@ -119,8 +119,8 @@ class _Attempt:
             with self._stopwatch.span(Phase.SETUP, "start"):
                 box = stack.enter_context(self._bench.provider.open(self._spec("agent")))
                 stack.enter_context(self._bench.interrupts.ending(box.kill))
-            model = self._bench.open_model(self._trial)
-            stack.callback(model.close)
+                model = self._bench.open_model(self._trial)
+                stack.callback(model.close)
             with self._bench.interrupts.ending(model.close):
                 agent = Agent(
                     model=model,

@@ -16,7 +16,7 @@ from sandbox.reaper import Reaped, reap_abandoned, reap_images
 def command(
     *,
     images: Annotated[bool, typer.Option("--images", help="Also every image that Splitclock built.")] = False,
-    cache: Annotated[bool, typer.Option("--cache", help="Also the cache of snapshots, clones and environments.")] = False,
+    cache: Annotated[bool, typer.Option("--cache", help="Also the cache: snapshots, clones, environments.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Remove containers whose run is dead; goes by Splitclock's own labels, never by name. Run folders are kept.

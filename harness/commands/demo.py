@@ -12,8 +12,11 @@ from harness.commands.run import exit_code
 from harness.commands.running import execute, load_job
 from harness.commands.session import errors, open_session, output, print_json
 from harness.commands.showing import show_board, summary
+from harness.config import settings
 from harness.inputs import Options
+from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailableError
+from sandbox.provision import Machine, ensure_engine
 
 
 def command(
@@ -41,21 +44,12 @@ def command(
 
 def _best_kind(*, install: bool) -> SandboxKind:
     """Docker if an engine answers or can be had, else this machine itself, with the reason said."""
-    from sandbox.provision import ensure_engine
-
-    from sandbox.engine import Engine
-
+    environment = settings().host_environment
     try:
         if install:
-            ensure_engine(errors().print)
-        Engine.connect(_environment())
+            ensure_engine(errors().print, Machine(environment=environment))
+        Engine.connect(environment).close()
     except EngineUnavailableError as error:
         errors().print(f"no Docker engine: {error}", style="bold")
         return SandboxKind.LOCAL
     return SandboxKind.DOCKER
-
-
-def _environment() -> dict[str, str]:
-    from harness.config import settings
-
-    return dict(settings().host_environment)

@@ -12,16 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.commands import options
-from harness.commands.session import errors, output, print_json
-from harness.config import Settings, settings
+from harness.commands.session import docker_provider, errors, output, print_json
+from harness.config import Settings, is_set, settings
 from harness.models.presets import PRESETS
 from harness.provenance import splitclock_version
 from harness.untrusted import plain
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailableError, SandboxError
-from sandbox.images import DockerProvider
 from sandbox.inspection import Finding, inspect_host
-from sandbox.provision import ensure_engine
+from sandbox.provision import Machine, ensure_engine
 
 FREE_DISK_BYTES = 5 * 1024**3
 
@@ -84,15 +83,15 @@ def _engine(found: Settings, *, fix: bool) -> Iterator[Finding]:
 
     try:
         if fix:
-            ensure_engine(say)
+            ensure_engine(say, Machine(environment=found.host_environment))
         engine = Engine.connect(found.host_environment)
     except EngineUnavailableError as error:
         yield Finding(name="engine", ok=False, detail=str(error), fix="splitclock doctor --fix, or install Docker")
         return
-    provider = DockerProvider(engine, found.cache, found.host_environment)
+    provider = docker_provider(engine, found)
     try:
         if fix:
-            provider.ensure_base(say)
+            provider.prepare_base(say)
         yield from inspect_host(provider)
     except SandboxError as error:
         yield Finding(name="sandbox", ok=False, detail=str(error), fix="splitclock doctor --fix")
@@ -102,7 +101,7 @@ def _keys() -> Iterator[Finding]:
     """Which providers have a key; having none is fine for simulated and local models."""
     for name, preset in PRESETS.items():
         if preset.key_env is not None:
-            there = "set" if os.environ.get(preset.key_env) else "not set"
+            there = "set" if is_set(preset.key_env) else "not set"
             yield Finding(name=f"key {name}", ok=True, detail=f"{preset.key_env} {there}")
 
 
@@ -116,5 +115,3 @@ def _table(findings: list[Finding]) -> Table:
         detail = one.detail if one.ok or not one.fix else f"{one.detail}; {one.fix}"
         table.add_row(mark, Text(one.name), Text(plain(detail)))
     return table
-
-

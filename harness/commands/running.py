@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
 from harness.matrix import MatrixRun, journalled, run_matrix
 from harness.models.contract import Model
-from harness.models.factory import open_model
+from harness.models.factory import load_api, open_model
 from harness.models.replay import ReplayModel
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, prepare, source_digest
@@ -28,6 +28,7 @@ from harness.progress import LiveTable, PlainLines, Progress, Quiet
 from harness.provenance import host_facts, prompt_digest
 from harness.record import Record
 from harness.redact import Redactor
+from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.simulator.config import Pace
 from harness.simulator.process import Simulator
@@ -64,6 +65,18 @@ def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
     return Job(matrix=inputs.matrix, features=inputs.features, matrix_file=matrix_file, out=out)
 
 
+def check_gradable(features: Iterable[Feature]) -> None:
+    """Raise ConfigError with a line for each feature that no trial could be graded on."""
+    problems = [line for feature in features if (line := refusal(feature.target.suite))]
+    problems += [
+        f"{feature.key}: no manifest.json; run `splitclock validate {feature.key}` first"
+        for feature in features
+        if feature.manifest is None
+    ]
+    if problems:
+        raise ConfigError(*dict.fromkeys(problems))
+
+
 def planned_trials(job: Job, checkouts: Checkouts, sandbox: str) -> tuple[Trial, ...]:
     """The trials of a job in a kind of sandbox, with their ids. Raises ConfigError, InfraError."""
     sources = {feature.key: source_digest(feature, checkouts) for feature in job.features}
@@ -74,6 +87,7 @@ def planned_trials(job: Job, checkouts: Checkouts, sandbox: str) -> tuple[Trial,
 
 def execute(job: Job, session: Session, console: Console) -> Finished:
     """Run the whole matrix. Raises ConfigError and InfraError for what stops all of it."""
+    check_gradable(job.features)
     trials = planned_trials(job, session.checkouts, session.provider.kind)
     folder = _folder(job, session)
     interrupts = Interrupts()
@@ -202,6 +216,8 @@ def _models(job: Job, scripts: Mapping[str, tuple[Turn, ...]], folder: Path, ses
         for name, config in job.matrix.models.items()
         if config.provider == "simulator"
     }
+    for api in sorted({config.api for config in job.matrix.models.values() if config.provider != "replay"}):
+        load_api(api)  # outside every trial's clock: importing an SDK takes longer than many calls
     with ExitStack() as stack:
         if paced:
             models.simulator = stack.enter_context(Simulator(paced, scripts, folder / "simulator.jsonl"))

@@ -16,6 +16,7 @@ from harness.fixtures import bundled_roots
 from sandbox.checkout import Checkouts
 from sandbox.contract import SandboxProvider
 from sandbox.engine import Engine
+from sandbox.images import DockerProvider, DockerSettings
 from sandbox.local import LocalProvider
 from sandbox.reaper import reap_abandoned, reap_own
 
@@ -52,12 +53,15 @@ def open_session(kind: SandboxKind) -> Session:
         errors().print(UNISOLATED, style="bold red")
         local = LocalProvider(found.cache, found.host_environment)
         return Session(settings=found, clock=SystemClock(), provider=local, checkouts=checkouts)
-    from sandbox.images import DockerProvider
-
     engine = Engine.connect(found.host_environment)
     reap_abandoned(engine)
-    provider = DockerProvider(engine, found.cache, found.host_environment)
+    provider = docker_provider(engine, found)
     return Session(settings=found, clock=SystemClock(), provider=provider, checkouts=checkouts, engine=engine)
+
+
+def docker_provider(engine: Engine, found: Settings) -> DockerProvider:
+    """The provider over an engine, with the cache and host settings of this machine."""
+    return DockerProvider(engine, DockerSettings(cache=found.cache, host_environment=found.host_environment))
 
 
 def roots(fixtures: Iterable[Path] | None) -> tuple[Path, ...]:

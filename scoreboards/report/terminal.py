@@ -35,7 +35,7 @@ def board_view(board: Board, width: int) -> RenderableType:
     if not board.models:
         return Text("No trial has finished yet.")
     pair = pick_pair(board)
-    said = [] if pair is None else [Text(sentence(speedup(board, *pair)), style="bold"), Text()]
+    said = [] if pair is None else [Text(), Text(sentence(speedup(board, *pair)), style="bold")]
     return Group(
         models_table(board, width),
         Text(),
@@ -43,8 +43,8 @@ def board_view(board: Board, width: int) -> RenderableType:
         Text(),
         features_table(board, width),
         Text(),
-        *said,
         *(Text(line, style="dim") for line in notes(board)),
+        *said,
     )
 
 
