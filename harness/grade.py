@@ -80,8 +80,8 @@ def _broken(report: SuiteReport) -> str:
     """Why the run was not whole: that it never began outweighs how it ended."""
     broken = [problem for problem in report.problems if not problem.kind.harmless]
     worst = next((problem for problem in broken if problem.kind in _NEVER), broken[0])
-    last_words = report.stderr_tail.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
-    return f"{worst.detail}; last words: {last_words}" if worst.kind in _NEVER and last_words else worst.detail
+    last_words = report.last_words() if worst.kind in _NEVER else ""
+    return f"{worst.detail}; last words: {last_words}" if last_words else worst.detail
 
 
 def _shortfall(

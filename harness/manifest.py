@@ -92,16 +92,17 @@ def _unusable(stages: Stages) -> Iterable[str]:
     """Runs that say nothing; with hidden tests and without the feature a suite may well break, but not lie."""
     for name, reports in (("on the base", stages.base), ("with the reference", stages.reference)):
         for report in reports:
-            yield from (f"the suite {name}: {one.detail}" for one in report.problems if not one.kind.harmless)
+            broken = [one.detail for one in report.problems if not one.kind.harmless]
+            yield from (f"the suite {name}: {detail}{_last_words(report)}" for detail in broken)
             if report.complete and not report.results and report.exit_code != _NO_TESTS:
-                yield f"the suite {name} collected no test{_exit(report)}"
+                yield f"the suite {name} collected no test (exit status {report.exit_code}){_last_words(report)}"
     for report in stages.tests:
         yield from (f"the suite with the hidden tests: {problem.detail}" for problem in report.tampering)
 
 
-def _exit(report: SuiteReport) -> str:
-    last = report.stderr_tail.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
-    return f" (exit status {report.exit_code}; last words: {last})"
+def _last_words(report: SuiteReport) -> str:
+    said = report.last_words()
+    return f"; last words: {said}" if said else ""
 
 
 def _refusals(stages: Stages, outcomes: _Outcomes) -> Iterable[str]:

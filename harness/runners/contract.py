@@ -120,6 +120,12 @@ class SuiteReport:
         """Ids of the tests with that outcome."""
         return frozenset(test_id for test_id, result in self.results.items() if result.outcome is outcome)
 
+    def last_words(self) -> str:
+        """The last line that the run printed and that speaks of an error, else its last line; untrusted text."""
+        lines = [line.strip() for line in self.stderr_tail.decode("utf-8", "replace").splitlines() if line.strip()]
+        said = [line for line in lines if "error" in line.lower()] or lines
+        return "".join(letter if letter.isprintable() else " " for letter in said[-1][:200]) if said else ""
+
     def document(self) -> dict[str, Any]:
         """The report as JSON types, for artefacts; durations in nanoseconds (host) and seconds (claimed)."""
         return {

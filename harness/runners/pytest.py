@@ -45,8 +45,8 @@ def tools(key: str) -> tuple[File, ...]:
 def command(suite: Suite, place: Place, key: str) -> Command:
     """The suite's own command with the plugin, the pristine configuration, and an environment from a whitelist.
 
-    More plugins are the target's to name: `-p pytest_asyncio` in tests.command. A command that sets --rootdir, -c or
-    --confcutdir itself keeps its own.
+    More plugins are the target's to name, for example `-p asyncio` in tests.command, and so are options to undo:
+    `-o addopts=`. A command that sets --rootdir, -c or --confcutdir itself keeps its own.
     """
     header = json.dumps({"key": key, "root": _is_module(suite.command), "tests": place.tests})
     return Command(

@@ -148,7 +148,8 @@ def test_a_suite_that_never_runs_is_refused(room: Room) -> None:
     """The environment or the command is wrong, and the reason is in the line."""
     broken = {**APPLICATION, "tests/conftest.py": "import nothing_of_this_name\n"}
     found = validated(room, folder_feature(room, application=broken))
-    assert found.problems[0].startswith("the suite on the base: the suite never ran (exit status 4)")
+    assert found.problems[0].startswith("the suite on the base: the suite never ran (exit status 4); last words: ")
+    assert "nothing_of_this_name" in found.problems[0]
 
 
 def test_an_unknown_runner_is_refused_before_anything_starts(room: Room) -> None:
