@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 from queue import SimpleQueue
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Set, Tuple
 
 try:
     import ctypes
@@ -543,7 +543,11 @@ class Streams:
 
 
 class Executor:
-    """What answers requests."""
+    """What answers requests.
+
+    Threads take turns at the input: whoever has read a request serves it itself, so that nothing is handed over, and
+    the next one waits for the next request.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -552,9 +556,11 @@ class Executor:
         self._drain = Drain()
         self._files = Files("/")
         self._running: Dict[int, Running] = {}
-        self._work: SimpleQueue[Tuple[Callable[[Header, bytes], None], Header, bytes]] = SimpleQueue()
+        self._cancelled: Set[int] = set()
+        self._env = dict(os.environ)
+        self._turn = threading.Lock()
         self._count_lock = threading.Lock()
-        self._pending = 0
+        self._busy = 0
         self._threads = 0
 
     def serve(self) -> None:
@@ -563,21 +569,36 @@ class Executor:
             threading.Thread(target=loop, daemon=True).start()
         for _ in range(SPARE_THREADS):
             self._one_more_thread()
+        self._serve()
+
+    def _one_more_thread(self) -> None:
+        with contextlib.suppress(RuntimeError):  # at the process limit: the threads there are will come to it
+            threading.Thread(target=self._serve, daemon=True).start()
+            with self._count_lock:
+                self._threads += 1
+
+    def _serve(self) -> None:
         while True:
-            frame = self._wire.receive()
+            with self._turn:
+                frame = self._wire.receive()
             if frame is None:
                 self._commands.kill_all()
-                return
+                leave()
+            with self._count_lock:
+                self._busy += 1
+                short = self._busy > self._threads  # one more than those counted is there: the main thread
+            if short:
+                self._one_more_thread()
             self._answer(*frame)
+            with self._count_lock:
+                self._busy -= 1
 
     def _answer(self, header: Header, body: bytes) -> None:
-        """Long work goes to a thread, files are served where we stand."""
-        if header["op"] == "run":
-            self._in_thread(self._run, header, body)
-        elif header["op"] == "kill_all":
-            self._in_thread(self._kill_all, header, body)
-        else:
-            self._at_once(header, body)
+        work = {"run": self._run, "kill_all": self._kill_all}.get(header["op"], self._at_once)
+        try:
+            work(header, body)
+        except Exception as error:  # noqa: BLE001 (every request gets an answer; this thread serves others too)
+            self._wire.send({"id": header["id"], "failed": "%s: %s" % (type(error).__name__, error)})
 
     def _at_once(self, header: Header, body: bytes) -> None:
         try:
@@ -610,35 +631,12 @@ class Executor:
         return {"protocol": PROTOCOL, "python": "%d.%d.%d" % sys.version_info[:3], "pid": os.getpid()}, b""
 
     def _cancel(self, header: Header, _body: bytes) -> Tuple[Header, bytes]:
+        """Kill a command by its request's id; one that has not started yet is killed when it has."""
+        self._cancelled.add(header["request"])
         running = self._running.get(header["request"])
         if running is not None:
             self._commands.kill(running)
-        return {"found": running is not None}, b""
-
-    def _in_thread(self, work: Callable[[Header, bytes], None], header: Header, body: bytes) -> None:
-        """Queue work for a thread of the pool, which grows with the work at hand."""
-        with self._count_lock:
-            self._pending += 1
-            short = self._pending > self._threads
-        self._work.put((work, header, body))
-        if short:
-            self._one_more_thread()
-
-    def _one_more_thread(self) -> None:
-        with contextlib.suppress(RuntimeError):  # at the process limit: the threads there are will come to it
-            threading.Thread(target=self._serve_work, daemon=True).start()
-            with self._count_lock:
-                self._threads += 1
-
-    def _serve_work(self) -> None:
-        while True:
-            work, header, body = self._work.get()
-            try:
-                work(header, body)
-            except Exception as error:  # noqa: BLE001 (every request gets an answer; this thread serves others too)
-                self._wire.send({"id": header["id"], "failed": "%s: %s" % (type(error).__name__, error)})
-            with self._count_lock:
-                self._pending -= 1
+        return {}, b""
 
     def _kill_all(self, header: Header, _body: bytes) -> None:
         self._wire.send({"id": header["id"], "survivors": self._commands.kill_all()})
@@ -656,6 +654,7 @@ class Executor:
             reply = cannot_start(streams, header, error)
         finally:
             self._running.pop(request, None)
+            self._cancelled.discard(request)
             streams.release(self._drain)
         ends = [kept.ends() for kept in streams.kept]
         pairs = zip(streams.kept, ends)  # noqa: B905 (strict= came with Python 3.10)
@@ -664,11 +663,13 @@ class Executor:
 
     def _run_with(self, streams: Streams, header: Header) -> Header:
         killed_before = self._oom.count()
-        env = dict(header["env"]) if header["clean_env"] else dict(os.environ, **header["env"])
+        env = dict(header["env"]) if header["clean_env"] else dict(self._env, **header["env"])
         options = dict(streams.options, cwd=self._files.beside(header["cwd"]), env=env)
         running = self._commands.spawn(header["argv"], options)
         try:
             self._running[header["id"]] = running
+            if header["id"] in self._cancelled:
+                self._commands.kill(running)
             streams.spawned()
             timed_out = not streams.pump(running.exited, time.monotonic() + float(header["deadline_s"]))
             if timed_out:
