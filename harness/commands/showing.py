@@ -33,5 +33,10 @@ def summary(folder: Path, records: Sequence[Record], planned: int) -> dict[str, 
         "finished": len(records) == planned and not verdicts[Verdict.NOT_RUN.value],
         "trials": {"total": planned, **{verdict.value: verdicts[verdict.value] for verdict in Verdict}},
         "cost_usd": sum(costs) if costs else None,
-        "cost_is_lower_bound": any(record.cost_usd is None or record.cost_is_lower_bound for record in records),
+        "cost_is_lower_bound": bool(costs) and _is_partial(records),
     }
+
+
+def _is_partial(records: Sequence[Record]) -> bool:
+    """Whether some of what was spent is not known."""
+    return any(record.cost_is_lower_bound or (record.calls and record.cost_usd is None) for record in records)
