@@ -35,24 +35,28 @@ _NEXT = "or run as root on Debian or Ubuntu, or load an image of that name with 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseImage:
-    """Where the base image may come from: this engine, a registry if one is named, Debian packages."""
+    """Where the base image may come from: this engine, a registry if one is named, Debian packages.
+
+    `ref` is the name that it gets here.
+    """
 
     engine: Engine
     cache: Path
     registry: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    ref: str = BASE_REF
 
     def ensure(self, on_line: OnLine) -> str:
         """The base image's id; made if it is not there. Raises ImageError with the next step."""
         with locked(self.cache / "locks/base.lock"):
-            return self.engine.image_id(BASE_REF) or self._obtain(on_line)
+            return self.engine.image_id(self.ref) or self._obtain(on_line)
 
     def _obtain(self, on_line: OnLine) -> str:
         if self.registry:
             ref = f"{self.registry.rstrip('/')}/{BASE_REF}"
             on_line(f"pulling {ref}")
             image = self.engine.pull(ref)
-            self.engine.tag(image, BASE_REF)
+            self.engine.tag(image, self.ref)
             return image
         return self.build(on_line)
 
@@ -60,14 +64,14 @@ class BaseImage:
         """Make the base image from Debian packages; returns its id. Takes about a minute. Raises ImageError."""
         program = _mmdebstrap(on_line)
         mode = "root" if os.getuid() == 0 else "unshare"
-        on_line(f"building {BASE_REF} from Debian packages with mmdebstrap ({mode} mode)")
+        on_line(f"building {self.ref} from Debian packages with mmdebstrap ({mode} mode)")
         with tempfile.TemporaryDirectory(prefix="splitclock-base-") as folder:
             tar = Path(folder) / "base.tar"
             Path(folder).chmod(0o755)  # unshare mode writes as another user
             code, last = run_lines(_argv(program, mode, tar), self._environment(), on_line)
             if code != 0:
-                raise ImageError(f"mmdebstrap could not build {BASE_REF}: {last}; look at its lines above, {_NEXT}")
-            return self.engine.import_tar(tar, BASE_REF, _changes())
+                raise ImageError(f"mmdebstrap could not build {self.ref}: {last}; look at its lines above, {_NEXT}")
+            return self.engine.import_tar(tar, self.ref, _changes())
 
     def _environment(self) -> dict[str, str]:
         passed = {name: self.environment[name] for name in (*PROXIES, "TMPDIR", "HOME") if self.environment.get(name)}

@@ -1,6 +1,7 @@
 """Environments and checkouts: built once, owned by the agent, without the host's secrets."""
 
 import json
+import os
 import subprocess
 import tarfile
 import threading
@@ -12,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from sandbox import labels
+from sandbox.base_image import BaseImage
+from sandbox.build import BuildContainer
 from sandbox.checkout import Checkouts
 from sandbox.contract import BoxSpec, Command, Environment, File, Recipe, Sandbox, sha256
 from sandbox.engine import Engine
 from sandbox.errors import ImageError
-from sandbox.host_settings import read_host_settings
+from sandbox.host_settings import HostSettings, read_host_settings
 from sandbox.images import DockerProvider, DockerSettings
+from sandbox.system import is_debian
 
 pytestmark = pytest.mark.docker
 
@@ -275,6 +279,31 @@ def test_unstaged_snapshot_is_slower_not_different(provider: DockerProvider, tmp
             )
         provider.stage(environment, snapshot)
     assert seen[0] == seen[1]
+
+
+def test_base_image_of_a_registry_that_is_away_is_not_replaced(docker_provider: DockerProvider, cache: Path) -> None:
+    """Who names a registry gets its image or an error that names it, not one built on the spot."""
+    base = BaseImage(engine=docker_provider.engine, cache=cache, registry="127.0.0.1:9/x", ref="splitclock/test-base:1")
+    with pytest.raises(ImageError, match=r"127\.0\.0\.1:9/x/splitclock/base:bookworm"):
+        base.ensure(_quiet)
+
+
+@pytest.mark.slow
+def test_base_image_is_built_from_debian_packages(docker_provider: DockerProvider, cache: Path) -> None:
+    """Without any registry: minimal Debian with Python, venv, pip and git, which builds an environment."""
+    if os.getuid() != 0 or not is_debian():
+        pytest.skip("needs root on Debian or Ubuntu")
+    engine, ref = docker_provider.engine, "splitclock/test-base:1"
+    lines: list[str] = []
+    try:
+        base = BaseImage(engine=engine, cache=cache, environment=dict(os.environ), ref=ref)
+        assert base.ensure(lines.append) == base.ensure(pytest.fail) == engine.image_id(ref)
+        assert any("from Debian packages" in line for line in lines)
+        with BuildContainer(engine, ref, HostSettings(), _quiet) as container:
+            script = "set -e; python3 -m venv /opt/v; /opt/v/bin/pip --version; git --version; cat /etc/ssl/certs/*.crt"
+            assert container.shell(script).exit_code == 0
+    finally:
+        engine.remove_image(ref)
 
 
 def test_removed_image_is_an_error_with_a_next_step(provider: DockerProvider, docker_provider: DockerProvider) -> None:
