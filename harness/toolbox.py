@@ -15,7 +15,7 @@ from harness.slots import Slots
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
 from harness.tools.registry import BadCallError, resolve
 from sandbox.contract import Sandbox
-from sandbox.errors import FileAccessError
+from sandbox.errors import FileAccessError, SandboxDiedError
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 """Told what happens, as it happens: a kind and a JSON-able body."""
@@ -114,6 +114,12 @@ def _result(checked: _Checked, reach: Reach) -> ToolResult:
         return checked.tool.run(reach, checked.arguments)
     except FileAccessError as error:
         return ToolResult(content=f"error: {error}", summary=str(error)[:100], failed=True)
+    except SandboxDiedError as error:
+        reach.sandbox.stat(".")  # a fresh executor answers, or the sandbox is gone and this says so
+        told = (
+            f"error: this call broke the tools' own process in the sandbox; it was restarted, files are kept: {error}"
+        )
+        return ToolResult(content=told, summary=str(error)[:100], failed=True)
 
 
 def _row(call: ToolCall, result: ToolResult, turn: int, total_ns: int) -> ToolRow:

@@ -157,10 +157,14 @@ def test_a_history_that_cannot_be_shortened_is_exhausted(tmp_path: Path) -> None
     assert play.transcript.turns == 0
 
 
-def test_a_command_that_kills_its_executor_ends_the_work(tmp_path: Path) -> None:
-    """Damage that the model did to its own sandbox ends its work, and what is there can still be graded."""
-    play = Play(tmp_path, [calls(("shell", {"command": "kill -9 $PPID"})), FINISH])
-    assert play.transcript.stop == "error:sandbox"
+def test_a_command_that_kills_its_executor_is_told_so(tmp_path: Path) -> None:
+    """The model damaged its own sandbox: it gets a fresh executor, and its files are still there."""
+    kill, look = calls(("shell", {"command": "kill -9 $PPID"})), calls(("read", {"path": "a.txt"}))
+    play = Play(tmp_path, [kill, look, FINISH])
+    answers = [message.content for message in play.model.sent[-1] if message.role is Role.TOOL]
+    assert "it was restarted" in answers[0]
+    assert answers[1].startswith("1\tone")
+    assert play.transcript.stop == "finished"
 
 
 def test_tool_messages_answer_known_calls(tmp_path: Path) -> None:
