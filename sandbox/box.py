@@ -3,13 +3,46 @@
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sandbox.client import Channel, ExecutorClient
 from sandbox.contract import Command, CommandResult, File, FileStat, OnOutput
 from sandbox.errors import SandboxDiedError
 
 T = TypeVar("T")
+
+
+class Client(Protocol):
+    """What speaks for a living sandbox: the client of an executor, or of the slow path without one."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls may still succeed."""
+        ...
+
+    def run(self, command: Command, on_stdout: OnOutput | None = None) -> CommandResult:
+        """As in Sandbox."""
+        ...
+
+    def read(self, path: str, max_bytes: int) -> bytes:
+        """As in Sandbox."""
+        ...
+
+    def write(self, file: File) -> None:
+        """As in Sandbox."""
+        ...
+
+    def stat(self, path: str) -> FileStat:
+        """As in Sandbox."""
+        ...
+
+    def list(self, path: str) -> tuple[FileStat, ...]:
+        """As in Sandbox."""
+        ...
+
+    def close(self, why: str) -> None:
+        """Wake everybody who waits, with SandboxDiedError(why); idempotent."""
+        ...
 
 
 class ExecutorBox(ABC):
@@ -21,7 +54,7 @@ class ExecutorBox(ABC):
 
     def __init__(self) -> None:
         self._connecting = threading.Lock()
-        self._client: ExecutorClient | None = None
+        self._client: Client | None = None
         self._over: str | None = "the sandbox has not been started"
         self.restarts = 0
 
@@ -63,7 +96,7 @@ class ExecutorBox(ABC):
         """The entries of a folder by name, at most 10,000. Raises FileAccessError."""
         return self._call(lambda client: client.list(path))
 
-    def _call(self, work: Callable[[ExecutorClient], T]) -> T:
+    def _call(self, work: Callable[[Client], T]) -> T:
         client = self._live_client()
         try:
             result = work(client)
@@ -73,7 +106,7 @@ class ExecutorBox(ABC):
             raise SandboxDiedError(self._over)
         return result
 
-    def _live_client(self) -> ExecutorClient:
+    def _live_client(self) -> Client:
         client = self._client
         if client is not None and client.alive and self._over is None:
             return client
@@ -88,16 +121,20 @@ class ExecutorBox(ABC):
 
     def _replace_client(self) -> None:
         lost = self._client is not None
+        self._client = client = self._open_client()
+        self.restarts += lost
+        if self._over is not None:  # closed meanwhile by another thread, which could not see this client yet
+            client.close(self._over)
+
+    def _open_client(self) -> Client:
+        """A client of a fresh executor that has answered. Raises SandboxError."""
         client = ExecutorClient(self._connect())
         try:
             client.hello(self.workspace, count_oom=self._counts_oom)
         except BaseException:
             client.close()
             raise
-        self._client = client
-        self.restarts += lost
-        if self._over is not None:  # closed meanwhile by another thread, which could not see this client yet
-            client.close(self._over)
+        return client
 
     def _hang_up(self, why: str) -> None:
         """Every call raises SandboxDiedError(why) from now on, those in flight at once. The first reason stays."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from sandbox import executor
-from sandbox.box import ExecutorBox
+from sandbox.box import Client, ExecutorBox
 from sandbox.client import Channel
 from sandbox.contract import BoxSpec, Export, ExportCaps, File, Snapshot
 from sandbox.engine import Engine
@@ -18,8 +18,12 @@ from sandbox.export import Collector, export_archive, export_with
 from sandbox.hardening import ContainerSpec
 from sandbox.history import write_repository
 from sandbox.labels import of_sandbox
+from sandbox.plain import PlainClient
 from sandbox.tars import AGENT_UID, pack
 from sandbox.trees import Entry, Link, check_path, displaced, entries_of
+
+NO_PYTHON = "none"
+"""Stands for the Python of an image that has none: the slow path of `sandbox.plain` serves it."""
 
 AGENT = f"{AGENT_UID}:{AGENT_UID}"
 HOME = "/home/agent"
@@ -31,7 +35,7 @@ _STATE_PATIENCE_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxImage:
-    """What a container starts from: an image id, its Python, and whether the snapshot is in it already."""
+    """What a container starts from: an image id, its Python (or NO_PYTHON), and whether it holds the snapshot."""
 
     image: str
     python: str
@@ -98,7 +102,7 @@ class DockerSandbox(ExecutorBox):
             self._fill()
             self._engine.start(self.container)
             self._over = None
-            self._live_client().ping()
+            self._live_client()
         except BaseException:
             self.__exit__()
             raise
@@ -174,6 +178,11 @@ class DockerSandbox(ExecutorBox):
 
     def _connect(self) -> Channel:
         return self._engine.attach(self.container, self._executor_argv(), AGENT, {})
+
+    def _open_client(self) -> Client:
+        if self._image.python == NO_PYTHON:
+            return PlainClient(self._engine, self.container, self.workspace, AGENT)
+        return super()._open_client()
 
     def _post_mortem(self, problem: str) -> str:
         """A dying container takes its executor with it a moment before the engine says so."""

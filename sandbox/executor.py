@@ -76,7 +76,10 @@ class Wire:
         body = self._take(body_size)
         if head is None or body is None:
             return None
-        return json.loads(head.decode("ascii")), body
+        try:
+            return json.loads(head.decode("ascii")), body
+        except ValueError:
+            return None
 
     def _take(self, size: int) -> Optional[bytes]:
         while len(self._buffer) < size:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from sandbox import executor
 from sandbox.box import ExecutorBox
-from sandbox.client import Channel
+from sandbox.client import Channel, ExecutorClient
 from sandbox.contract import BoxSpec, Export, ExportCaps, File
 from sandbox.errors import SandboxDiedError, SandboxError
 from sandbox.export import export_folder, export_with
@@ -94,7 +94,7 @@ class LocalSandbox(ExecutorBox):
             self._root = Path(tempfile.mkdtemp(prefix="splitclock-box-")).resolve()
             self._fill()
             self._over = None
-            self._live_client().ping()
+            self._live_client()
         except OSError as error:
             self.__exit__()
             raise SandboxError(f"cannot make a local sandbox: {error}") from error
@@ -170,10 +170,11 @@ class LocalSandbox(ExecutorBox):
         return self._survivors
 
     def _kill_below(self) -> tuple[str, ...]:
-        if self._client is None or not self._client.alive:
+        client = self._client
+        if not isinstance(client, ExecutorClient) or not client.alive:
             return ()
         try:
-            return self._client.kill_all()
+            return client.kill_all()
         except SandboxError:
             return ()
 

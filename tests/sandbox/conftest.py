@@ -5,12 +5,23 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.contract import Environment, Sandbox, SandboxProvider
-from tests.sandbox.places import Place
+from tests.sandbox.places import Place, PlainPlace
 
 
-@pytest.fixture(scope="module", params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run on the kinds that a module names in KINDS, or on both full ones."""
+    if "place" in metafunc.fixturenames:
+        kinds = getattr(metafunc.module, "KINDS", ("local", "docker"))
+        params = [pytest.param(kind, marks=() if kind == "local" else pytest.mark.docker) for kind in kinds]
+        metafunc.parametrize("place", params, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def place(request: pytest.FixtureRequest) -> Place:
-    """Where boxes come from: this machine, and the Docker engine."""
+    """Where boxes come from: this machine, the Docker engine, or the engine with the path for images without Python."""
+    if request.param == "plain":
+        full: Place = request.getfixturevalue("docker_place")
+        return PlainPlace(provider=full.provider, environment=full.environment)
     prefix = "local_" if request.param == "local" else ""
     return Place(
         provider=request.getfixturevalue(f"{request.param}_provider"),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.container import NO_PYTHON, BoxImage, DockerSandbox
 from sandbox.contract import (
     BoxSpec,
     Command,
@@ -16,6 +17,7 @@ from sandbox.contract import (
     SandboxProvider,
     Snapshot,
 )
+from sandbox.images import DockerProvider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +41,11 @@ class Place:
 
     def open(self, room: Room | None = None) -> Sandbox:
         """A box, not yet entered."""
-        room = room or Room()
-        spec = BoxSpec(
+        return self.provider.open(self.spec(room or Room()))
+
+    def spec(self, room: Room) -> BoxSpec:
+        """How the box is opened."""
+        return BoxSpec(
             environment=self.environment,
             snapshot=room.snapshot,
             files=room.files,
@@ -49,7 +54,17 @@ class Place:
             env=room.env,
             limits=room.limits,
         )
-        return self.provider.open(spec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainPlace(Place):
+    """The same image, taken for one without Python."""
+
+    def open(self, room: Room | None = None) -> Sandbox:
+        """A box on the slow path, not yet entered."""
+        assert isinstance(self.provider, DockerProvider)
+        image = BoxImage(image=self.environment.digest, python=NO_PYTHON)
+        return DockerSandbox(self.provider.engine, self.spec(room or Room()), image)
 
 
 def run(box: Sandbox, *argv: str, **options: Any) -> CommandResult:

@@ -16,6 +16,8 @@ TREE = (
 )
 KNOWN = {file.path: fingerprint(file) for file in TREE}
 
+KINDS = ("local", "docker", "plain")
+
 
 def test_difference_is_exported(place: Place) -> None:
     """Changed, new and mode-changed files come with their bytes; deleted ones are missing from the paths."""

@@ -6,6 +6,8 @@ from sandbox.contract import File, Sandbox
 from sandbox.errors import FileAccessError
 from tests.sandbox.places import run, sh, text
 
+KINDS = ("local", "docker", "plain")
+
 
 def test_what_is_written_is_read(shared_box: Sandbox) -> None:
     """Content, parents and the executable bit arrive; a file is replaced whole."""
