@@ -47,15 +47,21 @@ class SuiteJob:
         """The target's test suite."""
         return self.feature.target.suite
 
-    def is_test(self, path: str) -> bool:
-        """Whether a file of the tree is source of the tests, and not the application's to change."""
-        patterns = (*self.suite.protected, *self.feature.test_paths, *(file.path for file in self.hidden))
-        return path.endswith(".py") and (matches(path, patterns) or path.rpartition("/")[2] == "conftest.py")
+    def tests(self, tree: GradingTree) -> tuple[str, ...]:
+        """The tree's source files that belong to the tests, and are not the application's to change."""
+        hidden = {file.path for file in self.hidden}
+        patterns = (*self.suite.protected, *self.feature.test_paths)
+        sources = (path for path in sorted(tree.paths()) if path.endswith(".py"))
+        return tuple(path for path in sources if path in hidden or _is_conftest(path) or matches(path, patterns))
 
     def tree(self) -> GradingTree:
         """What lies in the sandbox when it starts."""
         replaced = self.feature.test_paths if self.hidden else ()
         return grading_tree(self.snapshot, self.submission, self.hidden, replaced)
+
+
+def _is_conftest(path: str) -> bool:
+    return path.rpartition("/")[2] == "conftest.py"
 
 
 def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:
@@ -75,64 +81,74 @@ def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteRe
 
 def _one_life(job: SuiteJob, runner: Runner, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport | None:
     """A fresh sandbox and the suite in it; None when the sandbox died while the suite ran."""
-    key, tree = secrets.token_hex(_KEY_BYTES), job.tree()
-    spec = BoxSpec(
-        environment=job.environment,
-        files=tree,
-        links=tree.links,
-        tools=runner.tools(key),
-        limits=job.feature.target.limits,
-        identity=job.identity,
-    )
+    life = _Life(job=job, runner=runner, tree=job.tree(), key=secrets.token_hex(_KEY_BYTES))
     with ExitStack() as stack:
         with stopwatch.span(Phase.GRADE, "start"):
-            box = stack.enter_context(open_box(spec))
+            box = stack.enter_context(open_box(life.spec()))
         with stopwatch.span(Phase.GRADE, "suite"):
-            report = _run(box, job, runner, key, stopwatch.clock)
+            report = life.run(box, stopwatch.clock)
         with stopwatch.span(Phase.GRADE, "start", "remove"):
             stack.close()
     return report
 
 
-def _run(box: Sandbox, job: SuiteJob, runner: Runner, key: str, clock: Clock) -> SuiteReport | None:
-    place = _place(box, job, runner)
-    if place is None:
-        return _never(f"`{job.suite.command[0]}` is no program on the sandbox's PATH")
-    stream = Stream(key)
-    command = runner.command(job.suite, place, key)
-    started_ns = clock.now_ns()
-    try:
-        result = box.run(command, stream.feed)
-        duration_ns = clock.now_ns() - started_ns
-        survivors = box.kill()
-    except SandboxDiedError:
-        return None
-    report = stream.report(result, duration_ns)
-    return replace(report, survivors=tuple(dict.fromkeys((*report.survivors, *survivors))))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Life:
+    """One sandbox's worth of a job: its files and a key of its own."""
+
+    job: SuiteJob
+    runner: Runner
+    tree: GradingTree
+    key: str
+
+    def spec(self) -> BoxSpec:
+        """How to open the sandbox: no snapshot, no repository, nothing that was not laid there by name."""
+        return BoxSpec(
+            environment=self.job.environment,
+            files=self.tree,
+            links=self.tree.links,
+            tools=self.runner.tools(self.key),
+            limits=self.job.feature.target.limits,
+            identity=self.job.identity,
+        )
+
+    def run(self, box: Sandbox, clock: Clock) -> SuiteReport | None:
+        """The suite in the sandbox, which is dead afterwards; None when it died before that."""
+        place = self._place(box)
+        if place is None:
+            return _never(f"`{self.job.suite.command[0]}` is no program on the sandbox's PATH")
+        stream = Stream(self.key)
+        command = self.runner.command(self.job.suite, place, self.key)
+        started_ns = clock.now_ns()
+        try:
+            result = box.run(command, stream.feed)
+            duration_ns = clock.now_ns() - started_ns
+            survivors = box.kill()
+        except SandboxDiedError:
+            return None
+        report = stream.report(result, duration_ns)
+        return replace(report, survivors=tuple(dict.fromkeys((*report.survivors, *survivors))))
+
+    def _place(self, box: Sandbox) -> Place | None:
+        """What the command line needs to know of the sandbox, asked before any code of the application runs there."""
+        argv = ("/bin/sh", "-c", _PROBE, self.job.suite.command[0], *_WHITELIST)
+        result = box.run(Command(argv=argv, deadline_s=_PROBE_DEADLINE_S))
+        program, *values = (result.stdout.head + result.stdout.tail).decode("utf-8", "surrogateescape").split("\0")
+        if result.exit_code != 0 or not program.startswith("/"):
+            return None
+        settings = {name: self.tree.data(name) for name in self.runner.CONFIGURATION}
+        return Place(
+            program=program,
+            workspace=box.workspace,
+            tools=box.tools,
+            environment={name: value for name, value in zip(_WHITELIST, values, strict=False) if value},
+            configuration={name: data for name, data in settings.items() if data is not None},
+            tests=self.job.tests(self.tree),
+        )
 
 
 def _never(detail: str) -> SuiteReport:
     return SuiteReport(problems=(Problem(kind=ProblemKind.NEVER_RAN, detail=detail),))
-
-
-def _place(box: Sandbox, job: SuiteJob, runner: Runner) -> Place | None:
-    """What the command line needs to know of the sandbox, asked before any code of the application runs there."""
-    argv = ("/bin/sh", "-c", _PROBE, job.suite.command[0], *_WHITELIST)
-    result = box.run(Command(argv=argv, deadline_s=_PROBE_DEADLINE_S))
-    program, *values = (result.stdout.head + result.stdout.tail).decode("utf-8", "surrogateescape").split("\0")
-    if result.exit_code != 0 or not program.startswith("/"):
-        return None
-    named = zip(_WHITELIST, values, strict=False)
-    tree = job.tree()
-    configuration = {name: data for name in runner.CONFIGURATION if (data := tree.data(name)) is not None}
-    return Place(
-        program=program,
-        workspace=box.workspace,
-        tools=box.tools,
-        environment={name: value for name, value in named if value},
-        configuration=configuration,
-        tests=tuple(sorted(path for path in tree.paths() if job.is_test(path))),
-    )
 
 
 def hidden_tests(feature: Feature, solution: Snapshot | None = None) -> tuple[File, ...]:

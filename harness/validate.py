@@ -58,7 +58,7 @@ class _Bench:
 
     def _once(self, name: str, job: SuiteJob) -> SuiteReport:
         report = run_suite(job, self.provider.open, Stopwatch(SystemClock()))
-        self.on_line(f"{job.feature.key}: {name}: {_summary(report)}")
+        self.on_line(f"{name}: {_summary(report)}")
         return report
 
 

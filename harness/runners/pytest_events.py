@@ -9,6 +9,9 @@ standard output for itself and points descriptor 1 at standard error, so whateve
 Events: `session` (versions), `collect` (a collector that failed or was skipped), `collected` (ids, in pieces, the last
 marked), `start` (a test begins), `report` (one per id and phase, sub-tests numbered), `touched` (a test file was
 changed, or byte code put beside it), `finish` (the exit status; last).
+
+What this cannot stop: the code under test shares this process, and can reach the runner's objects, and these, in its
+memory. Everything outside the process is kept out; a judge of its own process is another rung.
 """
 
 import fcntl

@@ -1,6 +1,8 @@
 """How pytest is called: its configuration, its options, the environment."""
 
+import ast
 import json
+import sys
 
 import pytest
 
@@ -97,6 +99,14 @@ def test_a_command_that_names_its_configuration_keeps_it() -> None:
     argv = called("pytest", "-c", "sub/pytest.ini", "--rootdir=sub").argv
     assert argv.count("-c") == 1
     assert "--rootdir=/workspace" not in argv
+
+
+def test_the_plugin_is_a_single_file_for_old_pythons() -> None:
+    """It parses as Python 3.8 and imports nothing but pytest and the standard library."""
+    tree = ast.parse(tools(KEY)[0].data, feature_version=(3, 8))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports}
+    assert names - sys.stdlib_module_names == {"pytest"}
 
 
 def test_import_roots_come_from_the_configuration() -> None:
