@@ -24,7 +24,7 @@ from harness.record import GradeRow, Record, SpanRow, TrialRow, Verdict
 from harness.runners.contract import SuiteReport
 from harness.slots import Slots
 from harness.suite import SuiteJob, hidden_tests, run_suite
-from sandbox.contract import BoxSpec, Identity, SandboxProvider
+from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
 from sandbox.errors import SandboxError
 
 log = structlog.get_logger()
@@ -114,7 +114,6 @@ class _Attempt:
 
     def _work(self) -> None:
         """The agent at work in its sandbox, and what it leaves there brought out."""
-        snapshot = self._prepared.snapshot
         with ExitStack() as stack:
             with self._stopwatch.span(Phase.SETUP, "start"):
                 box = stack.enter_context(self._bench.provider.open(self._spec("agent")))
@@ -135,9 +134,16 @@ class _Attempt:
             self._event("export", {"stop": self._transcript.stop})
             with self._stopwatch.span(Phase.GRADE, "export"):
                 self._survivors = box.kill()
-                export = box.export(snapshot.index)
-                self._submission = submission(snapshot, export, self._prepared.feature.target.suite)
+                self._submission = self._handed_in(box)
                 stack.close()
+
+    def _handed_in(self, box: Sandbox) -> Submission:
+        """What of the workspace is the agent's work: neither the pristine tree nor what set-up generated there."""
+        prepared = self._prepared
+        environment, snapshot = prepared.environment, prepared.snapshot
+        export = box.export({**environment.generated, **snapshot.index})
+        links = {path: to for path, to in export.links.items() if environment.generated_links.get(path) != to}
+        return submission(snapshot, replace(export, links=links), prepared.feature.target.suite)
 
     def _judge(self) -> None:
         """The target's suite on the agent's files in a fresh sandbox, and the verdict."""

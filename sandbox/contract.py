@@ -264,11 +264,17 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """A prepared environment: content `key`, what it was built as (`digest`: an image id or cache key), workspace."""
+    """A prepared environment: content `key`, what it was built as (`digest`: an image id or cache key), workspace.
+
+    `generated` are the files that its set-up left in the workspace, path to fingerprint, and `generated_links` its
+    links: they stand in every box, and are nobody's work.
+    """
 
     key: str
     digest: str
     workdir: str
+    generated: Mapping[str, str] = field(default_factory=dict)
+    generated_links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

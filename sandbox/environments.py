@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sandbox import labels
 from sandbox.build import BuildContainer, Step
-from sandbox.contract import Environment, OnLine, Recipe, fingerprint, sha256
+from sandbox.contract import OnLine, Recipe, fingerprint, sha256
 from sandbox.engine import Engine
 from sandbox.errors import ImageError
 from sandbox.host_settings import CA_PLACE, HostSettings
@@ -81,8 +81,11 @@ class EnvironmentBuilder:
     engine: Engine
     settings: HostSettings
 
-    def build(self, recipe: Recipe, base: str, key: str, on_line: OnLine) -> Environment:
-        """The recipe's environment on a base image. Raises ImageError with the failing line and its last output."""
+    def build(self, recipe: Recipe, base: str, key: str, on_line: OnLine) -> str:
+        """Id of the image of the recipe's environment on a base image.
+
+        Raises ImageError with the failing line and its last output.
+        """
         with BuildContainer(self.engine, base, self.settings, on_line) as container:
             container.must(_LAY_OUT, recipe.workdir, doing="lay out the workspace")
             python = self._python(container, on_line)
@@ -98,7 +101,7 @@ class EnvironmentBuilder:
             kept = {labels.KIND: "environment", labels.NAME: recipe.name, labels.KEY: key, labels.PYTHON: python}
             digest = container.commit(tag, kept, self._changes(recipe, base))
         refuse_leaks(self.engine, self.settings, tag)
-        return Environment(key=key, digest=digest, workdir=recipe.workdir)
+        return digest
 
     def _python(self, container: BuildContainer, on_line: OnLine) -> str:
         """Where the image's Python is, installed if a package manager can; "none" if there is none to be had."""

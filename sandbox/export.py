@@ -121,12 +121,23 @@ class Collector:
         """Leave a member out, and say why."""
         self._skipped[shown(path)] = reason
 
+    def inventory(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Every regular file's path with its fingerprint, and every link with its target, without any content."""
+        return {path: seen.fingerprint for path, seen in self._seen.items()}, self._links
+
     def export(self) -> Export:
         """Everything collected."""
         for path in self.unresolved:
             self.skip(path, "a hard link whose content could not be found")
         files = tuple(self._files[path] for path in sorted(self._files))
         return Export(files=files, paths=frozenset(self._seen), links=self._links, skipped=self._skipped)
+
+
+def inventory_with(read_archive: Callable[[Collector], None]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What a workspace holds, by fingerprint: files and links. Raises ExportError."""
+    collector = Collector({}, ExportCaps(file_bytes=0))
+    read_archive(collector)
+    return collector.inventory()
 
 
 def shown(path: str) -> str:

@@ -1,5 +1,7 @@
 """Environments and checkouts as images, each made once and found again by its content."""
 
+import json
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from sandbox.contract import BoxSpec, Environment, File, OnLine, Recipe, Sandbox
 from sandbox.engine import Engine
 from sandbox.environments import EnvironmentBuilder, environment_key, environment_tag, refuse_leaks
 from sandbox.errors import ImageError
+from sandbox.export import export_archive, inventory_with
 from sandbox.hardening import ContainerSpec
 from sandbox.history import write_repository
 from sandbox.host_settings import HostSettings, read_host_settings
@@ -52,11 +55,40 @@ class DockerProvider:
         base = self._base(recipe, host, on_line)
         key = environment_key(recipe, base)
         with locked(self._locks / f"environment-{key}.lock"):
-            found = self.engine.image_id(environment_tag(key))
-            if found is not None:
-                return Environment(key=key, digest=found, workdir=recipe.workdir)
-            on_line(f"building environment {recipe.name} ({key})")
-            return EnvironmentBuilder(engine=self.engine, settings=host).build(recipe, base, key, on_line)
+            digest = self.engine.image_id(environment_tag(key))
+            if digest is None:
+                on_line(f"building environment {recipe.name} ({key})")
+                digest = EnvironmentBuilder(engine=self.engine, settings=host).build(recipe, base, key, on_line)
+            files, links = self._generated(digest, recipe.workdir)
+        return Environment(key=key, digest=digest, workdir=recipe.workdir, generated=files, generated_links=links)
+
+    def _generated(self, digest: str, workdir: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """What set-up left in an environment's workspace; looked at once per image, then kept in the cache."""
+        notes = self.settings.cache / "generated" / f"{digest.removeprefix('sha256:')}.json"
+        if notes.is_file():
+            held = json.loads(notes.read_text(encoding="utf-8"))
+            return held["files"], held["links"]
+        container = self.engine.create(self._unstarted(digest, workdir))
+        try:
+            with self.engine.archive(container, workdir) as pieces:
+                files, links = inventory_with(lambda collector: export_archive(pieces, collector))
+        finally:
+            self.engine.remove(container)
+        notes.parent.mkdir(parents=True, exist_ok=True)
+        making = notes.with_suffix(f".{os.getpid()}")
+        making.write_text(json.dumps({"files": dict(files), "links": dict(links)}), encoding="utf-8")
+        making.replace(notes)
+        return files, links
+
+    def _unstarted(self, image: str, workdir: str) -> ContainerSpec:
+        """A container that is only read from or written to, never started."""
+        return ContainerSpec(
+            image=image,
+            user=f"{AGENT_UID}:{AGENT_UID}",
+            workdir=workdir,
+            command=("true",),
+            labels=labels.of_process("build", _STAGING_S),
+        )
 
     def prepare_base(self, on_line: OnLine) -> str:
         """Id of the base image, pulled or built if it is not there. Raises ImageError."""
@@ -116,14 +148,7 @@ class DockerProvider:
 
     def _stage(self, environment: Environment, snapshot: Snapshot, key: str) -> str:
         """The container never runs: the engine unpacks the tree into its layer, and the layer is kept."""
-        spec = ContainerSpec(
-            image=environment.digest,
-            user=f"{AGENT_UID}:{AGENT_UID}",
-            workdir=environment.workdir,
-            command=("true",),
-            labels=labels.of_process("build", _STAGING_S),
-        )
-        container = self.engine.create(spec)
+        container = self.engine.create(self._unstarted(environment.digest, environment.workdir))
         try:
             with tempfile.TemporaryDirectory(prefix="splitclock-stage-") as folder:
                 git_dir = Path(folder) / "git"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sandbox.contract import BoxSpec, Environment, OnLine, Recipe, Sandbox, Snapshot, fingerprint, sha256
 from sandbox.errors import ImageError
+from sandbox.export import export_folder, inventory_with
 from sandbox.local_box import LocalSandbox, lay_over, remove_tree
 from sandbox.locks import locked
 
@@ -51,7 +52,13 @@ class LocalProvider:
             if not (folder / "path.json").is_file():
                 remove_tree(folder)
                 self._build(recipe, folder, on_line)
-        return Environment(key=key, digest=key, workdir=recipe.workdir)
+        files, links = self._generated(folder)
+        return Environment(key=key, digest=key, workdir=recipe.workdir, generated=files, generated_links=links)
+
+    def _generated(self, folder: Path) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """What set-up left in the workspace of an environment."""
+        left = folder / "generated"
+        return inventory_with(lambda collector: export_folder(left, collector)) if left.is_dir() else ({}, {})
 
     def _build(self, recipe: Recipe, folder: Path, on_line: OnLine) -> None:
         """Run the set-up where only the inputs lie; `path.json` is written last and says that all is there."""

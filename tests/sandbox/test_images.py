@@ -16,7 +16,7 @@ from sandbox import labels
 from sandbox.base_image import BaseImage
 from sandbox.build import BuildContainer
 from sandbox.checkout import Checkouts
-from sandbox.contract import BoxSpec, Command, Environment, File, Recipe, Sandbox, sha256
+from sandbox.contract import BoxSpec, Command, Environment, File, Recipe, Sandbox, fingerprint, sha256
 from sandbox.engine import Engine
 from sandbox.errors import ImageError
 from sandbox.host_settings import HostSettings, read_host_settings
@@ -312,3 +312,17 @@ def test_removed_image_is_an_error_with_a_next_step(provider: DockerProvider, do
     gone = Environment(key="gone", digest="sha256:" + "0" * 64, workdir="/workspace")
     with pytest.raises(ImageError, match="gone was removed; start again"):
         provider.open(BoxSpec(environment=gone))
+
+
+def test_what_set_up_generated_is_known_and_no_work_of_anybodys(provider: DockerProvider, tmp_path: Path) -> None:
+    """What set-up left in the workspace stands in the environment, so that exports can leave it out."""
+    lines = ("mkdir -p gen && echo made > gen/a.txt && ln -s a.txt gen/b && rm input.txt || true",)
+    recipe = Recipe(name=_name(tmp_path), image=BASE, setup=lines, inputs=(File(path="input.txt", data=b"x"),))
+    environment = provider.prepare(recipe, _quiet)
+    again = provider.prepare(recipe, _quiet)
+    assert environment == again
+    assert environment.generated == {"gen/a.txt": fingerprint(File(path="gen/a.txt", data=b"made\n"))}
+    assert environment.generated_links == {"gen/b": "a.txt"}
+    with provider.open(BoxSpec(environment=environment)) as box:
+        export = box.export(environment.generated)
+    assert (export.files, export.links) == ((), {"gen/b": "a.txt"})
