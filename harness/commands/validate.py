@@ -78,8 +78,8 @@ def _row(feature: Feature, result: Validation) -> dict[str, object]:
 
 def _table(done: list[tuple[Feature, Validation]]) -> Table:
     table = Table(box=None)
-    for name in ("feature", "ok", "fail-to-pass", "regained", "pass-to-pass", "flaky", "suite", "problems"):
-        table.add_column(name, overflow="fold")
+    for name in ("feature", "ok", "fail to\npass", "re-\ngained", "pass to\npass", "flaky", "suite", "problems"):
+        table.add_column(name, no_wrap=name != "problems", overflow="fold")
     for feature, result in done:
         manifest = result.manifest
         figures = [""] * 5
