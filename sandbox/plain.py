@@ -5,6 +5,7 @@ a daemon that left its session outlives a deadline until the sandbox is killed.
 """
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ from sandbox.client import MALFORMED, MAX_BODY
 from sandbox.contract import Command, CommandResult, File, FileStat, OnOutput, Output
 from sandbox.engine import Engine
 from sandbox.errors import FileAccessError, SandboxDiedError, SandboxError
-from sandbox.executor import MAX_SURVIVORS, Kept
+from sandbox.executor import MAX_ENTRIES, MAX_SURVIVORS, Kept
 
 FILE_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.25
@@ -45,12 +46,14 @@ done; true
 
 _RESOLVE = """
 refuse() { printf '%s' "$1"; exit 9; }
-near=$1
+path=$(printf '%bx' "$1"); path=${path%x}
+near=$path
 while [ ! -e "$near" ]; do
   [ -L "$near" ] && refuse 'a link that leads nowhere'
   near=$(dirname -- "$near"; printf x); near=${near%??}
 done
-real=$(readlink -f -- "$near"; printf x); real=${real%??}${1#"$near"}
+case "${path#"$near"}/" in */../*) refuse 'outside the workspace' ;; esac
+real=$(readlink -f -- "$near"; printf x); real=${real%??}${path#"$near"}
 case "$real/" in "$(pwd -P)"/*) ;; *) refuse 'outside the workspace' ;; esac
 regular() {
   [ -d "$real" ] && refuse 'a folder, not a regular file'
@@ -67,29 +70,18 @@ _WRITE = (
 mkdir -p -- "$(dirname -- "$real")" && cat > "$real" && chmod "$2" -- "$real"
 """
 )
-_DESCRIBE = """
-describe() {
-  kind=other; [ -f "$1" ] && kind=file; [ -d "$1" ] && kind=directory; [ -L "$1" ] && kind=link
-  printf '%s %s %s\\0' $kind "$(stat -c '%s %A' -- "$1")" "$2"
-}
-"""
-_STAT = _RESOLVE + _EXISTS + _DESCRIBE + 'describe "$real" .'
+_STAT = _RESOLVE + _EXISTS + """exec stat -c '%s %A' -- "$real\""""
 _LIST = (
     _RESOLVE
     + _EXISTS
-    + _DESCRIBE
     + """
 [ -d "$real" ] || refuse 'Not a directory'
 cd -- "$real" || exit 1
-count=0
-for name in .* *; do
-  case "$name" in .|..) continue ;; esac
-  [ -e "$name" ] || [ -L "$name" ] || continue
-  count=$((count + 1)); [ $count -gt 10000 ] && break
-  describe "$name" "$name"
-done; true
+find . -mindepth 1 -maxdepth 1 -exec stat -c '%s %A' {} + && printf '\\0' && find . -mindepth 1 -maxdepth 1 -print0
 """
 )
+_KINDS = {"-": "file", "d": "directory", "l": "link"}
+_HARMLESS = frozenset(b"/._-+ abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
 class PlainClient:
@@ -193,21 +185,23 @@ class PlainClient:
 
     def stat(self, path: str) -> FileStat:
         """What stands at `path`. Raises FileAccessError."""
-        entry = self._file_script(_STAT, path).rstrip(b"\0")
-        return _file_stat(entry, path)
+        return _file_stat(self._file_script(_STAT, path).strip(), path)
 
     def list(self, path: str) -> tuple[FileStat, ...]:
         """The entries of a folder by name, at most 10,000. Raises FileAccessError."""
+        states, _, names = self._file_script(_LIST, path).partition(b"\0")
         prefix = path.rstrip("/") + "/" if path not in {"", "."} else ""
-        entries = [entry for entry in self._file_script(_LIST, path).split(b"\0") if entry]
-        found = [_file_stat(entry, prefix + _name(entry)) for entry in entries]
-        return tuple(sorted(found, key=lambda each: each.path))
+        paths = [prefix + name.decode("utf-8", "surrogateescape")[2:] for name in names.split(b"\0")[:-1]]
+        if len(paths) != len(states.splitlines()):
+            raise FileAccessError(f"`{path}` changes while it is listed; try again")
+        found = [_file_stat(state, each) for state, each in zip(states.splitlines(), paths, strict=True)]
+        return tuple(sorted(found, key=lambda each: each.path)[:MAX_ENTRIES])
 
     def _file_script(self, script: str, path: str, *arguments: str, stdin: bytes = b"") -> bytes:
         if "\0" in path:
             raise FileAccessError(f"`{path!r}`: embedded null byte")
         place = path if path.startswith("/") else f"{self._workspace}/{path}"
-        result = self._script(script, place, *arguments, stdin=stdin)
+        result = self._script(script, _escaped(place), *arguments, stdin=stdin)
         if result.exit_code == 0:
             return result.stdout.head
         why = (result.stdout.head if result.exit_code == _REFUSED else result.stderr.head).decode("utf-8", "replace")
@@ -288,20 +282,18 @@ class _Call:
             return Output(head=head, tail=tail, total=kept.total)
 
 
-def _file_stat(entry: bytes, path: str) -> FileStat:
-    kind, size, mode, _name = _fields(entry)
-    return FileStat(path=path, kind=kind.decode(), size=int(size), executable=mode[3:4] in {b"x", b"s"})
+def _escaped(path: str) -> str:
+    """A path for `printf %b`: the engine's API carries text only, names may be any bytes."""
+    return "".join(chr(byte) if byte in _HARMLESS else f"\\0{byte:03o}" for byte in os.fsencode(path))
 
 
-def _name(entry: bytes) -> str:
-    return _fields(entry)[3].decode("utf-8", "surrogateescape")
-
-
-def _fields(entry: bytes) -> list[bytes]:
-    fields = entry.split(b" ", 3)
-    if len(fields) != len(("kind", "size", "mode", "name")) or not fields[1].isdigit():
+def _file_stat(state: bytes, path: str) -> FileStat:
+    """From the output of `stat`: size in bytes, and the mode as `ls` writes it."""
+    size, _, mode = state.decode("ascii", "replace").partition(" ")
+    if not size.isdigit() or not mode:
         raise SandboxDiedError(MALFORMED)
-    return fields
+    kind = _KINDS.get(mode[0], "other")
+    return FileStat(path=path, kind=kind, size=int(size), executable=mode[3:4] in {"x", "s"})
 
 
 def _left_over(before: Iterable[str], after: Iterable[str]) -> tuple[str, ...]:
