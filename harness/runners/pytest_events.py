@@ -106,6 +106,8 @@ class Watch:
         sys.dont_write_bytecode = True
         self._stat, self._list = os.stat, os.listdir
         self._known = {path: self._mark(path) for path in map(os.path.realpath, paths)}
+        self._code = {}  # type: Dict[str, Any]
+        self._code = {name: self._mark(name) for path in self._known for name in self._byte_code(path)}
         self._told = set()  # type: set[str]
 
     def early(self, path: str) -> Iterator[str]:
@@ -136,11 +138,13 @@ class Watch:
         return (found.st_ino, found.st_ctime_ns, found.st_size)
 
     def _byte_code(self, path: str) -> List[str]:
+        """Byte code beside a file that was not there before, or was another."""
         cache = os.path.join(os.path.dirname(path), "__pycache__")
         try:
-            return [os.path.join(cache, name) for name in self._list(cache)]
+            names = [os.path.join(cache, name) for name in self._list(cache)]
         except OSError:
             return []
+        return [name for name in names if name not in self._code or self._code[name] != self._mark(name)]
 
 
 class Events:
