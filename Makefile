@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench test-nightly wheel clean
+.PHONY: demo test check bench test-nightly wheel pictures clean
 
 demo: $(READY) ## simulated models implement features in a live application, graded and timed
 	@$(BIN)/splitclock demo --install-engine
@@ -30,6 +30,11 @@ test-nightly: $(READY) ## what takes too long for every change
 
 wheel: $(READY) ## build/dist/*.whl
 	@$(BIN)/python -m build --wheel --outdir build/dist
+
+RUN ?= build/pictures
+pictures: $(READY) ## docs/images from a fresh demo, or from a finished run: make pictures RUN=runs/demo-...
+	@if [ "$(RUN)" = build/pictures ]; then rm -rf $(RUN) && $(BIN)/splitclock demo --out $(RUN); fi
+	@$(BIN)/python docs/pictures.py $(RUN)
 
 clean: ## containers and images of Splitclock, then caches and the virtual environment
 	@if [ -x $(BIN)/splitclock ]; then $(BIN)/splitclock clean --images; fi
