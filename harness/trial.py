@@ -158,9 +158,17 @@ class _Attempt:
             hidden=hidden_tests(feature, self._prepared.solution),
             identity=self._identity("grade"),
         )
-        with self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"):
+        with ExitStack() as stack:
+            stack.enter_context(self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"))
             self._event("suite", {"stop": self._transcript.stop})
-            self._report = run_suite(job, self._bench.provider.open, self._stopwatch)
+
+            def open_box(spec: BoxSpec) -> Sandbox:
+                self._go_on()
+                box = self._bench.provider.open(spec)
+                stack.enter_context(self._bench.interrupts.ending(box.kill))
+                return box
+
+            self._report = run_suite(job, open_box, self._stopwatch)
         self._go_on()
         self._grade = grade(self._report, feature.manifest, self._submission)
         self._verdict = self._grade.verdict
