@@ -373,7 +373,7 @@ def has_children() -> bool:
     """Whether any process, living or dead, is below this one: one system call, where the process table takes many."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
+    except (ChildProcessError, AttributeError):  # Python on macOS came to have it late
         return False
     return True
 
