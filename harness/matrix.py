@@ -23,6 +23,9 @@ log = structlog.get_logger()
 MOST_ATTEMPTS = 2
 """Tries of one trial while the infrastructure fails; a provider's own failures are retried call by call."""
 
+PASSING = ("tool_queued", "grade_queued")
+"""Events that only a live view wants; spans tell of them afterwards."""
+
 DURABLE = (Kind.INTENT, Kind.RESPONSE)
 KINDS = {kind.value: kind for kind in Kind}
 
@@ -96,6 +99,9 @@ def journalled(
     and need not be waited for: a tool call without an end is unknown whether its start was written or not.
     """
     kind, body = event
+    if kind in PASSING:
+        progress.event(trial, kind, body)
+        return
     known = KINDS.get(kind)
     entry = Entry(
         kind=known or Kind.NOTE, body=body if known else {"note": kind, **body}, trial=trial.id, attempt=attempt

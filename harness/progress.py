@@ -20,9 +20,11 @@ PHASE_OF_EVENT = {
     "intent": "model",
     "response": "harness",
     "call_failed": "harness",
+    "tool_queued": "wait",
     "tool_start": "tool",
     "tool_end": "harness",
     "export": "grade",
+    "grade_queued": "wait",
     "suite": "grade",
 }
 VERDICT_STYLE = {Verdict.PASS: "bold green", Verdict.FAIL: "red", Verdict.NOT_RUN: "dim"}
@@ -178,7 +180,13 @@ class LiveTable:
 
     def _table(self, cells: list[Cell], now: int) -> Table:
         finished = sum(cell.record is not None for cell in cells)
-        table = Table(title=f"{finished} of {len(cells)} trials", title_justify="left", caption=self._line, box=None)
+        table = Table(
+            title=f"{finished} of {len(cells)} trials",
+            title_justify="left",
+            caption=self._line,
+            caption_justify="left",
+            box=None,
+        )
         for name, justify in COLUMNS:
             table.add_column(name, justify="right" if justify else "left", no_wrap=True)
         for cell in cells[:ROWS_SHOWN]:

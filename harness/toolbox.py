@@ -62,8 +62,9 @@ class Toolbox:
 
     def _run_one(self, checked: "_Checked", turn: int, most_s: float) -> ToolOutcome:
         call = checked.call
-        self._on_event("tool_start", {"turn": turn, "tool": call.name, "arguments": call.arguments, "id": call.id})
+        self._on_event("tool_queued", {"id": call.id})
         with self._slot(checked.tool):
+            self._on_event("tool_start", {"turn": turn, "tool": call.name, "arguments": call.arguments, "id": call.id})
             t0 = self._stopwatch.clock.now_ns()
             try:
                 result = _result(checked, Reach(sandbox=self._sandbox, most_s=most_s))

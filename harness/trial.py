@@ -158,6 +158,7 @@ class _Attempt:
             hidden=hidden_tests(feature, self._prepared.solution),
             identity=self._identity("grade"),
         )
+        self._event("grade_queued", {})
         with ExitStack() as stack:
             stack.enter_context(self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"))
             self._event("suite", {"stop": self._transcript.stop})

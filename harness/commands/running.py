@@ -97,8 +97,8 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
         journal = stack.enter_context(Journal.create(folder, redactor))
         progress = stack.enter_context(_progress(job, trials, session, console))
         stack.enter_context(_listening(interrupts, session, progress))
-        progress.say(f"run folder: {_shown(folder)}")
         prepared = _prepare(job, session, progress, interrupts)
+        progress.say(f"run folder: {_shown(folder)}")
         scripts = _scripts(job, prepared, session)
         models = stack.enter_context(_models(job, scripts, folder, session))
         provenance = host_facts(session.provider) | {"parallel_trials": str(job.matrix.parallel.trials)}
