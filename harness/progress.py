@@ -225,7 +225,7 @@ def _row(cell: Cell, now: int) -> tuple[Text | str, ...]:
     return (Text(plain(model)), Text(trial.feature.key), str(trial.repeat), state, *figures, _bar(*shares))
 
 
-def _bar(model: float, tool: float, width: int = 16) -> Text:
+def _bar(model: float, tool: float, width: int = 12) -> Text:
     """Shares of model and tool time as a bar."""
     model_cells, tool_cells = round(model * width), round(tool * width)
     bar = Text("█" * model_cells, style="blue")
