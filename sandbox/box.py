@@ -11,6 +11,8 @@ from sandbox.errors import SandboxDiedError
 
 T = TypeVar("T")
 
+_NOT_STARTED = "the sandbox has not been started"
+
 
 class Client(Protocol):
     """What speaks for a living sandbox: the client of an executor, or of the slow path without one."""
@@ -55,7 +57,7 @@ class ExecutorBox(ABC):
     def __init__(self) -> None:
         self._connecting = threading.Lock()
         self._client: Client | None = None
-        self._over: str | None = "the sandbox has not been started"
+        self._over: str | None = _NOT_STARTED
         self.restarts = 0
 
     @abstractmethod
@@ -136,8 +138,19 @@ class ExecutorBox(ABC):
             raise
         return client
 
+    def _begin(self) -> None:
+        """From now on calls are served, unless another thread has killed or closed the sandbox already."""
+        if self._over not in {None, _NOT_STARTED}:
+            raise SandboxDiedError(self._over)
+        self._over = None
+
+    def _end(self, why: str) -> None:
+        """From now on every call raises SandboxDiedError; the first reason stays."""
+        if self._over in {None, _NOT_STARTED}:
+            self._over = why
+
     def _hang_up(self, why: str) -> None:
-        """Every call raises SandboxDiedError(why) from now on, those in flight at once. The first reason stays."""
-        self._over = self._over or why
+        """Every call raises SandboxDiedError(why) from now on, those in flight at once."""
+        self._end(why)
         if self._client is not None:
-            self._client.close(self._over)
+            self._client.close(why)

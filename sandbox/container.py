@@ -101,7 +101,7 @@ class DockerSandbox(ExecutorBox):
             self._container = self._engine.create(self._container_spec())
             self._fill()
             self._engine.start(self.container)
-            self._over = None
+            self._begin()
             self._live_client()
         except BaseException:
             self.__exit__()
@@ -149,11 +149,13 @@ class DockerSandbox(ExecutorBox):
 
     def kill(self) -> tuple[str, ...]:
         """Kill every process at once; returns the command lines of those that were still running. Idempotent."""
-        if self._survivors is None:
+        if self._container is None:  # not entered yet: then it never will be
+            self._end("the sandbox was killed")
+        elif self._survivors is None:
             self._survivors = self._strangers()
             self._hang_up("the sandbox was killed")
             self._engine.kill(self.container)
-        return self._survivors
+        return self._survivors or ()
 
     def _strangers(self) -> tuple[str, ...]:
         """Processes that are neither init, nor its sleep, nor an executor."""

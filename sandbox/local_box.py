@@ -93,7 +93,7 @@ class LocalSandbox(ExecutorBox):
         try:
             self._root = Path(tempfile.mkdtemp(prefix="splitclock-box-")).resolve()
             self._fill()
-            self._over = None
+            self._begin()
             self._live_client()
         except OSError as error:
             self.__exit__()
@@ -162,7 +162,7 @@ class LocalSandbox(ExecutorBox):
     def kill(self) -> tuple[str, ...]:
         """Kill every process at once; returns the command lines of those that were still running. Idempotent."""
         if self._survivors is None:
-            self._over = self._over or "the sandbox was killed"
+            self._end("the sandbox was killed")
             self._survivors = self._kill_below()
             self._hang_up("the sandbox was killed")
             self._bury()
@@ -180,7 +180,9 @@ class LocalSandbox(ExecutorBox):
 
     def _kill_strays(self) -> tuple[str, ...]:
         """What fell to this machine's init when a command killed the executor; known by its home folder."""
-        mark = f"HOME={self._place / 'home'}".encode()
+        if self._root is None:
+            return ()
+        mark = f"HOME={self._root / 'home'}".encode()
         killed: dict[str, str] = {}
         for _ in range(_STRAY_PASSES):
             found = {place.name: line for place in Path("/proc").glob("[0-9]*") if (line := _kill_marked(place, mark))}

@@ -132,7 +132,7 @@ def test_another_command_outlives_a_deadline(shared_box: Sandbox) -> None:
 
 def test_survivors_are_listed(box: Sandbox) -> None:
     """What a command leaves running is named, and outlives it."""
-    result = sh(box, "sleep 305 >/dev/null 2>&1 &")
+    result = sh(box, "sleep 305 >/dev/null 2>&1 & sleep 0.3")
     assert result.exit_code == 0
     assert result.survivors == ("sleep 305",)
     assert not result.output_held

@@ -10,7 +10,7 @@ import pytest
 from sandbox.box import ExecutorBox
 from sandbox.contract import Command, Sandbox
 from sandbox.errors import SandboxDiedError
-from tests.sandbox.places import gone, run, sh, text
+from tests.sandbox.places import Place, gone, run, sh, text
 
 MOMENT_S = 5.0
 """Far less than the minute that the command would take, far more than a wake-up needs on a busy machine."""
@@ -96,6 +96,14 @@ def test_kill_wakes_a_blocked_run(box: Sandbox) -> None:
     assert not thread.is_alive()
     assert seen
     assert "sleep 309" in survivors
+
+
+def test_killed_before_it_started_never_starts(place: Place) -> None:
+    """An interrupt that kills a box while another thread is about to enter it wins."""
+    box = place.open()
+    assert box.kill() == ()
+    with pytest.raises(SandboxDiedError, match="killed"), box:
+        pytest.fail("it was started")
 
 
 def test_interrupt_reaches_the_main_thread(box: Sandbox) -> None:

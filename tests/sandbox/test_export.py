@@ -132,7 +132,7 @@ def test_deep_tree_is_exported(box: Sandbox) -> None:
 
 def test_kill_names_what_ran_and_is_final(box: Sandbox) -> None:
     """Kill tells what still ran; afterwards nothing runs, and the export is still there."""
-    sh(box, "sleep 308 >/dev/null 2>&1 & echo x > f")
+    sh(box, "sleep 308 >/dev/null 2>&1 & echo x > f; sleep 0.3")
     first = box.kill()
     assert "sleep 308" in first
     assert box.kill() == first

@@ -107,6 +107,6 @@ def test_processes_die_with_a_killed_executor(provider: LocalProvider) -> None:
     environment = provider.prepare(RECIPE, lambda _line: None)
     with provider.open(BoxSpec(environment=environment)) as box:
         with pytest.raises(SandboxDiedError):
-            sh(box, "sleep 311 & kill -9 $PPID; sleep 312")
+            sh(box, "sleep 311 & sleep 0.3; kill -9 $PPID; sleep 312")
         survivors = box.kill()
     assert "sleep 311" in survivors

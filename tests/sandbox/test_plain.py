@@ -48,7 +48,7 @@ def test_deadline_kills_the_session(box: Sandbox) -> None:
 
 def test_background_child_does_not_hold_the_call(box: Sandbox) -> None:
     """A child that keeps the output is reported and listed."""
-    result = sh(box, "sleep 322 & echo early")
+    result = sh(box, "sleep 322 & echo early; sleep 0.3")
     assert result.output_held
     assert result.exit_code == 0
     assert result.stdout.head == b"early\n"
