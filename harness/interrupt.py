@@ -16,8 +16,9 @@ class Interrupts:
     def __init__(self) -> None:
         self.flag = threading.Event()
         self._ends: dict[object, Callable[[], object]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may find the main thread inside
         self._signals = 0
+        self._raises = False
 
     @contextmanager
     def ending(self, end: Callable[[], object]) -> Iterator[None]:
@@ -32,6 +33,15 @@ class Interrupts:
         finally:
             with self._lock:
                 self._ends.pop(key, None)
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """In the main thread: the first signal also raises KeyboardInterrupt in the body, which no `ending` unblocks."""
+        self._raises = True
+        try:
+            yield
+        finally:
+            self._raises = False
 
     def interrupt(self) -> None:
         """Set the flag and unblock everybody, each in a thread of its own; returns at once."""
@@ -50,6 +60,8 @@ class Interrupts:
             if self._signals == 1:
                 on_first()
                 self.interrupt()
+                if self._raises:
+                    raise KeyboardInterrupt
             elif self._signals == 2:  # noqa: PLR2004 - the second signal
                 threading.Thread(target=_hastily, args=(on_second,), daemon=True).start()
             else:

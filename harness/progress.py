@@ -130,7 +130,7 @@ class LiveTable:
     def __init__(self, console: Console, trials: Iterable[Trial], clock: Clock) -> None:
         self._cells = {trial.id: Cell(trial=trial) for trial in trials}
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may speak while the main thread does
         self._line = ""
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render, transient=True)
         self._console = console

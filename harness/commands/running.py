@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,13 +163,14 @@ def _listening(interrupts: Interrupts, session: Session, progress: Progress) -> 
 
 
 def _prepare(job: Job, session: Session, progress: Progress, interrupts: Interrupts) -> dict[str, Prepared]:
-    """Environments and checkouts of every feature, before any trial's clock starts."""
+    """Environments and checkouts, before any trial's clock starts; of every feature, unless it is interrupted."""
     prepared = {}
-    for feature in job.features:
-        if interrupts.flag.is_set():
-            break
-        progress.say(f"preparing {feature.key}")
-        prepared[feature.key] = prepare(feature, session.provider, session.checkouts, progress.say)
+    with suppress(KeyboardInterrupt), interrupts.raising():
+        for feature in job.features:
+            if interrupts.flag.is_set():
+                break
+            progress.say(f"preparing {feature.key}")
+            prepared[feature.key] = prepare(feature, session.provider, session.checkouts, progress.say)
     return prepared
 
 
