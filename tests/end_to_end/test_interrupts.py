@@ -1,0 +1,121 @@
+"""Ctrl-C and SIGTERM while a trial is blocked: the command ends soon and cleanly, and the run folder says so."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.journal import Kind, read_records, read_rows
+from sandbox.engine import Engine
+from tests.end_to_end.desk import Desk, Said, Started, journalled, until
+from tests.end_to_end.servers import serving
+from tests.end_to_end.targets import FINISH, FeatureFiles, TargetFiles, in_docker, matrix, say, shell, simulated
+
+pytestmark = pytest.mark.slow
+
+TOOL_S = 25
+"""How long the tool call would take that is interrupted; a stalled model would take longer still."""
+
+SLEEPS = FeatureFiles(turns={"demo": (say("", shell(f"sleep {TOOL_S}")), FINISH)})
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """A command at work whose trial is blocked."""
+
+    desk: Desk
+    started: Started
+    run: Path
+
+    def interrupt(self, number: signal.Signals) -> tuple[Said, float]:
+        """Send the signal; returns how the command ended and how many seconds that took."""
+        began = time.monotonic()
+        self.started.send(number)
+        said = self.started.wait()
+        return said, time.monotonic() - began
+
+
+@contextmanager
+def in_tool_call(desk: Desk, *options: str) -> Iterator[Blocked]:
+    """Blocked in a long tool call, with another trial behind it that has not begun."""
+    file = matrix(desk.folder / "tool.toml", {"first": simulated("demo"), "second": simulated("demo")}, trials=1)
+    run = desk.folder / "run-tool"
+    started = desk.start("run", file, "--out", run, *options)
+    until(lambda: bool(journalled(run, Kind.TOOL_START)), started, "the tool call")
+    yield Blocked(desk=desk, started=started, run=run)
+
+
+@contextmanager
+def in_model_stream(desk: Desk, *options: str) -> Iterator[Blocked]:
+    """Blocked in an answer that has begun and never goes on."""
+    with serving(None) as silent:
+        file = matrix(desk.folder / "stream.toml", {"first": silent.table(), "second": silent.table()}, trials=1)
+        run = desk.folder / "run-stream"
+        started = desk.start("run", file, "--out", run, *options)
+        until(silent.asked.is_set, started, "the request")
+        yield Blocked(desk=desk, started=started, run=run)
+
+
+BLOCKED = {"tool": in_tool_call, "stream": in_model_stream}
+
+
+def check(blocked: Blocked, number: signal.Signals) -> None:
+    """Interrupt a blocked command, and look at all that it leaves."""
+    said, took_s = blocked.interrupt(number)
+    assert said.code == INTERRUPTED, said.err + said.out
+    assert took_s < TOOL_S
+    assert "Traceback" not in said.err
+    (record,) = read_records(blocked.run)
+    assert (record.stop, record.verdict.value) == ("interrupted", "not_run")
+    assert sum(record.phases.values()) == record.wall_ns
+    last = read_rows(blocked.run)[-1]
+    assert last.kind == Kind.RUN_FINISHED
+    assert last.body["interrupted"] is True
+    state = blocked.desk.must("status", blocked.run, "--json").json()
+    assert state["finished"] is False
+    assert (state["trials"]["total"], state["trials"]["not_run"]) == (2, 2)
+    assert "not begun" in blocked.desk.must("status", blocked.run).out
+
+
+@pytest.mark.parametrize(("where", "number"), [("tool", signal.SIGINT), ("stream", signal.SIGTERM)])
+def test_interrupt_ends_a_run_on_this_machine(desk: Desk, where: str, number: signal.Signals) -> None:
+    """In a tool call and in a stalled stream, on local sandboxes."""
+    TargetFiles().write(desk.folder / "targets", SLEEPS)
+    with BLOCKED[where](desk, "--fixtures", str(desk.folder / "targets"), "--sandbox", "local") as blocked:
+        check(blocked, number)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(("where", "number"), [("tool", signal.SIGTERM), ("stream", signal.SIGINT)])
+def test_interrupt_removes_the_containers(docker_desk: Desk, where: str, number: signal.Signals) -> None:
+    """In Docker no container of the run is left."""
+    in_docker().write(docker_desk.folder / "targets", SLEEPS)
+    engine = Engine.connect(docker_desk.environment())
+    with BLOCKED[where](docker_desk, "--fixtures", str(docker_desk.folder / "targets")) as blocked:
+        mine = {"splitclock.run": blocked.run.name, "splitclock.owner": ""}
+        pid = f":{blocked.started.process.pid}:"
+        assert [one for one in engine.containers(mine) if pid in one.labels["splitclock.owner"]]
+        check(blocked, number)
+        assert not [one for one in engine.containers(mine) if pid in one.labels["splitclock.owner"]]
+    engine.close()
+
+
+def test_interrupt_during_set_up(tmp_path: Path) -> None:
+    """While an environment is built no trial has begun: the command ends all the same."""
+    desk = Desk(folder=tmp_path, cache=tmp_path / "cache")
+    slow = TargetFiles(setup=(f"mkdir -p $SPLITCLOCK_PREFIX; touch $SPLITCLOCK_PREFIX/begun; sleep {TOOL_S}",))
+    slow.write(desk.folder / "targets", SLEEPS)
+    file = matrix(desk.folder / "setup.toml", {"first": simulated("demo")})
+    started = desk.start("run", file, "--fixtures", desk.folder / "targets", "--sandbox", "local", "--out", "out")
+    until(lambda: bool(list(desk.cache.glob("environments/*/prefix/begun"))), started, "the set-up")
+    said, took_s = Blocked(desk=desk, started=started, run=desk.folder / "out").interrupt(signal.SIGINT)
+    assert said.code == INTERRUPTED, said.err + said.out
+    assert took_s < TOOL_S
+    assert "Traceback" not in said.err
+    state = desk.must("status", "out", "--json").json()
+    assert (state["finished"], state["trials"]["not_run"]) == (False, 1)
