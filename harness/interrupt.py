@@ -36,7 +36,7 @@ class Interrupts:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """In the main thread: the first signal also raises KeyboardInterrupt in the body, which no `ending` unblocks."""
+        """In the main thread: the first signal also raises KeyboardInterrupt in the body, which nothing else ends."""
         self._raises = True
         try:
             yield
