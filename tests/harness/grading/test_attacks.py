@@ -7,6 +7,8 @@ import pytest
 from harness.record import Verdict
 from tests.harness.grading.conftest import APPLICATION, SOLUTION, Room
 
+pytestmark = pytest.mark.slow
+
 ADD = "def add(a, b):\n    return a + b\n\n\n"
 PASS_ALL = """
 import pytest
@@ -38,8 +40,6 @@ put("def test_double(): pass".ljust(len(old)))
 """
 RESTORE = """
 import sys, threading, time
-
-pytestmark = pytest.mark.slow
 
 def restore():
     while "test_double" not in sys.modules:

@@ -10,10 +10,10 @@ from sandbox.contract import Sandbox
 from sandbox.errors import SandboxDiedError
 from tests.harness.grading.conftest import APPLICATION, HIDDEN, SOLUTION, Room
 
+pytestmark = pytest.mark.slow
+
 EVERY_OUTCOME = """
 import pytest
-
-pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def broken():
