@@ -1,11 +1,11 @@
 """One trial from set-up to record: agent in one sandbox, grading in another, every nanosecond booked."""
 
 import shlex
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -116,8 +116,7 @@ class _Attempt:
         """The agent at work in its sandbox, and what it leaves there brought out."""
         with ExitStack() as stack:
             with self._stopwatch.span(Phase.SETUP, "start"):
-                box = stack.enter_context(self._bench.provider.open(self._spec("agent")))
-                stack.enter_context(self._bench.interrupts.ending(box.kill))
+                box = stack.enter_context(self._endable(self._spec("agent")))
                 model = self._bench.open_model(self._trial)
                 stack.callback(model.close)
             with self._bench.interrupts.ending(model.close):
@@ -159,20 +158,23 @@ class _Attempt:
             identity=self._identity("grade"),
         )
         self._event("grade_queued", {})
-        with ExitStack() as stack:
-            stack.enter_context(self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"))
+        with self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"):
             self._event("suite", {"stop": self._transcript.stop})
-
-            def open_box(spec: BoxSpec) -> Sandbox:
-                self._go_on()
-                box = self._bench.provider.open(spec)
-                stack.enter_context(self._bench.interrupts.ending(box.kill))
-                return box
-
-            self._report = run_suite(job, open_box, self._stopwatch)
+            self._report = run_suite(job, self._open_to_grade, self._stopwatch)
         self._go_on()
         self._grade = grade(self._report, feature.manifest, self._submission)
         self._verdict = self._grade.verdict
+
+    @contextmanager
+    def _endable(self, spec: BoxSpec) -> Iterator[Sandbox]:
+        """A sandbox that an interrupt kills as soon as it has started: before, there is nothing to kill yet."""
+        with self._bench.provider.open(spec) as box, self._bench.interrupts.ending(box.kill):
+            yield box
+
+    def _open_to_grade(self, spec: BoxSpec) -> Sandbox:
+        """What the suite enters, and then holds, is a sandbox; once interrupted there is none."""
+        self._go_on()
+        return cast("Sandbox", self._endable(spec))
 
     def _event(self, kind: str, body: Mapping[str, Any]) -> None:
         self._bench.on_event(self._trial, self._number, kind, body)
