@@ -17,6 +17,7 @@ from harness.record import Record, Verdict
 from harness.redact import Redactor
 from harness.trial import Bench, TrialOutcome, run_trial
 from sandbox.checkout import Checkouts
+from sandbox.errors import SandboxError
 
 log = structlog.get_logger()
 
@@ -87,7 +88,14 @@ def _keep(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:
     handed_in = outcome.submission
     if handed_in is not None:
         snapshot = run.prepared[trial.feature.key].snapshot
-        folder.difference(run.checkouts.difference(snapshot, handed_in.kept, handed_in.deleted, handed_in.links))
+        try:
+            patch = run.checkouts.difference(snapshot, handed_in.kept, handed_in.deleted, handed_in.links)
+        except SandboxError as error:  # the grade stands on file contents; the patch is for people, and may be lacking
+            note = {"note": "no difference.patch", "error": str(error)}
+            entry = Entry(kind=Kind.NOTE, body=note, trial=trial.id, attempt=outcome.record.attempt)
+            run.journal.append(entry)
+        else:
+            folder.difference(patch)
 
 
 def journalled(
