@@ -87,7 +87,7 @@ class Started:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
-        self._output: dict[str, bytes] = {}
+        self._output = {"out": b"", "err": b""}
         self._readers = [
             threading.Thread(target=self._read, args=(name, stream), daemon=True)
             for name, stream in (("out", process.stdout), ("err", process.stderr))
@@ -97,7 +97,13 @@ class Started:
 
     def _read(self, name: str, stream: Any) -> None:
         with stream:
-            self._output[name] = stream.read()
+            while data := stream.read1():
+                self._output[name] += data
+
+    @property
+    def printed(self) -> str:
+        """What standard output holds so far."""
+        return self._output["out"].decode("utf-8", "replace")
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process alone."""

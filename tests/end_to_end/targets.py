@@ -151,9 +151,16 @@ def matrix(
     lines += [f"{name} = {value}" for name, value in (limits or {}).items()]
     lines += ["[parallel]", f"trials = {trials}", "tool_slots = 2"]
     for name, table in models.items():
-        lines += [f"[models.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+        lines += [f"[models.{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def _toml(value: object) -> str:
+    """JSON is TOML, but for tables."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -165,4 +172,8 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-_GIT_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+_GIT_ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_SYSTEM": "/dev/null",
+}

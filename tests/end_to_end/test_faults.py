@@ -73,7 +73,7 @@ def test_broken_servers_are_the_providers_fault(desk: Desk) -> None:
 
 @pytest.mark.docker
 def test_sandbox_that_cannot_start_is_the_infrastructures_fault(docker_desk: Desk) -> None:
-    """An image that goes away while the run is on: `error:infra` after a second try, the other target's trial passes."""
+    """An image that goes away during the run: `error:infra` after a second try, the other target's trial passes."""
     desk, lost = docker_desk, f"lost-{uuid.uuid4().hex[:12]}"
     targets = desk.folder / "targets"
     waiting = (say("", shell("sleep 8")), SOLVE, FINISH)
@@ -109,7 +109,8 @@ def test_missing_engine_is_one_line(desk: Desk) -> None:
     for command in (("run", file), ("validate", "calc")):
         said = deskless.give(*command, "--fixtures", desk.folder / "targets")
         assert said.code == 4
-        assert said.out == "" and "Traceback" not in said.err
+        assert said.out == ""
+        assert "Traceback" not in said.err
         assert str(socket) in said.complaints[0]
         assert said.complaints == said.err.splitlines()
         assert said.complaints[1:] in ([], ["splitclock: `splitclock doctor` says what is missing"])
@@ -119,10 +120,14 @@ def test_missing_engine_is_one_line(desk: Desk) -> None:
 def test_missing_key_is_one_line(desk: Desk) -> None:
     """A model without its key: exit code 2, one line that names the variable, nothing started."""
     options = local(desk)
-    models = {"paid": {"provider": "openai", "model": "gpt"}, "sound": simulated("demo")}
+    models: dict[str, dict[str, object]] = {
+        "paid": {"provider": "openai", "model": "gpt"},
+        "sound": simulated("demo"),
+    }
     said = desk.give("run", matrix(desk.folder / "key.toml", models), *options)
     assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1), said.err
-    assert "OPENAI_API_KEY" in said.err and "models.paid" in said.err
+    assert "OPENAI_API_KEY" in said.err
+    assert "models.paid" in said.err
     assert desk.runs() == []
 
 
@@ -154,7 +159,8 @@ def test_feature_without_manifest_is_refused(desk: Desk) -> None:
     options = local(desk, FeatureFiles(manifest=None, turns={"demo": (FINISH,)}))
     said = desk.give("run", matrix(desk.folder / "bare.toml", {"m": simulated("demo")}), *options)
     assert (said.code, len(said.err.splitlines()[-1:])) == (2, 1)
-    assert "calc/double" in said.complaints[0] and "splitclock validate calc/double" in said.complaints[0]
+    assert "calc/double" in said.complaints[0]
+    assert "splitclock validate calc/double" in said.complaints[0]
     assert desk.runs() == []
 
 
@@ -165,7 +171,8 @@ def test_set_up_that_fails_stops_the_run(desk: Desk) -> None:
     file = matrix(desk.folder / "setup.toml", {"m": simulated("demo")})
     said = desk.give("run", file, "--fixtures", desk.folder / "targets", "--sandbox", "local")
     assert said.code == 4
-    assert "no such package" in said.err and "Traceback" not in said.err
+    assert "no such package" in said.err
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize("command", ["status", "board"])

@@ -2,6 +2,7 @@
 
 import signal
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ pytestmark = pytest.mark.slow
 TOOL_S = 25
 """How long the tool call would take that is interrupted; a stalled model would take longer still."""
 
-SLEEPS = FeatureFiles(turns={"demo": (say("", shell(f"sleep {TOOL_S}")), FINISH)})
+SLOW_SUITE = {"tests/test_double.py": f"import time\n\n\ndef test_double():\n    time.sleep({TOOL_S})\n"}
+SLEEPS = FeatureFiles(
+    turns={"demo": (say("", shell(f"sleep {TOOL_S}")), FINISH), "slept": (FINISH,)}, hidden=SLOW_SUITE
+)
 INTERRUPTED = 130
 
 
@@ -61,7 +65,17 @@ def in_model_stream(desk: Desk, *options: str) -> Iterator[Blocked]:
         yield Blocked(desk=desk, started=started, run=run)
 
 
-BLOCKED = {"tool": in_tool_call, "stream": in_model_stream}
+@contextmanager
+def in_grading(desk: Desk, *options: str) -> Iterator[Blocked]:
+    """Blocked in the suite of a trial whose agent is done, or in the start of the sandbox for it."""
+    file = matrix(desk.folder / "grade.toml", {"first": simulated("slept"), "second": simulated("slept")}, trials=1)
+    run = desk.folder / "run-grade"
+    started = desk.start("run", file, "--out", run, *options)
+    until(lambda: any(row.body.get("note") == "suite" for row in journalled(run, Kind.NOTE)), started, "the suite")
+    yield Blocked(desk=desk, started=started, run=run)
+
+
+BLOCKED = {"tool": in_tool_call, "stream": in_model_stream, "grading": in_grading}
 
 
 def check(blocked: Blocked, number: signal.Signals) -> None:
@@ -82,16 +96,20 @@ def check(blocked: Blocked, number: signal.Signals) -> None:
     assert "not begun" in blocked.desk.must("status", blocked.run).out
 
 
-@pytest.mark.parametrize(("where", "number"), [("tool", signal.SIGINT), ("stream", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("where", "number"), [("tool", signal.SIGINT), ("stream", signal.SIGTERM), ("grading", signal.SIGINT)]
+)
 def test_interrupt_ends_a_run_on_this_machine(desk: Desk, where: str, number: signal.Signals) -> None:
-    """In a tool call and in a stalled stream, on local sandboxes."""
+    """In a tool call, in a stalled stream and while the suite runs, on local sandboxes."""
     TargetFiles().write(desk.folder / "targets", SLEEPS)
     with BLOCKED[where](desk, "--fixtures", str(desk.folder / "targets"), "--sandbox", "local") as blocked:
         check(blocked, number)
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize(("where", "number"), [("tool", signal.SIGTERM), ("stream", signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("where", "number"), [("tool", signal.SIGTERM), ("stream", signal.SIGINT), ("grading", signal.SIGTERM)]
+)
 def test_interrupt_removes_the_containers(docker_desk: Desk, where: str, number: signal.Signals) -> None:
     """In Docker no container of the run is left."""
     in_docker().write(docker_desk.folder / "targets", SLEEPS)
@@ -105,17 +123,25 @@ def test_interrupt_removes_the_containers(docker_desk: Desk, where: str, number:
     engine.close()
 
 
-def test_interrupt_during_set_up(tmp_path: Path) -> None:
-    """While an environment is built no trial has begun: the command ends all the same."""
+@pytest.mark.parametrize("kind", ["local", pytest.param("docker", marks=pytest.mark.docker)])
+def test_interrupt_during_set_up(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
+    """While an environment is built no trial has begun: the command ends all the same, and leaves no container."""
     desk = Desk(folder=tmp_path, cache=tmp_path / "cache")
-    slow = TargetFiles(setup=(f"mkdir -p $SPLITCLOCK_PREFIX; touch $SPLITCLOCK_PREFIX/begun; sleep {TOOL_S}",))
-    slow.write(desk.folder / "targets", SLEEPS)
+    if kind == "docker":
+        request.getfixturevalue("docker_provider")
+    line = f"mkdir -p $SPLITCLOCK_PREFIX; echo {uuid.uuid4()}; echo at'work'; sleep {TOOL_S}"
+    TargetFiles(setup=(line,)).write(desk.folder / "targets", SLEEPS)
     file = matrix(desk.folder / "setup.toml", {"first": simulated("demo")})
-    started = desk.start("run", file, "--fixtures", desk.folder / "targets", "--sandbox", "local", "--out", "out")
-    until(lambda: bool(list(desk.cache.glob("environments/*/prefix/begun"))), started, "the set-up")
+    started = desk.start("run", file, "--fixtures", "targets", "--sandbox", kind, "--out", "out")
+    until(lambda: "\natwork" in started.printed, started, "the set-up")
     said, took_s = Blocked(desk=desk, started=started, run=desk.folder / "out").interrupt(signal.SIGINT)
     assert said.code == INTERRUPTED, said.err + said.out
     assert took_s < TOOL_S
     assert "Traceback" not in said.err
     state = desk.must("status", "out", "--json").json()
     assert (state["finished"], state["trials"]["not_run"]) == (False, 1)
+    if kind == "docker":
+        engine = Engine.connect(desk.environment())
+        owners = [one.labels["splitclock.owner"] for one in engine.containers({"splitclock.owner": ""})]
+        engine.close()
+        assert not [owner for owner in owners if f":{started.process.pid}:" in owner]

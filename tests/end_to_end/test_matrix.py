@@ -99,7 +99,8 @@ def test_every_nanosecond_is_booked_once(ran: Ran) -> None:
         *((record.phases, record.sub_phases, record.wall_ns) for record in records),
         *((trial["phases"], trial["sub_phases"], trial["wall_ns"]) for trial in trials),
     ]:
-        assert set(phases) == {phase.value for phase in Phase} and len(phases) == 7
+        assert set(phases) == {phase.value for phase in Phase}
+        assert len(phases) == 7
         assert all(type(ns) is int and ns >= 0 for ns in phases.values())
         assert sum(phases.values()) == wall_ns
         for phase, ns in phases.items():
@@ -125,13 +126,15 @@ def test_run_folder_is_self_contained(ran: Ran) -> None:
     assert (ran.folder / "matrix.toml").read_bytes() == ran.matrix.read_bytes()
     assert len(json.loads((ran.folder / "plan.json").read_text("utf-8"))["trials"]) == 6
     provenance = json.loads((ran.folder / "provenance.json").read_text("utf-8"))
-    assert provenance["sandbox"] == "docker" and provenance["sandbox.engine"]
+    assert provenance["sandbox"] == "docker"
+    assert provenance["sandbox.engine"]
     assert (ran.folder / "journal.sqlite").stat().st_size > 0
     assert {row.model for row in read_log(ran.folder / "simulator.jsonl")} == {"slow", "fast"}
     for record in ran.records():
         place = ran.folder / "trials" / record.trial.id
         roles = [json.loads(line)["role"] for line in (place / "transcript.jsonl").read_text("utf-8").splitlines()]
-        assert roles[:3] == ["system", "user", "assistant"] and roles.count("assistant") == record.turns
+        assert roles[:3] == ["system", "user", "assistant"]
+        assert roles.count("assistant") == record.turns
         assert json.loads((place / "tests.json").read_text("utf-8"))
         spans = json.loads((place / "spans.json").read_text("utf-8"))
         assert all(0 <= span["t0"] <= span["t1"] <= record.wall_ns for span in spans)
@@ -152,9 +155,11 @@ def test_views_agree(ran: Ran) -> None:
     planned = ran.desk.must("plan", ran.matrix, *ran.options, "--json").json()
     written = json.loads((ran.folder / "plan.json").read_text("utf-8"))
     assert planned["trials"] == written["trials"]
-    assert planned["receivers"] == {} and planned["most_cost_usd"] == 0
+    assert planned["receivers"] == {}
+    assert planned["most_cost_usd"] == 0
     state = ran.desk.must("status", ran.folder, "--json").json()
-    assert state["finished"] is True and state["schema"] == 1
+    assert state["finished"] is True
+    assert state["schema"] == 1
     assert {name: number for name, number in state["trials"].items() if number} == {"total": 6, "pass": 4, "fail": 2}
     board = ran.board()
     assert {trial["id"] for trial in board["trials"]} == {trial["id"] for trial in planned["trials"]}
@@ -182,7 +187,9 @@ def test_status_names_every_trial(ran: Ran) -> None:
     shown = ran.desk.must("status", ran.folder).out
     for record in ran.records():
         line = next(line for line in shown.splitlines() if record.trial.id in line)
-        assert f" {record.verdict.value} " in line and record.trial.model in line and record.trial.feature in line
+        assert f" {record.verdict.value} " in line
+        assert record.trial.model in line
+        assert record.trial.feature in line
     assert str(MANIFEST["fail_to_pass"]).strip("[]'") in shown
     assert "6 of 6" in shown
 
@@ -196,4 +203,5 @@ def test_run_says_the_same_to_machines(ran: Ran, tmp_path: Path) -> None:
     assert said["trials"]["total"] == said["trials"]["pass"] == 1
     assert said == ran.desk.must("status", out, "--json").json()
     again = ran.desk.give("run", ran.matrix, *ran.options, *part)
-    assert again.code == 2 and "is not empty" in again.err
+    assert again.code == 2
+    assert "is not empty" in again.err

@@ -1,4 +1,4 @@
-"""`validate`: a feature that can be built and is not built yet gets its manifest, any other is refused with a reason."""
+"""`validate`: a feature that can be built and is not yet gets its manifest, any other is refused with a reason."""
 
 import json
 
@@ -13,7 +13,10 @@ NOTHING_NEW = {"tests/test_more.py": "from calc import add\n\n\ndef test_more():
 NO_PYTHON = {"tests/test_double.py": "def test_double(:\n"}
 REFUSED = {
     "built-already": (FeatureFiles(name="built-already", manifest=None, hidden=NOTHING_NEW), "without the feature"),
-    "does-not-apply": (FeatureFiles(name="does-not-apply", manifest=None, patch=PATCH.replace("b\n+", "c\n+")), "patch"),
+    "does-not-apply": (
+        FeatureFiles(name="does-not-apply", manifest=None, patch=PATCH.replace("b\n+", "c\n+")),
+        "patch",
+    ),
     "not-collected": (FeatureFiles(name="not-collected", manifest=None, hidden=NO_PYTHON), "tests/test_double.py"),
     "not-solved": (
         FeatureFiles(name="not-solved", manifest=None, patch=PATCH.replace("2 * a", "3 * a")),
@@ -50,7 +53,8 @@ def test_refusals_have_reasons(desk: Desk) -> None:
     assert {name for name, row in found.items() if row["ok"]} == {sound.name}
     for name, (_, reason) in REFUSED.items():
         problems = found[name]["problems"]
-        assert problems and all("\n" not in line for line in problems), name
+        assert problems, name
+        assert all("\n" not in line for line in problems), name
         assert any(reason in line for line in problems), problems
         assert any(f"calc/{name}: " in line and reason in line for line in said.err.splitlines()), name
         assert found[name]["fail_to_pass"] is None
