@@ -136,6 +136,8 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
 def _folder(job: Job, session: Session) -> Path:
     if job.out is None:
         return new_run_folder(Path("runs"), job.matrix.name, session.clock.utc())
+    if job.out.exists() and not job.out.is_dir():
+        raise ConfigError(f"{job.out}: is a file; choose a folder for --out")
     if job.out.exists() and any(job.out.iterdir()):
         raise ConfigError(f"{job.out}: is not empty; choose another folder for --out")
     return job.out
