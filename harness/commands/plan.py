@@ -87,8 +87,9 @@ def _remarks(job: Job, trials: tuple[Trial, ...]) -> list[str]:
     limits = job.matrix.limits
     most = most_cost_usd(job, trials)
     bounds = f"{limits.turns} turns, {limits.wall_s:g} s, {limits.output_tokens} output tokens"
+    planned = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
     lines = [
-        f"{len(trials)} trials, {job.matrix.parallel.trials} at once; each at most {bounds}",
+        f"{planned}, {job.matrix.parallel.trials} at once; each at most {bounds}",
         "cost: no limit; add `cost_usd` to [limits]" if most is None else f"cost: at most ${most:.2f}, by the limits",
     ]
     sent = receivers(job)

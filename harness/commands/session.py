@@ -69,9 +69,15 @@ def roots(fixtures: Iterable[Path] | None) -> tuple[Path, ...]:
     return (*(fixtures or ()), *bundled_roots())
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the composition root that nobody reads on; rich would end the process with a failure."""
+        raise BrokenPipeError
+
+
 def output() -> Console:
     """Standard output, for people."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return _Console(highlight=False, markup=False, emoji=False)
 
 
 def errors() -> Console:
