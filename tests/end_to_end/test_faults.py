@@ -1,6 +1,8 @@
 """What is broken is named: in one line before anything starts, or as that trial's verdict while the others go on."""
 
+import os
 import re
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -173,6 +175,33 @@ def test_set_up_that_fails_stops_the_run(desk: Desk) -> None:
     assert said.code == 4
     assert "no such package" in said.err
     assert "Traceback" not in said.err
+
+
+def test_out_that_is_a_file(desk: Desk) -> None:
+    """A run folder cannot be made where a file is, nor below one: one line, and the file stays."""
+    options = local(desk)
+    file = matrix(desk.folder / "out.toml", {"m": simulated("demo")})
+    for out, code in (("out.toml", 2), ("out.toml/run", 4)):
+        said = desk.give("run", file, *options, "--out", out)
+        assert said.code == code
+        assert len(said.complaints) == 1
+        assert said.complaints[0].startswith(f"splitclock: {out}: ")
+        assert "Traceback" not in said.err
+    assert file.is_file()
+
+
+def test_reader_that_leaves_is_no_failure(desk: Desk) -> None:
+    """With standard output closed at the other end (`| head`), a table ends without a word."""
+    argv = [*desk.argv, "plan", str(matrix(desk.folder / "pipe.toml", {"m": simulated("demo")})), *local(desk)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            argv, cwd=desk.folder, env=desk.environment(), stdout=writer, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("command", ["status", "board"])
