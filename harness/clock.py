@@ -146,11 +146,6 @@ class Partition:
     sub_phases: Mapping[str, int]
     summed: Mapping[Phase, int]
 
-    @property
-    def agent_wall_ns(self) -> int:
-        """The wall without set-up and grading: what headline comparisons use."""
-        return self.wall_ns - self.phases[Phase.SETUP] - self.phases[Phase.GRADE]
-
 
 def partition(spans: Iterable[Span], start_ns: int, end_ns: int) -> Partition:
     """Split [start, end) among the phases; what no span covers is `harness`.

@@ -113,10 +113,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says: the cache folder, and the variables that image builds and the engine may look at."""
+    """What the environment says: the cache folder, and the variables that image builds and the engine may look at.
+
+    `registry` is where the base image is pulled from if it is not local (None: built here), `runtime` the OCI runtime
+    of trial containers ("runsc" for gVisor; None: the engine's default).
+    """
 
     cache: Path
     host_environment: Mapping[str, str]
+    registry: str | None = None
+    runtime: str | None = None
 
 
 def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Matrix:
@@ -170,7 +176,12 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
     base = Path(given.get("XDG_CACHE_HOME") or Path(given.get("HOME") or user_path("~")) / ".cache")
     cache = user_path(given.get("SPLITCLOCK_CACHE") or base / "splitclock")
     host = {name: value for name, value in given.items() if name in _HOST_NAMES or name.startswith(_HOST_PREFIXES)}
-    return Settings(cache=cache.absolute(), host_environment=host)
+    return Settings(
+        cache=cache.absolute(),
+        host_environment=host,
+        registry=given.get("SPLITCLOCK_REGISTRY") or None,
+        runtime=given.get("SPLITCLOCK_RUNTIME") or None,
+    )
 
 
 def _environ(environ: Mapping[str, str] | None) -> Mapping[str, str]:

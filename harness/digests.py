@@ -52,14 +52,23 @@ def manifest_inputs(feature: Feature) -> dict[str, str]:
 
 def notes(feature: Feature) -> tuple[str, ...]:
     """What may be missing but had better be there, one line each: a manifest that is fresh, a reference solution."""
-    found = []
-    if feature.manifest is None:
-        found.append(f"{feature.key}: no manifest.json; run `splitclock validate {feature.key}`")
-    elif any(feature.manifest.made_from.get(name, one) != one for name, one in manifest_inputs(feature).items()):
-        found.append(f"{feature.key}: manifest.json is stale; run `splitclock validate {feature.key}`")
+    problem = manifest_problem(feature)
+    found = [problem] if problem else []
     if feature.target.source.git is None and not (feature.folder / "solution.patch").is_file():
         found.append(f"{feature.key}: no solution.patch, so nothing shows that the feature can be built")
     return tuple(found)
+
+
+def manifest_problem(feature: Feature) -> str:
+    """Why nothing can be graded by the feature's manifest, in one line; empty when it can."""
+    if feature.manifest is None:
+        return f"{feature.key}: no manifest.json; run `splitclock validate {feature.key}` first"
+    made_from, now = feature.manifest.made_from, manifest_inputs(feature)
+    changed = [name for name, digest_now in now.items() if made_from.get(name, digest_now) != digest_now]
+    if changed:
+        what = " and ".join(changed)
+        return f"{feature.key}: {what} changed since manifest.json was made; run `splitclock validate {feature.key}`"
+    return ""
 
 
 def trial_digests(

@@ -8,6 +8,10 @@ SCHEMA = 1
 """Number of the record's form; goes up, fields are only added."""
 
 
+OWN_QUEUES = ("wait.tool_slot", "wait.model_slot")
+"""Sub-phases of waiting that parallel trials cause each other."""
+
+
 class Verdict(StrEnum):
     """What grading says; "solved" means `pass`."""
 
@@ -134,6 +138,15 @@ class Record(_Frozen):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     @property
+    def queue_ns(self) -> int:
+        """Time in the harness's own queues: it tells how many trials shared the machine, nothing of the model."""
+        return sum(self.sub_phases.get(queue, 0) for queue in OWN_QUEUES)
+
+    @property
     def agent_wall_ns(self) -> int:
-        """The wall without set-up and grading."""
-        return self.wall_ns - self.phases["setup"] - self.phases["grade"]
+        """The wall without set-up, grading and the harness's own queues: what models are compared by."""
+        return self.wall_ns - self.phases["setup"] - self.phases["grade"] - self.queue_ns
+
+    def agent_phase_ns(self, phase: str) -> int:
+        """A phase's part of the agent wall: waiting for a provider counts, waiting in our own queue does not."""
+        return self.phases[phase] - (self.queue_ns if phase == "wait" else 0)

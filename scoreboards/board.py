@@ -38,6 +38,8 @@ class Outcomes:
 class Times:
     """Wall-clock of the scored trials in nanoseconds; None where there are none.
 
+    The agent wall leaves out set-up, grading and the harness's own queues, which stand beside it.
+
     `phases` are sums of all seven. `shares` are sums of the agent phases over the summed agent wall: they add up to 1.
     """
 
@@ -45,6 +47,7 @@ class Times:
     agent_wall_total_ns: int | None
     setup_median_ns: int | None
     grade_median_ns: int | None
+    queue_median_ns: int | None
     phases: Mapping[Phase, int] | None
     shares: Mapping[Phase, float] | None
 
@@ -218,6 +221,7 @@ def _times(scored: Records) -> Times:
         agent_wall_total_ns=sum(record.agent_wall_ns for record in scored) if scored else None,
         setup_median_ns=median_int(record.phases[Phase.SETUP] for record in scored),
         grade_median_ns=median_int(record.phases[Phase.GRADE] for record in scored),
+        queue_median_ns=median_int(record.queue_ns for record in scored),
         phases=phases if scored else None,
         shares=agent_shares(scored),
     )
@@ -229,7 +233,7 @@ def agent_shares(records: Iterable[Record]) -> Mapping[Phase, float] | None:
     wall = sum(record.agent_wall_ns for record in trials)
     if wall <= 0:
         return None
-    return {phase: sum(record.phases[phase] for record in trials) / wall for phase in AGENT_PHASES}
+    return {phase: sum(record.agent_phase_ns(phase) for record in trials) / wall for phase in AGENT_PHASES}
 
 
 def _speeds(records: Records) -> Speeds:
@@ -251,7 +255,7 @@ def _per_second(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:
 
 def _work(records: Records, scored: Records) -> Work:
     calls = [call for record in records for call in record.calls]
-    paid = [record for record in records if record.verdict is not Verdict.NOT_RUN]
+    paid = [record for record in records if record.calls or record.verdict is not Verdict.NOT_RUN]
     cost = known_sum(record.cost_usd for record in paid)
     lower = cost.is_lower_bound or any(record.cost_is_lower_bound for record in paid)
     return Work(

@@ -80,7 +80,7 @@ def sentence(found: Speedup) -> str:
     """What the comparison says, in words, with names made safe to print; missing figures are said to be missing."""
     parts = [f"{_decode_words(found)}; {_real_words(found)}."]
     if found.shares is not None:
-        parts.append(f"Tools took {percent(found.shares[Phase.TOOL])} of its wall-clock.")
+        parts.append(f"Tools took {percent(found.shares[Phase.TOOL])} of its wall-clock there.")
     if found.simulated:
         names = " and ".join(_name(model) for model in found.simulated)
         parts.append(f"({names} {'are' if len(found.simulated) > 1 else 'is'} simulated.)")

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from harness.commands.session import Session
 from harness.config import Matrix, key_for
-from harness.digests import trial_digests
+from harness.digests import manifest_problem, trial_digests
 from harness.errors import ConfigError
 from harness.features import Feature
 from harness.inputs import Options, load_inputs
@@ -65,14 +65,10 @@ def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
     return Job(matrix=inputs.matrix, features=inputs.features, matrix_file=matrix_file, out=out)
 
 
-def check_gradable(features: Iterable[Feature]) -> None:
+def check_gradable(features: Sequence[Feature]) -> None:
     """Raise ConfigError with a line for each feature that no trial could be graded on."""
     problems = [line for feature in features if (line := refusal(feature.target.suite))]
-    problems += [
-        f"{feature.key}: no manifest.json; run `splitclock validate {feature.key}` first"
-        for feature in features
-        if feature.manifest is None
-    ]
+    problems += [line for feature in features if (line := manifest_problem(feature))]
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
 

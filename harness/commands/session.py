@@ -61,7 +61,13 @@ def open_session(kind: SandboxKind) -> Session:
 
 def docker_provider(engine: Engine, found: Settings) -> DockerProvider:
     """The provider over an engine, with the cache and host settings of this machine."""
-    return DockerProvider(engine, DockerSettings(cache=found.cache, host_environment=found.host_environment))
+    told = DockerSettings(
+        cache=found.cache,
+        host_environment=found.host_environment,
+        registry=found.registry,
+        runtime=found.runtime,
+    )
+    return DockerProvider(engine, told)
 
 
 def roots(fixtures: Iterable[Path] | None) -> tuple[Path, ...]:

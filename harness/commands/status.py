@@ -49,7 +49,10 @@ def planned_rows(run: Path) -> list[dict[str, Any]]:
 def _table(planned: Iterable[dict[str, Any]], records: dict[str, Record], last: dict[str, Row]) -> Table:
     table = Table(box=None)
     for name in ("trial", "model", "feature", "#", "state", "turns", "wall", "why"):
-        table.add_column(name, justify="right" if name in ("#", "turns", "wall") else "left")
+        figure = name in ("#", "turns", "wall")
+        table.add_column(
+            name, justify="right" if figure else "left", no_wrap=figure or name in ("trial", "feature"), overflow="fold"
+        )
     for row in planned:
         names = (str(row["id"]), plain(str(row["model"])), str(row["feature"]), str(row["repeat"]))
         table.add_row(*map(Text, (*names, *_state(records.get(row["id"]), last.get(row["id"])))))

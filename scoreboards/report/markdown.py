@@ -42,7 +42,7 @@ def board_markdown(board: Board) -> str:
     """Three tables, of models, of where the wall-clock went, and of features, and the notes below them."""
     if not board.models:
         return "No trial has finished yet.\n"
-    clock_heads = ("model", *map(str, AGENT_PHASES), "set-up, median", "grading, median")
+    clock_heads = ("model", *map(str, AGENT_PHASES), "set-up, median", "grading, median", "own queue, median")
     return "\n".join(
         (
             "### Models\n",
@@ -106,6 +106,7 @@ def _clock(row: Figures) -> tuple[str, ...]:
         *(_share(row, phase) for phase in AGENT_PHASES),
         words.duration(row.times.setup_median_ns),
         words.duration(row.times.grade_median_ns),
+        words.duration(row.times.queue_median_ns),
     )
 
 

@@ -6,8 +6,8 @@ from scoreboards.board import Board, Figures
 
 RATE = "Rates are over scored trials, with the 95 % Wilson interval, which takes trials as independent."
 WALL = (
-    "Agent wall is without set-up and grading. Shares and tokens/s (first to last token) are sums over sums;"
-    " time to first token is the median from the request on."
+    "Agent wall is without set-up, grading and the queue for tool slots. Shares and tokens/s (first to last token)"
+    " are sums over sums; time to first token is the median from the request on."
 )
 
 

@@ -62,10 +62,10 @@ def models_table(board: Board, width: int) -> Table:
 
 
 def clock_table(board: Board, width: int) -> Table:
-    """Where the agent's wall-clock went, in percent and as a bar; set-up and grading, no part of it, beside."""
+    """Where the agent's wall-clock went, in percent and as a bar; what is no part of it stands beside."""
     phases = [phase for phase in AGENT_PHASES if phase is not Phase.OVERLAP or _any_overlap(board)]
     names = [Text("model"), *(_two(_name(row), "simulated" if row.simulated else "") for row in board.models)]
-    heads = [*map(head, phases), _two("set-up", "grading")]
+    heads = [*map(head, phases), _two("set-up", "grading\nown queue")]
     rows = [_clock_cells(row, phases) for row in board.models]
     cells = layout.widths(names, [heads, *rows], width, bar=True)
     table = layout.table("Where the agent's wall-clock went", [names[0], Text(), *heads], cells.name)
@@ -147,7 +147,9 @@ def _clock_cells(row: Figures, phases: list[Phase]) -> list[Text]:
     shares, times = row.times.shares, row.times
     return [
         *(Text(words.percent(None if shares is None else shares[phase])) for phase in phases),
-        Text(f"{words.duration(times.setup_median_ns)}\n{words.duration(times.grade_median_ns)}", style="dim"),
+        Text(
+            "\n".join(map(words.duration, (times.setup_median_ns, times.grade_median_ns, times.queue_median_ns))), "dim"
+        ),
     ]
 
 

@@ -100,9 +100,3 @@ def test_stopwatch_keeps_the_span_of_a_body_that_raises() -> None:
         clock.sleep(1.5)
         raise RuntimeError
     assert [(s.t0, s.t1) for s in stopwatch.spans()] == [(0, 1_500_000_000)]
-
-
-def test_agent_wall_leaves_out_setup_and_grading() -> None:
-    """Headline comparisons start when the agent does and end when it stops."""
-    split = partition([span(Phase.SETUP, "start", 0, 3), span(Phase.GRADE, "suite", 8, 10)], 0, 10)
-    assert split.agent_wall_ns == 5

@@ -416,7 +416,8 @@ def test_notes_tell_what_had_better_be_there(tmp_path: Path) -> None:
     write_manifest(feature, Manifest(fail_to_pass=("a",), pass_to_pass=(), made_from=manifest_inputs(feature)))
     assert notes(load()) == ()
     (folder / "solution.patch").write_text("--- b\n")
-    assert notes(load()) == ("shop/cart: manifest.json is stale; run `splitclock validate shop/cart`",)
+    stale = "shop/cart: reference changed since manifest.json was made; run `splitclock validate shop/cart`"
+    assert notes(load()) == (stale,)
 
 
 def test_trial_digests_hold_scripts_apart(tmp_path: Path) -> None:

@@ -197,3 +197,15 @@ def test_flags_are_carried(record: Make) -> None:
     figures = build_board(trials).figures("fast")
     assert (figures.simulated, figures.noisy, figures.resumed) == (True, 1, 1)
     assert not build_board([record({"model": 1})]).figures("fast").simulated
+
+
+def test_the_harness_own_queue_is_no_part_of_the_agent_wall(record: Callable[..., Record]) -> None:
+    """Two trials that differ only in how long they stood in the queue for a tool slot took the agent equally long."""
+    queue_ns = 7_000_000_000
+    free = record({"setup": 1, "model": 4, "tool": 3, "wait": 2, "grade": 5})
+    spent = {"setup": 1, "model": 4, "tool": 3, "wait": 9, "grade": 5}
+    queued = record(spent, sub_phases={"wait.tool_slot": queue_ns, "wait.backoff": 2_000_000_000})
+    assert queued.agent_wall_ns == free.agent_wall_ns
+    times = build_board([queued]).figures(queued.trial.model).times
+    assert times.queue_median_ns == queue_ns
+    assert times.shares == build_board([free]).figures(free.trial.model).times.shares

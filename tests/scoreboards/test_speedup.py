@@ -55,7 +55,7 @@ def test_the_sentence(pair: Callable[..., list[Record]]) -> None:
     assert found.shares[Phase.TOOL] == pytest.approx(0.6)
     assert sentence(found) == (
         "`fast` decodes 15.4x faster than `frontier` (claimed 15.4x); on the 2 features both solved it was 4.0x faster"
-        " end to end (realisation 26 %). Tools took 60 % of its wall-clock."
+        " end to end (realisation 26 %). Tools took 60 % of its wall-clock there."
     )
 
 
