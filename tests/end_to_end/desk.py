@@ -114,7 +114,7 @@ class Started:
         try:
             code = self.process.wait(PATIENCE_S)
         finally:
-            self.process.kill()
+            self.process.kill()  # which has ended, unless patience has
         for reader in self._readers:
             reader.join()
         texts = {name: data.decode("utf-8") for name, data in self._output.items()}

@@ -2,8 +2,11 @@
 
 import os
 import re
+import signal
 import subprocess
 import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from harness.journal import Kind, read_records
 from sandbox.engine import Engine
 from sandbox.labels import NAME
-from tests.end_to_end.desk import Desk, by_model, journalled, until
+from tests.end_to_end.desk import Desk, Started, by_model, journalled, until
 from tests.end_to_end.servers import HEAD, refused, served, serving
 from tests.end_to_end.targets import (
     APPLICATION,
@@ -42,8 +45,18 @@ def local(desk: Desk, *features: FeatureFiles) -> tuple[str, ...]:
     return ("--fixtures", str(desk.folder / "targets"), "--sandbox", "local")
 
 
-def test_broken_servers_are_the_providers_fault(desk: Desk) -> None:
-    """Down, talking rubbish, refusing the key: `error:provider` with a reason each; the sound model's trial goes on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtWork:
+    """A run that patiently tries servers again, while other tests go on."""
+
+    desk: Desk
+    started: Started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def at_work(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Iterator[AtWork]:
+    """One model on a sound server and three on broken ones, begun before the first test of this module."""
+    desk = Desk(folder=tmp_path_factory.mktemp("servers"), cache=shared_cache)
     options = local(desk)
     with serving(RUBBISH) as rubbish, serving(BAD_KEY) as closed:
         models = {
@@ -52,25 +65,10 @@ def test_broken_servers_are_the_providers_fault(desk: Desk) -> None:
             "rubbish": rubbish.table(),
             "closed": closed.table(),
         }
-        said = desk.give("run", matrix(desk.folder / "faults.toml", models), *options)
-    assert said.code == 5, said.err
-    found = by_model(desk.runs()[0])
-    assert found.pop("sound").verdict == "pass"
-    assert {record.verdict.value for record in found.values()} == {"error:provider"}
-    assert {record.stop for record in found.values()} == {"error:provider"}
-    assert all(record.error and "\n" not in record.error for record in found.values())
-    assert all(sum(record.phases.values()) == record.wall_ns for record in found.values())
-    assert found["down"].phases["wait"] > found["down"].phases["model"]
-    assert "no such key" in found["closed"].error
-    assert "3 of 4 trials ended in error:provider" in said.err
-    assert "\x1b" not in said.out + said.err
-    board = desk.must("board", desk.runs()[0], "--json").json()
-    rows = {row["model"]: row for row in board["models"]}
-    assert {name: (row["errors"], row["scored"]) for name, row in rows.items() if name != "sound"} == dict.fromkeys(
-        found, (1, 0)
-    )
-    assert rows["down"]["pass_rate"] is None
-    assert rows["sound"]["pass_rate"] == 1
+        started = desk.start("run", matrix(desk.folder / "faults.toml", models), *options)
+        yield AtWork(desk=desk, started=started)
+        started.send(signal.SIGTERM)
+        started.wait()
 
 
 @pytest.mark.docker
@@ -211,3 +209,26 @@ def test_folder_that_is_no_run(desk: Desk, command: str) -> None:
     said = desk.give(command, Path("empty"))
     assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
     assert "empty" in said.err
+
+
+def test_broken_servers_are_the_providers_fault(at_work: AtWork) -> None:
+    """Down, talking rubbish, refusing the key: `error:provider` with a reason each; the sound model's trial goes on."""
+    desk, said = at_work.desk, at_work.started.wait()
+    assert said.code == 5, said.err
+    found = by_model(desk.runs()[0])
+    assert found.pop("sound").verdict == "pass"
+    assert {record.verdict.value for record in found.values()} == {"error:provider"}
+    assert {record.stop for record in found.values()} == {"error:provider"}
+    assert all(record.error and "\n" not in record.error for record in found.values())
+    assert all(sum(record.phases.values()) == record.wall_ns for record in found.values())
+    assert found["down"].phases["wait"] > found["down"].phases["model"]
+    assert "no such key" in found["closed"].error
+    assert "3 of 4 trials ended in error:provider" in said.err
+    assert "\x1b" not in said.out + said.err
+    board = desk.must("board", desk.runs()[0], "--json").json()
+    rows = {row["model"]: row for row in board["models"]}
+    assert {name: (row["errors"], row["scored"]) for name, row in rows.items() if name != "sound"} == dict.fromkeys(
+        found, (1, 0)
+    )
+    assert rows["down"]["pass_rate"] is None
+    assert rows["sound"]["pass_rate"] == 1

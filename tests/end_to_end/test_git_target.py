@@ -1,5 +1,6 @@
 """A target whose source is a git repository: made by the test, evaluated through the command line."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.end_to_end.targets import (
     DOUBLE,
     FINISH,
     HIDDEN,
+    MANIFEST,
     FeatureFiles,
     TargetFiles,
     Tree,
@@ -24,6 +26,7 @@ from tests.end_to_end.targets import (
 
 pytestmark = pytest.mark.slow
 
+Manifest = Mapping[str, object] | None
 NOWHERE = "https://splitclock.invalid/calc"
 MODELS = {"builder": simulated("reference"), "idler": simulated("nothing"), "looker": simulated("look")}
 
@@ -55,8 +58,8 @@ def _commit(folder: Path, message: str, tree: Tree) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-def lay_out(root: Path, repository: Repository, url: str) -> tuple[str, ...]:
-    """A target with that URL and its feature, not yet validated; returns the options that name it."""
+def lay_out(root: Path, repository: Repository, url: str, manifest: Manifest = MANIFEST) -> tuple[str, ...]:
+    """A target with that URL and its feature; returns the options that name it."""
     look = (
         say("", shell("git rev-list --all --count")),
         say("", shell(f"git cat-file -t {repository.solution}")),
@@ -67,7 +70,7 @@ def lay_out(root: Path, repository: Repository, url: str) -> tuple[str, ...]:
     feature = FeatureFiles(
         hidden={},
         patch=None,
-        manifest=None,
+        manifest=manifest,
         turns={"look": look},
         fields=f'{commits}test_paths = ["tests/test_double.py"]\n',
     )
@@ -79,10 +82,12 @@ def lay_out(root: Path, repository: Repository, url: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("way", ["url", "source"])
 def test_feature_commit_is_the_reference(desk: Desk, repository: Repository, way: str) -> None:
     """By URL or from a clone: the reference resolves the feature, nothing does not, and nobody sees the future."""
-    options = lay_out(desk.folder / "targets", repository, f"file://{repository.folder}" if way == "url" else NOWHERE)
-    options += () if way == "url" else ("--source", f"calc={repository.folder}")
-    made = desk.must("validate", "calc/double", *options, "--runs", "1", "--json").json()["features"][0]
-    assert (made["ok"], made["fail_to_pass"], made["pass_to_pass"], made["regained"]) == (True, 1, 1, 0)
+    if way == "source":
+        options = (*lay_out(desk.folder / "targets", repository, NOWHERE), "--source", f"calc={repository.folder}")
+    else:
+        options = lay_out(desk.folder / "targets", repository, f"file://{repository.folder}", None)
+        made = desk.must("validate", "calc/double", *options, "--runs", "1", "--json").json()["features"][0]
+        assert (made["ok"], made["fail_to_pass"], made["pass_to_pass"], made["regained"]) == (True, 1, 1, 0)
     desk.must("run", matrix(desk.folder / "git.toml", MODELS), *options)
     found = by_model(desk.runs()[0])
     assert {name: record.verdict.value for name, record in found.items()} == {
@@ -102,7 +107,6 @@ def test_feature_commit_is_the_reference(desk: Desk, repository: Repository, way
 def test_working_tree_is_taken_as_it_is(desk: Desk, repository: Repository) -> None:
     """Uncommitted changes count: with the feature written but not committed, doing nothing resolves it."""
     options = lay_out(desk.folder / "targets", repository, NOWHERE)
-    desk.must("validate", "calc/double", *options, "--runs", "1", "--source", f"calc={repository.folder}")
     git(repository.folder, "checkout", "-q", repository.base)
     file = matrix(desk.folder / "tree.toml", {"idler": simulated("nothing"), "looker": simulated("look")})
     options += ("--working-tree", f"calc={repository.folder}")

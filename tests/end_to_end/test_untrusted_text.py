@@ -1,6 +1,10 @@
 """Text from models, sandboxes and repositories is printed as text: no terminal sequence, no markup, no crash."""
 
+import os
+import pty
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -105,11 +109,40 @@ def test_artefacts_keep_what_was_said(said: tuple[Desk, Said]) -> None:
     assert b"\x1b" not in patch.splitlines()[0]
 
 
-@pytest.mark.parametrize("text", ["\x1b[31m[/nope]", "[bold]x[/nope]"])
-def test_words_of_the_command_line_are_plain(desk: Desk, text: str) -> None:
-    """What the user pastes is repeated without its sequences."""
+def test_words_of_the_command_line_are_plain(desk: Desk) -> None:
+    """What the user pastes is repeated without its sequences, and markup in it is none."""
+    text = "\x1b[31m[bold]x[/nope]"
     for arguments in (("status", text), ("plan", f"{text}.toml"), (text,), ("board", "--nope", text)):
         shown = desk.give(*arguments)
         assert shown.code == 2, shown
         assert is_safe(shown.err)
         assert shown.out == ""
+
+
+def test_live_table_on_a_terminal_is_its_own(said: tuple[Desk, Said]) -> None:
+    """On a terminal only the table's own sequences are written, and it ends with the board."""
+    desk, _ = said
+    options = ("--fixtures", "targets", "--sandbox", "local", "--model", "shouts", "--model", "solves")
+    argv = [*desk.argv, "run", "untrusted.toml", *options, "--out", "live"]
+    ours, theirs = pty.openpty()
+    environment = {**desk.environment(), "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        argv, cwd=desk.folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = _read_all(ours)
+    os.close(ours)
+    assert process.returncode == 0, shown
+    assert "solves (simulated)" in shown
+    assert "Rates are over scored trials" in shown
+    assert "\x1b[" in shown
+    assert not any(mark in shown for mark in ("owned", "\x9b", "\u202e", "\x1b]", "\x00", "\x08"))
+    assert "Traceback" not in shown
+
+
+def _read_all(terminal: int) -> str:
+    pieces = []
+    with suppress(OSError):  # how a terminal says that nobody writes any more
+        while piece := os.read(terminal, 65536):
+            pieces.append(piece)
+    return b"".join(pieces).decode("utf-8")
