@@ -85,6 +85,18 @@ def own_containers(desk: Desk, started: Started) -> list[Mapping[str, str]]:
     return [each for each in labels if f":{started.process.pid}:" in each["splitclock.owner"]]
 
 
+def children(started: Started) -> list[Path]:
+    """The processes that the command started itself."""
+    return [place for place in Path("/proc").glob("[0-9]*") if _parent(place) == started.process.pid]
+
+
+def _parent(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def check(blocked: Blocked, number: signal.Signals) -> None:
     """Interrupt a blocked command, and look at all that it leaves."""
     said, took_s = blocked.interrupt(number)
@@ -140,6 +152,23 @@ def test_second_interrupt_hurries(docker_desk: Desk) -> None:
         assert "Traceback" not in said.err
         assert own_containers(docker_desk, blocked.started) == []
         assert "0 of 2" in docker_desk.must("status", blocked.run).out or read_records(blocked.run)
+
+
+@pytest.mark.docker
+def test_killed_harness_leaves_what_clean_finds(docker_desk: Desk) -> None:
+    """After SIGKILL the journal is readable, the simulator is gone, and `clean` removes the orphaned container."""
+    in_docker().write(docker_desk.folder / "targets", SLEEPS)
+    with in_tool_call(docker_desk, "--fixtures", "targets") as blocked:
+        simulators = children(blocked.started)
+        assert simulators
+        blocked.started.send(signal.SIGKILL)
+        assert blocked.started.wait().code == -signal.SIGKILL
+        assert [labels["splitclock.run"] for labels in own_containers(docker_desk, blocked.started)] == ["run-tool"]
+        assert "0 of 2 trials" in docker_desk.must("status", blocked.run).out
+        assert docker_desk.must("status", blocked.run, "--json").json()["finished"] is False
+        docker_desk.must("clean", "--json")
+        assert not [place for place in simulators if place.exists()]
+        assert own_containers(docker_desk, blocked.started) == []
 
 
 @pytest.mark.parametrize("kind", ["local", pytest.param("docker", marks=pytest.mark.docker)])
