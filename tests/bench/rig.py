@@ -72,12 +72,13 @@ class Rig:
         return DockerProvider(engine, DockerSettings(cache=found.cache, host_environment=found.host_environment))
 
     def local(self) -> LocalProvider:
-        """This machine itself, with a cache of the benchmark's own."""
-        return LocalProvider(self.scratch / "local")
+        """This machine itself, with its cache."""
+        found = settings()
+        return LocalProvider(found.cache, found.host_environment)
 
     def checkouts(self) -> Checkouts:
-        """Snapshots in a cache of the benchmark's own."""
-        return Checkouts(self.scratch / "checkouts")
+        """Snapshots in this machine's cache."""
+        return Checkouts(settings().cache)
 
     def base(self, provider: SandboxProvider) -> Environment:
         """The base image as an environment; in the local sandbox, nothing."""
