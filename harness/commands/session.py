@@ -1,6 +1,7 @@
 """What a command works with: the real clock, the cache, and a provider of sandboxes."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,8 +46,10 @@ class Session:
 def open_session(kind: SandboxKind) -> Session:
     """Connect to the engine and clear away what dead runs left, or warn and use this machine itself.
 
-    Raises EngineUnavailableError with the next step.
+    From here on SIGTERM unwinds the command as Ctrl-C does, so that containers are removed. Raises
+    EngineUnavailableError with the next step.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     found = settings()
     checkouts = Checkouts(found.cache, found.host_environment)
     if kind is SandboxKind.LOCAL:
