@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,17 @@ from harness.journal import Kind, read_records, read_rows
 from sandbox.engine import Engine
 from tests.end_to_end.desk import Desk, Said, Started, journalled, until
 from tests.end_to_end.servers import serving
-from tests.end_to_end.targets import FINISH, FeatureFiles, TargetFiles, in_docker, matrix, say, shell, simulated
+from tests.end_to_end.targets import (
+    APPLICATION,
+    FINISH,
+    FeatureFiles,
+    TargetFiles,
+    in_docker,
+    matrix,
+    say,
+    shell,
+    simulated,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +95,11 @@ def own_containers(desk: Desk, started: Started) -> list[Mapping[str, str]]:
     return [each for each in labels if f":{started.process.pid}:" in each["splitclock.owner"]]
 
 
+def kinds(desk: Desk, started: Started) -> list[str]:
+    """What the containers of the command's process are for."""
+    return [labels["splitclock.kind"] for labels in own_containers(desk, started)]
+
+
 def children(started: Started) -> list[Path]:
     """The processes that the command started itself."""
     return [place for place in Path("/proc").glob("[0-9]*") if _parent(place) == started.process.pid]
@@ -152,6 +167,25 @@ def test_second_interrupt_hurries(docker_desk: Desk) -> None:
         assert "Traceback" not in said.err
         assert own_containers(docker_desk, blocked.started) == []
         assert "0 of 2" in docker_desk.must("status", blocked.run).out or read_records(blocked.run)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_ends_validate(docker_desk: Desk, number: signal.Signals) -> None:
+    """`validate` in the middle of a suite: it ends soon, and leaves neither container nor manifest."""
+    slow = {"tests/test_add.py": f"import time\n\n\ndef test_add():\n    time.sleep({TOOL_S})\n"}
+    bare = FeatureFiles(manifest=None)
+    folder = replace(in_docker(), application={**APPLICATION, **slow}).write(docker_desk.folder / "targets", bare)
+    started = docker_desk.start("validate", "calc", "--fixtures", "targets", "--runs", "1")
+    until(lambda: "sandbox" in kinds(docker_desk, started), started, "the suite's sandbox")
+    began = time.monotonic()
+    started.send(number)
+    said = started.wait()
+    assert said.code == INTERRUPTED, said.err
+    assert time.monotonic() - began < TOOL_S
+    assert "Traceback" not in said.err
+    assert own_containers(docker_desk, started) == []
+    assert not list(folder.glob("features/*/manifest.json"))
 
 
 @pytest.mark.docker

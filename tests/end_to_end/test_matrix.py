@@ -118,7 +118,7 @@ def test_pace_decides_the_model_phase(ran: Ran) -> None:
         sent[row.model] += row.last_token_ns - row.received_ns
     assert spent["slow"] > 2 * spent["fast"]
     assert all(spent[model] > 0.8 * sent[model] for model in spent)
-    assert spent["slow"] < 1.5 * sent["slow"]
+    assert spent["slow"] < 2 * sent["slow"]
 
 
 def test_run_folder_is_self_contained(ran: Ran) -> None:
