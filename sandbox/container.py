@@ -19,7 +19,7 @@ from sandbox.hardening import ContainerSpec
 from sandbox.history import write_repository
 from sandbox.labels import of_sandbox
 from sandbox.plain import PlainClient
-from sandbox.tars import AGENT_UID, pack
+from sandbox.tars import AGENT_UID, Load, pack_loads
 from sandbox.trees import Entry, Link, check_path, displaced, entries_of
 
 NO_PYTHON = "none"
@@ -35,7 +35,10 @@ _STATE_PATIENCE_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxImage:
-    """What a container starts from: an image id, its Python (or NO_PYTHON), and whether it holds the snapshot."""
+    """What a container starts from: an image id, its Python (or NO_PYTHON), and whether it is a staged checkout.
+
+    A staged checkout holds the snapshot and this version's executor.
+    """
 
     image: str
     python: str
@@ -132,20 +135,22 @@ class DockerSandbox(ExecutorBox):
     def _fill(self) -> None:
         """Before the start: our own folder, owned by root, and whatever of the workspace the image does not hold."""
         tools = (replace(tool, path=f"{_OWN}/tools/{tool.path}") for tool in self._spec.tools)
-        program = File(path=f"{_OWN}/executor.py", data=Path(executor.__file__).read_bytes())
-        with pack([program, *_checked(tools)]) as tar:
-            self._engine.put(self.container, "/", _pieces(tar))
+        own: list[Entry] = [*(() if self._image.has_snapshot else (program(),)), *_checked(tools)]
         links = (Link(path=path, target=target) for path, target in self._spec.links.items())
-        over = [*_checked(self._spec.files), *_checked(links)]
+        over: list[Entry] = [*_checked(self._spec.files), *_checked(links)]
         if self._spec.snapshot is not None and not self._image.has_snapshot:
             with _repository(self._spec.snapshot) as git_dir:
-                self._fill_workspace([*_kept(self._spec.snapshot, over), *over], git_dir)
-        elif over:
-            self._fill_workspace(over)
+                self._put(own, [*_kept(self._spec.snapshot, over), *over], git_dir)
+        elif own or over:
+            self._put(own, over)
 
-    def _fill_workspace(self, entries: Iterable[Entry], git_dir: Path | None = None) -> None:
-        with pack(entries, owner=AGENT_UID, git_dir=git_dir) as tar:
-            self._engine.put(self.container, self.workspace, _pieces(tar))
+    def _put(self, own: Iterable[Entry], work: Iterable[Entry], git_dir: Path | None = None) -> None:
+        loads = (
+            Load(entries=own),
+            Load(entries=work, below=self.workspace, owner=AGENT_UID, git_dir=git_dir),
+        )
+        with pack_loads(loads) as tar:
+            self._engine.put(self.container, "/", _pieces(tar))
 
     def kill(self) -> tuple[str, ...]:
         """Kill every process at once; returns the command lines of those that were still running. Idempotent."""
@@ -202,6 +207,11 @@ class DockerSandbox(ExecutorBox):
             return dict(self._engine.inspect(self.container).get("State") or {})
         except SandboxError as error:
             return {"ExitCode": None, "Error": str(error)}
+
+
+def program() -> File:
+    """The executor as it lies in every box, owned by root."""
+    return File(path=EXECUTOR.lstrip("/"), data=Path(executor.__file__).read_bytes())
 
 
 def _cause(state: Mapping[str, Any]) -> str:

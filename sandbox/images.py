@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sandbox import labels
 from sandbox.base_image import BASE, BASE_REF, BaseImage
-from sandbox.contract import BoxSpec, Environment, File, OnLine, Recipe, Sandbox, Snapshot, sha256
+from sandbox.container import BoxImage, BoxOptions, DockerSandbox, program
+from sandbox.contract import BoxSpec, Environment, File, OnLine, Recipe, Sandbox, Snapshot, fingerprint, sha256
 from sandbox.engine import Engine
 from sandbox.environments import EnvironmentBuilder, environment_key, environment_tag, refuse_leaks
 from sandbox.errors import ImageError
@@ -19,7 +20,7 @@ from sandbox.history import write_repository
 from sandbox.host_settings import HostSettings, read_host_settings
 from sandbox.locks import locked
 from sandbox.reaper import Reaped, reap_abandoned, reap_images, reap_own
-from sandbox.tars import AGENT_UID, pack
+from sandbox.tars import AGENT_UID, Load, pack, pack_loads
 from sandbox.trees import entries_of
 
 _SCHEMA = 1
@@ -153,8 +154,9 @@ class DockerProvider:
             with tempfile.TemporaryDirectory(prefix="splitclock-stage-") as folder:
                 git_dir = Path(folder) / "git"
                 write_repository(snapshot, git_dir)
-                with pack(entries_of(snapshot), owner=AGENT_UID, git_dir=git_dir) as tar:
-                    self.engine.put(container, environment.workdir, tar)
+                tree = Load(entries=entries_of(snapshot), below=environment.workdir, owner=AGENT_UID, git_dir=git_dir)
+                with pack_loads((Load(entries=(program(),)), tree)) as tar:
+                    self.engine.put(container, "/", tar)
             kept = {labels.KIND: "checkout", labels.KEY: key, labels.OWNER: "", labels.DEADLINE: ""}
             return self.engine.commit(container, _checkout_tag(key), kept, ["ENTRYPOINT []", 'CMD ["/bin/sh"]'])
         finally:
@@ -162,8 +164,6 @@ class DockerProvider:
 
     def open(self, spec: BoxSpec) -> Sandbox:
         """A sandbox in a container of its own, not yet entered."""
-        from sandbox.container import BoxImage, BoxOptions, DockerSandbox
-
         staged = None
         if spec.snapshot is not None:
             staged = self.engine.image(_checkout_tag(_checkout_key(spec.environment, spec.snapshot)))
@@ -196,7 +196,8 @@ class DockerProvider:
 
 
 def _checkout_key(environment: Environment, snapshot: Snapshot) -> str:
-    return sha256(f"{_SCHEMA} {environment.digest} {environment.workdir} {snapshot.digest}".encode())[:24]
+    parts = (_SCHEMA, environment.digest, environment.workdir, snapshot.digest, fingerprint(program()))
+    return sha256(" ".join(map(str, parts)).encode())[:24]
 
 
 def _checkout_tag(key: str) -> str:

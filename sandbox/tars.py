@@ -5,6 +5,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -18,18 +19,34 @@ _WHEN = 946684800
 """One modification time for all: 2000-01-01T00:00:00Z. Equal trees give equal layers."""
 
 
-def pack(entries: Iterable[Entry], *, owner: int = 0, git_dir: Path | None = None) -> IO[bytes]:
-    """A tar of entries, with their folders, in a temporary file at its start; the caller closes it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Entries that go below one folder (absolute, already there) and belong to one user.
 
     `git_dir` is a repository folder of ours, packed as `.git`.
     """
+
+    entries: Iterable[Entry]
+    below: str = "/"
+    owner: int = 0
+    git_dir: Path | None = None
+
+
+def pack(entries: Iterable[Entry], *, owner: int = 0) -> IO[bytes]:
+    """A tar of entries, with their folders, in a temporary file at its start; the caller closes it."""
+    return pack_loads([Load(entries=entries, owner=owner)])
+
+
+def pack_loads(loads: Iterable[Load]) -> IO[bytes]:
+    """One tar of several loads, to be unpacked at the root: each call of the engine costs as much as a small file."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115 - handed to the caller
     with tarfile.open(fileobj=spool, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        packer = _Packer(tar, owner)
-        for entry in entries:
-            packer.add(entry)
-        if git_dir is not None:
-            packer.add_folder(".git", git_dir)
+        for load in loads:
+            packer = _Packer(tar, load)
+            for entry in load.entries:
+                packer.add(entry)
+            if load.git_dir is not None:
+                packer.add_folder(".git", load.git_dir)
     spool.seek(0)
     return spool
 
@@ -37,9 +54,10 @@ def pack(entries: Iterable[Entry], *, owner: int = 0, git_dir: Path | None = Non
 class _Packer:
     """Adds members, each folder once and before what lies in it."""
 
-    def __init__(self, tar: tarfile.TarFile, owner: int) -> None:
+    def __init__(self, tar: tarfile.TarFile, load: Load) -> None:
         self._tar = tar
-        self._owner = owner
+        self._owner = load.owner
+        self._below = load.below.strip("/")
         self._folders: set[str] = set()
 
     def add(self, entry: Entry) -> None:
@@ -74,7 +92,7 @@ class _Packer:
             self._tar.addfile(member)
 
     def _member(self, path: str, mode: int) -> tarfile.TarInfo:
-        member = tarfile.TarInfo(path)
+        member = tarfile.TarInfo(f"{self._below}/{path}" if self._below else path)
         member.uid = member.gid = self._owner
         member.mtime, member.mode = _WHEN, mode
         return member
