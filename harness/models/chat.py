@@ -1,13 +1,13 @@
 """Chat completions, streamed: the wire API that every OpenAI-compatible server speaks."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.clock import Clock
-from harness.models.chat_request import wire_messages, wire_options
+from harness.models.chat_request import History, wire_options
 from harness.models.contract import CallAttempt, CallTimes, Message, Reply, ToolSpec
 from harness.models.exchange import Exchange
 from harness.models.faults import FailedAttemptError, Failure, Fault, FaultError
@@ -27,6 +27,7 @@ class ChatModel:
         self._clock = clock
         self._line = Line(settings, key)
         self._persistence = Persistence(settings.retry, clock)
+        self._history = History(settings.quirks.reasoning_field)
         self._ask_usage = settings.quirks.stream_usage
         self._exchange: Exchange | None = None
         self._closed = False
@@ -37,12 +38,8 @@ class ChatModel:
 
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
         """The model's next message, tried again where a fault passes by itself. Raises CallFailedError."""
-        request = _Request(
-            messages=wire_messages(messages, self._settings.quirks.reasoning_field),
-            tools=tools,
-            taken_ids=frozenset(call.id for message in messages for call in message.tool_calls),
-            id_prefix=f"call_{len(messages)}",
-        )
+        self._history.follow(messages)
+        request = _Request(tools=tools, taken_ids=self._history.call_ids, id_prefix=f"call_{len(messages)}")
         return self._persistence.call(lambda: self._attempt(request))
 
     def close(self) -> None:
@@ -56,7 +53,8 @@ class ChatModel:
 
     def _attempt(self, request: "_Request") -> Reply:
         options = wire_options(self._settings, request.tools, ask_usage=self._ask_usage)
-        exchange = self._start(lambda: self._line.chat(self._settings.model, request.messages, options))
+        body = self._history.body(self._settings.model, options)
+        exchange = self._start(lambda: self._line.chat(body))
         reception = Reception(exchange, self._settings.timeouts, self._clock)
         try:
             reception.run()
@@ -93,9 +91,8 @@ class ChatModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What all attempts of one logical call send, and how ids of tool calls are kept unique."""
+    """What all attempts of one logical call offer, and how ids of tool calls are kept unique."""
 
-    messages: Sequence[Mapping[str, Any]]
     tools: Sequence[ToolSpec]
     taken_ids: frozenset[str]
     id_prefix: str

@@ -4,7 +4,8 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Protocol
@@ -71,15 +72,16 @@ class Line:
             None  # read from the environment
         )
 
-    def chat(self, model: str, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> Any:
-        """A context manager that sends a streaming chat completion, entered with the headers of its answer.
+    def chat(self, body: bytes) -> AbstractContextManager[httpx2.Response]:
+        """Send a chat completion; the answer, entered with its headers, closed on leaving.
 
-        The messages go in as extra body, which replaces the empty list: passed as such, the SDK walks through every
-        one of them by its type, which takes 30 ms for a history of 120.
+        The body comes ready: given as messages, the SDK walks through every one of them by its type at each call,
+        which takes 30 ms for a history of 120.
         """
-        return self._client.chat.completions.with_streaming_response.create(
-            model=model, messages=[], stream=True, extra_body={**options, "messages": messages}
+        answer: httpx2.Response = self._client.post(
+            "/chat/completions", cast_to=httpx2.Response, content=body, stream=True
         )
+        return closing(answer)
 
     def cut(self) -> None:
         """Break every connection at once, under the hands of whoever reads from it; new ones may be opened."""

@@ -358,5 +358,6 @@ def test_what_is_sent(serve: Serve, open_at: OpenAt) -> None:
     open_at(serve(answer), key="sk-canary").reply(ASK, [])
     fields = {name.lower(): value for name, value in seen[0].items()}
     assert fields["authorization"] == "Bearer sk-canary"
+    assert fields["content-type"] == "application/json"
     assert "openai-organization" not in fields
     assert fields.get("x-stainless-retry-count", "0") == "0"

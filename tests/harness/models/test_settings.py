@@ -7,8 +7,8 @@ import pytest
 from harness.clock import SystemClock
 from harness.errors import ConfigError
 from harness.models.blame import retry_after_s
-from harness.models.chat_request import wire_messages, wire_options
-from harness.models.contract import Message, Role, ToolCall, ToolSpec
+from harness.models.chat_request import wire_options
+from harness.models.contract import ToolSpec
 from harness.models.factory import open_model
 from harness.models.presets import PRESETS
 from harness.models.settings import ModelSettings, Quirks
@@ -50,19 +50,6 @@ def test_parameters_are_sent_as_they_are() -> None:
     options = wire_options(settings, [tool], ask_usage=True)
     assert options["stream_options"] == {"include_usage": True}
     assert [each["function"]["name"] for each in options["tools"]] == ["t"]
-
-
-def test_history_is_fit_for_strict_servers() -> None:
-    """Arguments that are no JSON object go back as an empty one; reasoning only under the preset's name for it."""
-    call = ToolCall(id="a", name="t", arguments='{"cut')
-    message = Message(role=Role.ASSISTANT, reasoning="hm", tool_calls=(call,))
-    plain, told = wire_messages([message], ""), wire_messages([message], "reasoning")
-    assert plain[0]["tool_calls"][0]["function"]["arguments"] == "{}"
-    assert plain[0]["content"] is None
-    assert "reasoning" not in plain[0]
-    assert told[0]["reasoning"] == "hm"
-    answer = Message(role=Role.TOOL, content="ok", tool_call_id="a")
-    assert wire_messages([answer], "") == [{"role": "tool", "content": "ok", "tool_call_id": "a"}]
 
 
 @pytest.mark.parametrize(
