@@ -18,7 +18,7 @@ check: $(READY) ## format, lint, types, import contracts, fast tests
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy --no-error-summary
 	@mkdir -p build; $(BIN)/lint-imports --no-logo >build/imports.txt 2>&1 || { cat build/imports.txt; exit 1; }
-	@$(BIN)/python -m pytest -q -n auto -m "not docker and not slow"
+	@$(BIN)/python -m pytest -q -n auto --hypothesis-profile quick -m "not docker and not slow"
 
 bench: $(READY) ## measured figures, as ratios against a reference in the same run
 	@$(BIN)/splitclock doctor --fix --brief

@@ -4,12 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sandbox.contract import Environment, Recipe, SandboxProvider
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailableError
 from sandbox.images import DockerProvider, DockerSettings
 from sandbox.local import LocalProvider
+
+settings.register_profile("quick", max_examples=15)  # for `make check`; `make test` looks at a hundred
 
 REQUIRE = "SPLITCLOCK_REQUIRE_DOCKER"
 BASE = Recipe(name="base", image="splitclock/base")

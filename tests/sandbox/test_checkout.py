@@ -18,6 +18,8 @@ from sandbox.contract import File, Snapshot
 from sandbox.errors import CheckoutError
 from sandbox.history import write_repository
 
+pytestmark = pytest.mark.slow
+
 _QUIET = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,

@@ -9,6 +9,8 @@ import pytest
 from sandbox.contract import Command, Limits, Sandbox
 from tests.sandbox.places import Place, Room, gone, run, sh, text
 
+pytestmark = pytest.mark.slow
+
 
 def test_exit_code_is_a_result(shared_box: Sandbox) -> None:
     """A failing command is a result with its code, not an error."""

@@ -12,6 +12,8 @@ from sandbox.contract import Command, Sandbox
 from sandbox.errors import SandboxDiedError
 from tests.sandbox.places import Place, gone, run, sh, text
 
+pytestmark = pytest.mark.slow
+
 MOMENT_S = 5.0
 """Far less than the minute that the command would take, far more than a wake-up needs on a busy machine."""
 

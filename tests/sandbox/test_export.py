@@ -6,6 +6,8 @@ from sandbox.contract import ExportCaps, File, Sandbox, fingerprint
 from sandbox.errors import ExportError, SandboxDiedError
 from tests.sandbox.places import Place, Room, run, sh
 
+pytestmark = pytest.mark.slow
+
 TREE = (
     File(path="same", data=b"same"),
     File(path="changed", data=b"before"),

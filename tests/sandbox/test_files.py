@@ -6,6 +6,8 @@ from sandbox.contract import File, Sandbox
 from sandbox.errors import FileAccessError
 from tests.sandbox.places import run, sh, text
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("local", "docker", "plain")
 
 

@@ -9,6 +9,8 @@ from sandbox.contract import File, Snapshot
 from sandbox.errors import SandboxDiedError, SandboxError
 from tests.sandbox.places import Place, Room, run, sh, text
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("local", "docker", "plain")
 
 

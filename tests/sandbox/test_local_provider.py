@@ -11,6 +11,8 @@ from sandbox.errors import ImageError, SandboxDiedError
 from sandbox.local import LocalProvider
 from tests.sandbox.places import run, sh, text
 
+pytestmark = pytest.mark.slow
+
 REQUIREMENTS = File(path="requirements.txt", data=b"words\n")
 RECIPE = Recipe(
     name="words",

@@ -3,8 +3,12 @@
 import resource
 import time
 
+import pytest
+
 from sandbox.contract import Command, Sandbox
 from tests.sandbox.places import run, sh
+
+pytestmark = pytest.mark.slow
 
 MEGABYTE = 1024**2
 

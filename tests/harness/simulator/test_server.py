@@ -20,6 +20,8 @@ from harness.simulator.log import read_log
 from harness.simulator.process import Simulator
 from harness.turns import ScriptedCall, Turn, dump_turns
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = (Turn(reasoning="hm", content="hello", tool_calls=(ScriptedCall(name="shell", arguments={"a": 1}),)),)
 ROOT = Path(__file__).resolve().parents[3]
 
