@@ -12,7 +12,7 @@ import typer
 from harness.commands import board, clean, demo, doctor, plan, run, status, validate
 from harness.errors import HarnessError
 from harness.untrusted import plain
-from sandbox.errors import EngineUnavailableError, SandboxError
+from sandbox.errors import SandboxError
 
 USAGE = 2
 INTERRUPTED = 130
@@ -81,13 +81,13 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:  # noqa: BLE001 - told apart in _explain, which raises what it does not know
+    except Exception as error:  # noqa: BLE001 - the outermost place: one line for the user, whatever it was
         code = _explain(error, debug="--debug" in arguments)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
-    """Print an error as one line each; returns the exit code. Raises what nobody foresaw."""
+    """Print an error, a line for each thing that is wrong; returns the exit code. Tracebacks only with --debug."""
     if debug:
         structlog.get_logger().error("failed", exc_info=error)
     if isinstance(error, typer.TyperException):
@@ -96,7 +96,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if isinstance(error, (HarnessError, SandboxError)):
         for line in str(error).splitlines() or [type(error).__name__]:
             typer.echo(f"splitclock: {plain(line)}", err=True)
-        if isinstance(error, EngineUnavailableError):
-            typer.echo("splitclock: `splitclock doctor` says what is missing", err=True)
         return error.exit_code if isinstance(error, HarnessError) else INFRASTRUCTURE
-    raise error
+    what = f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else str(error)
+    typer.echo(f"splitclock: {plain(what)}; `splitclock --debug ...` shows where", err=True)
+    return INFRASTRUCTURE
