@@ -14,7 +14,7 @@ from harness.models.timing import call_row, spans
 from harness.prompts import prompt
 from harness.record import CallRow, ToolRow
 from harness.slots import Slots
-from harness.toolbox import OnEvent, Toolbox, ToolOutcome
+from harness.toolbox import LeftS, OnEvent, Toolbox, ToolOutcome
 from harness.tools.registry import TOOLS, BadCallError, parse_arguments
 from sandbox.contract import Sandbox
 from sandbox.errors import SandboxError
@@ -83,7 +83,7 @@ class Agent:
             reply = None if transcript.stop else self._ask(conversation, assignment, left_s)
             if reply is None:
                 break
-            outcomes = self._act(conversation, reply, self._left_s(assignment.limits, started_ns))
+            outcomes = self._act(conversation, reply, lambda: self._left_s(assignment.limits, started_ns))
             silent = 0 if reply.message.tool_calls or reply.finish_reason == "length" else silent + 1
             for outcome in outcomes:
                 malformed = malformed + 1 if outcome.malformed else 0
@@ -150,7 +150,7 @@ class Agent:
             return False
         return True
 
-    def _act(self, conversation: Conversation, reply: Reply, most_s: float) -> list[ToolOutcome]:
+    def _act(self, conversation: Conversation, reply: Reply, left_s: LeftS) -> list[ToolOutcome]:
         message = reply.message
         if reply.finish_reason in REFUSALS:
             self.transcript.stop = "refused"
@@ -162,12 +162,12 @@ class Agent:
         if not message.tool_calls:
             self._say(conversation, Message(role=Role.USER, content=prompt("nudge")))
             return []
-        return self._run_tools(conversation, message, most_s)
+        return self._run_tools(conversation, message, left_s)
 
-    def _run_tools(self, conversation: Conversation, message: Message, most_s: float) -> list[ToolOutcome]:
+    def _run_tools(self, conversation: Conversation, message: Message, left_s: LeftS) -> list[ToolOutcome]:
         outcomes: list[ToolOutcome] = []
         try:
-            for outcome in self._toolbox.run(message.tool_calls, self.transcript.turns, most_s):
+            for outcome in self._toolbox.run(message.tool_calls, self.transcript.turns, left_s):
                 outcomes.append(outcome)
                 self.transcript.tool_calls.append(outcome.row)
                 answer = Message(role=Role.TOOL, content=outcome.result.content, tool_call_id=outcome.call.id)

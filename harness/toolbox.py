@@ -20,6 +20,9 @@ from sandbox.errors import FileAccessError, SandboxDiedError
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 """Told what happens, as it happens: a kind and a JSON-able body."""
 
+LeftS = Callable[[], float]
+"""Seconds of the trial's wall limit left, asked anew before each call: one turn may hold many."""
+
 MOST_PARALLEL_READS = 8
 
 
@@ -44,37 +47,42 @@ class Toolbox:
         self._lock = threading.Lock()
         self.slot_wait_ns = 0
 
-    def run(self, calls: Sequence[ToolCall], turn: int, most_s: float) -> Iterator[ToolOutcome]:
+    def run(self, calls: Sequence[ToolCall], turn: int, left_s: LeftS) -> Iterator[ToolOutcome]:
         """Outcomes in the order of the calls. Neighbouring calls that only read run at once.
 
         Raises SandboxDiedError when the sandbox does not survive a call.
         """
         for reads_only, group in itertools.groupby((_checked(call) for call in calls), key=_reads_only):
-            yield from self._run_group(tuple(group), turn, most_s, parallel=reads_only)
+            yield from self._run_group(tuple(group), turn, left_s, parallel=reads_only)
 
     def _run_group(
-        self, group: tuple["_Checked", ...], turn: int, most_s: float, *, parallel: bool
+        self, group: tuple["_Checked", ...], turn: int, left_s: LeftS, *, parallel: bool
     ) -> Iterable[ToolOutcome]:
         if not parallel or len(group) == 1:
-            return (self._run_one(checked, turn, most_s) for checked in group)
+            return (self._run_one(checked, turn, left_s) for checked in group)
         with ThreadPoolExecutor(max_workers=min(MOST_PARALLEL_READS, len(group))) as pool:
-            return list(pool.map(lambda checked: self._run_one(checked, turn, most_s), group))
+            return list(pool.map(lambda checked: self._run_one(checked, turn, left_s), group))
 
-    def _run_one(self, checked: "_Checked", turn: int, most_s: float) -> ToolOutcome:
+    def _run_one(self, checked: "_Checked", turn: int, left_s: LeftS) -> ToolOutcome:
         call = checked.call
         self._on_event("tool_queued", {"id": call.id})
         with self._slot(checked.tool):
             self._on_event("tool_start", {"turn": turn, "tool": call.name, "arguments": call.arguments, "id": call.id})
-            t0 = self._stopwatch.clock.now_ns()
-            try:
-                result = _result(checked, Reach(sandbox=self._sandbox, most_s=most_s))
-            finally:
-                t1 = self._stopwatch.clock.now_ns()
-        exec_ns = result.command.exec_ns if result.command else 0
-        self._stopwatch.add(*tool_spans(call.name, t0, t1, exec_ns))
-        row = _row(call, result, turn, t1 - t0)
+            result, total_ns = self._timed(checked, left_s())
+        row = _row(call, result, turn, total_ns)
         self._on_event("tool_end", {"id": call.id, "content": result.content, **row.model_dump()})
         return ToolOutcome(call=call, result=result, row=row, malformed=checked.malformed)
+
+    def _timed(self, checked: "_Checked", most_s: float) -> tuple[ToolResult, int]:
+        """The call's result and its nanoseconds, which are booked also when the sandbox was lost under it."""
+        clock, result = self._stopwatch.clock, None
+        t0 = clock.now_ns()
+        try:
+            result = _result(checked, Reach(sandbox=self._sandbox, most_s=most_s))
+        finally:
+            t1 = clock.now_ns()
+            self._stopwatch.add(*tool_spans(checked.call.name, t0, t1, _exec_ns(checked.tool, result, t1 - t0)))
+        return result, t1 - t0
 
     @contextmanager
     def _slot(self, tool: Tool | None) -> Iterator[None]:
@@ -121,6 +129,13 @@ def _result(checked: _Checked, reach: Reach) -> ToolResult:
             f"error: this call broke the tools' own process in the sandbox; it was restarted, files are kept: {error}"
         )
         return ToolResult(content=told, summary=str(error)[:100], failed=True)
+
+
+def _exec_ns(tool: Tool | None, result: ToolResult | None, total_ns: int) -> int:
+    """In-sandbox process time; the whole call where it began a process and nobody was left to say how long that ran."""
+    if result is not None and result.command is not None:
+        return result.command.exec_ns
+    return total_ns if tool is not None and tool.starts_process else 0
 
 
 def _row(call: ToolCall, result: ToolResult, turn: int, total_ns: int) -> ToolRow:

@@ -132,6 +132,15 @@ def test_limits_end_the_work(tmp_path: Path, limits: dict[str, Any], stop: str) 
     assert play.transcript.turns < 50
 
 
+def test_the_calls_of_one_turn_share_the_wall_limit(tmp_path: Path) -> None:
+    """What the first command used is not there for the second, however many one turn holds."""
+    turn = calls(("shell", {"command": "sleep 1.8"}), ("shell", {"command": "sleep 60"}))
+    play = Play(tmp_path, [turn, FINISH], limits={"wall_s": 2.5})
+    second = [message.content for message in play.transcript.messages if message.role is Role.TOOL][1]
+    assert "still running after 1 s" in second
+    assert play.transcript.stop == "limit:wall"
+
+
 def test_a_script_that_ends_is_a_provider_error(tmp_path: Path) -> None:
     """A model that cannot answer is the provider's fault, with its words."""
     play = Play(tmp_path, [calls(("read", {"path": "."}))])
@@ -165,6 +174,13 @@ def test_a_command_that_kills_its_executor_is_told_so(tmp_path: Path) -> None:
     assert "it was restarted" in answers[0]
     assert answers[1].startswith("1\tone")
     assert play.transcript.stop == "finished"
+
+
+def test_a_command_that_kills_its_executor_was_at_work_until_then(tmp_path: Path) -> None:
+    """Nobody is left to say how long it ran: the time is the command's, not the sandbox's price."""
+    play = Play(tmp_path, [calls(("shell", {"command": "sleep 0.5; kill -9 $PPID"})), FINISH])
+    split = partition(play.stopwatch.spans(), play.start_ns, play.end_ns)
+    assert split.sub_phases["tool.exec"] >= 450_000_000
 
 
 def test_tool_messages_answer_known_calls(tmp_path: Path) -> None:
