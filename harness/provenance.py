@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
@@ -25,10 +26,11 @@ def host_facts(provider: SandboxProvider) -> dict[str, str]:
 
 def load_facts(when: str) -> dict[str, str]:
     """The machine's load now, keys beginning with `when`: load average, and CPU pressure where the kernel has it."""
-    facts = {f"{when}.load": f"{os.getloadavg()[0]:.2f}"}
-    pressure = Path("/proc/pressure/cpu")
-    if pressure.exists():
-        facts[f"{when}.cpu_pressure"] = pressure.read_text(encoding="ascii").splitlines()[0]
+    facts: dict[str, str] = {}
+    with suppress(OSError):
+        facts[f"{when}.load"] = f"{os.getloadavg()[0]:.2f}"
+    with suppress(OSError, IndexError):  # some kernels show the file and refuse to read it
+        facts[f"{when}.cpu_pressure"] = Path("/proc/pressure/cpu").read_text(encoding="ascii").splitlines()[0]
     return facts
 
 

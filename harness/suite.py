@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 
 from harness.clock import Clock, Phase, Stopwatch
@@ -19,7 +19,8 @@ from sandbox.checkout import Checkouts
 from sandbox.contract import BoxSpec, Command, Environment, Export, File, Identity, Sandbox, Snapshot
 from sandbox.errors import SandboxDiedError
 
-OpenBox = Callable[[BoxSpec], Sandbox]
+OpenBox = Callable[[BoxSpec], AbstractContextManager[Sandbox]]
+"""Gives what is entered for a sandbox, and left when it is done with."""
 
 _WHITELIST = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _PROBE = 'p=$(command -v "$0") || exit 1; printf "%s\\0" "$p"; for n; do eval "printf \'%s\\0\' \\"\\${$n-}\\""; done'

@@ -2,16 +2,16 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import structlog
 
 from harness.agent import Agent, Assignment, Transcript, message_json
 from harness.artefacts import span_rows
-from harness.clock import Clock, Phase, Stopwatch, partition
+from harness.clock import Clock, Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
 from harness.grade import Grade, grade
 from harness.grade_policy import Submission, submission
@@ -171,10 +171,10 @@ class _Attempt:
         with self._bench.provider.open(spec) as box, self._bench.interrupts.ending(box.kill):
             yield box
 
-    def _open_to_grade(self, spec: BoxSpec) -> Sandbox:
-        """What the suite enters, and then holds, is a sandbox; once interrupted there is none."""
+    def _open_to_grade(self, spec: BoxSpec) -> AbstractContextManager[Sandbox]:
+        """A sandbox for the suite; once interrupted there is none."""
         self._go_on()
-        return cast("Sandbox", self._endable(spec))
+        return self._endable(spec)
 
     def _event(self, kind: str, body: Mapping[str, Any]) -> None:
         self._bench.on_event(self._trial, self._number, kind, body)
@@ -220,7 +220,7 @@ class _Attempt:
         )
 
     def _record(self, started_utc: datetime, start_ns: int, end_ns: int) -> Record:
-        split = partition(self._stopwatch.spans(), start_ns, end_ns)
+        split = self._split(start_ns, end_ns)
         transcript, trial = self._transcript, self._trial
         costs = [call.cost_usd for call in transcript.calls]
         known = [cost for cost in costs if cost is not None]
@@ -252,6 +252,14 @@ class _Attempt:
             cost_is_lower_bound=bool(known) and len(known) < len(costs),
             provenance=dict(self._bench.provenance) | self._load | load_facts("end"),
         )
+
+    def _split(self, start_ns: int, end_ns: int) -> Partition:
+        """The partition; a ledger that does not add up fails this record, never the matrix."""
+        try:
+            return partition(self._stopwatch.spans(), start_ns, end_ns)
+        except (ValueError, ArithmeticError) as error:
+            self._crashed(error)
+            return partition((), start_ns, end_ns)
 
     def _grade_row(self) -> GradeRow:
         if self._grade is None or self._submission is None:

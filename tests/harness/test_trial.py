@@ -1,0 +1,81 @@
+"""One attempt: whatever goes wrong in it is in its record."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.clock import ManualClock
+from harness.config import Matrix, ModelConfig, TrialLimits
+from harness.features import EnvironmentSpec, Feature, Source, Suite, Target
+from harness.interrupt import Interrupts
+from harness.models.replay import ReplayModel
+from harness.plan import plan
+from harness.prepare import Prepared
+from harness.record import Record, Verdict
+from harness.slots import Slots
+from harness.trial import Bench, run_trial
+from sandbox.checkout import Checkouts
+from sandbox.contract import Environment, Limits
+from sandbox.local import LocalProvider
+
+
+class Readings(ManualClock):
+    """A clock that shows these nanoseconds, one at each look."""
+
+    def __init__(self, readings: Iterable[int]) -> None:
+        super().__init__()
+        self._readings = iter(readings)
+
+    def now_ns(self) -> int:
+        """The next reading."""
+        return next(self._readings)
+
+
+def without_environment(folder: Path, readings: Iterable[int]) -> Record:
+    """The record of an attempt whose environment is gone: start, begin and end of set-up, end are looked up."""
+    (folder / "app").mkdir()
+    target = Target(
+        name="shop",
+        description="",
+        folder=folder,
+        source=Source(path=folder / "app"),
+        environment=EnvironmentSpec(image="splitclock/base"),
+        suite=Suite(runner="pytest", command=("pytest",), protected=(), timeout_s=5),
+        service=None,
+        limits=Limits(),
+    )
+    feature = Feature(name="one", target=target, folder=folder, brief="Build it.")
+    model = ModelConfig(name="a", provider="replay", api="chat", model="a", turns="solved")
+    matrix = Matrix(name="m", features=("shop/*",), models={"a": model}, repeats=1, limits=TrialLimits())
+    (trial,) = plan(matrix, [feature], {"shop/one": "1", "shop/one:solved": "2"})
+    clock = Readings(readings)
+    bench = Bench(
+        run="run",
+        provider=LocalProvider(folder / "cache", {}),
+        clock=clock,
+        slots=Slots(1),
+        open_model=lambda _trial: ReplayModel((), clock),
+        on_event=lambda _trial, _attempt, _kind, _body: None,
+        interrupts=Interrupts(),
+    )
+    prepared = Prepared(
+        feature=feature,
+        snapshot=Checkouts(folder / "checkouts", {}).from_folder(folder / "app"),
+        environment=Environment(key="gone", digest="gone", workdir="/workspace"),
+    )
+    return run_trial(trial, prepared, bench, 1).record
+
+
+def test_a_sandbox_that_cannot_be_had_is_an_error_of_infrastructure(tmp_path: Path) -> None:
+    """The record says what is missing, and its time is booked as set-up."""
+    record = without_environment(tmp_path, [100, 110, 150, 200])
+    assert (record.verdict, record.stop) == (Verdict.ERROR_INFRA, "error:infra")
+    assert "not in the cache" in record.error
+    assert (record.wall_ns, record.phases["setup"], record.phases["harness"]) == (100, 40, 60)
+
+
+def test_a_ledger_that_does_not_add_up_fails_its_record_only(tmp_path: Path) -> None:
+    """A span that ends before it begins is a bug: this record is an error, and the matrix goes on."""
+    record = without_environment(tmp_path, [100, 150, 110, 200])
+    assert record.verdict is Verdict.ERROR_INFRA
+    assert "is not in" in record.error
+    assert sum(record.phases.values()) == record.wall_ns == 100
