@@ -13,7 +13,7 @@ from rich.text import Text
 from harness.clock import Clock
 from harness.plan import Trial
 from harness.record import Record, Verdict
-from harness.untrusted import plain
+from harness.untrusted import plain, rich_text
 
 PHASE_OF_EVENT = {
     "setup": "setup",
@@ -84,7 +84,7 @@ class PlainLines(Quiet):
 
     def say(self, line: str) -> None:
         """The line, made safe."""
-        self._console.print(Text(plain(line)), soft_wrap=True)
+        self._console.print(rich_text(line), soft_wrap=True)
 
     def event(self, trial: Trial, kind: str, body: Mapping[str, Any]) -> None:
         """The begin of a trial, and of its grading."""
@@ -222,7 +222,7 @@ def _row(cell: Cell, now: int) -> tuple[Text | str, ...]:
         shares = (cell.share("model", now), cell.share("tool", now))
     cost = "" if cell.cost_usd is None else f"${cell.cost_usd:.2f}"
     figures = (str(cell.turns or ""), str(cell.tokens or ""), cost, seconds(elapsed) if elapsed else "")
-    return (Text(plain(model)), Text(trial.feature.key), str(trial.repeat), state, *figures, _bar(*shares))
+    return (rich_text(model), Text(trial.feature.key), str(trial.repeat), state, *figures, _bar(*shares))
 
 
 def _bar(model: float, tool: float, width: int = 12) -> Text:

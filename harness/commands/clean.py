@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.commands import options
-from harness.commands.session import errors, print_json
+from harness.commands.session import print_json, say
 from harness.config import settings
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailableError
@@ -29,7 +29,7 @@ def command(
         gone = reap_abandoned(engine)
         gone_images = reap_images(engine).images if images else ()
     except EngineUnavailableError as error:
-        errors().print(f"no Docker engine, so no containers or images: {error}")
+        say(f"no Docker engine, so no containers or images: {error}")
         gone, gone_images = Reaped(), ()
     if cache:
         shutil.rmtree(found.cache, ignore_errors=True)

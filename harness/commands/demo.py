@@ -10,7 +10,7 @@ from harness.commands import options
 from harness.commands.options import SandboxKind
 from harness.commands.run import exit_code
 from harness.commands.running import execute, load_job
-from harness.commands.session import errors, open_session, output, print_json
+from harness.commands.session import errors, open_session, output, print_json, say
 from harness.commands.showing import show_board, summary
 from harness.config import settings
 from harness.inputs import Options
@@ -47,9 +47,9 @@ def _best_kind(*, install: bool) -> SandboxKind:
     environment = settings().host_environment
     try:
         if install:
-            ensure_engine(errors().print, Machine(environment=environment))
+            ensure_engine(say, Machine(environment=environment))
         Engine.connect(environment).close()
     except EngineUnavailableError as error:
-        errors().print(f"no Docker engine: {error}", style="bold")
+        say(f"no Docker engine: {error}")
         return SandboxKind.LOCAL
     return SandboxKind.DOCKER

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.commands import options
-from harness.commands.session import docker_provider, errors, output, print_json
+from harness.commands.session import docker_provider, output, print_json, say
 from harness.config import Settings, is_set, settings
 from harness.models.presets import PRESETS
 from harness.provenance import splitclock_version
-from harness.untrusted import plain
+from harness.untrusted import rich_text
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailableError, SandboxError
 from sandbox.inspection import Finding, inspect_host
@@ -60,7 +60,7 @@ def _host(found: Settings) -> Iterator[Finding]:
         name="clock",
         ok=resolution <= 1e-6,  # noqa: PLR2004 - a microsecond
         detail=f"monotonic, resolution {resolution * 1e9:.0f} ns",
-        fix="durations below the resolution cannot be told apart; use another machine for timing",
+        fix="durations below the resolution cannot be say apart; use another machine for timing",
     )
     folder = found.cache
     while not folder.exists():
@@ -77,10 +77,6 @@ def _host(found: Settings) -> Iterator[Finding]:
 
 def _engine(found: Settings, *, fix: bool) -> Iterator[Finding]:
     """The engine, the base image, and what a hardened container looks like from inside."""
-
-    def say(line: str) -> None:
-        errors().print(Text(plain(line)), soft_wrap=True)
-
     try:
         if fix:
             ensure_engine(say, Machine(environment=found.host_environment))
@@ -113,5 +109,5 @@ def _table(findings: list[Finding]) -> Table:
     for one in findings:
         mark = Text("ok", style="green") if one.ok else Text("no", style="bold red")
         detail = one.detail if one.ok or not one.fix else f"{one.detail}; {one.fix}"
-        table.add_row(mark, Text(one.name), Text(plain(detail)))
+        table.add_row(mark, Text(one.name), rich_text(detail))
     return table

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from rich.table import Table
-from rich.text import Text
 
 from harness.commands import options
 from harness.commands.running import Job, load_job, planned_trials
@@ -12,7 +11,7 @@ from harness.commands.session import output, print_json
 from harness.config import settings
 from harness.digests import notes
 from harness.plan import Trial
-from harness.untrusted import plain
+from harness.untrusted import rich_text
 from sandbox.checkout import Checkouts
 
 
@@ -41,7 +40,7 @@ def command(
     console = output()
     console.print(_table(trials))
     for line in _remarks(job, trials):
-        console.print(Text(line), soft_wrap=True)
+        console.print(rich_text(line), soft_wrap=True)
 
 
 def receivers(job: Job) -> dict[str, str]:
@@ -79,7 +78,7 @@ def _table(trials: Iterable[Trial]) -> Table:
     for trial in trials:
         simulated = " (simulated)" if trial.settings.simulated else ""
         cells = (trial.id, trial.model, trial.settings.provider + simulated, trial.feature.key, str(trial.repeat))
-        table.add_row(*(Text(plain(cell)) for cell in cells))
+        table.add_row(*map(rich_text, cells))
     return table
 
 

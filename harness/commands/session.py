@@ -14,6 +14,7 @@ from harness.clock import SystemClock
 from harness.commands.options import SandboxKind
 from harness.config import Settings, settings
 from harness.fixtures import bundled_roots
+from harness.untrusted import rich_text
 from sandbox.checkout import Checkouts
 from sandbox.contract import SandboxProvider
 from sandbox.engine import Engine
@@ -64,13 +65,13 @@ def open_session(kind: SandboxKind) -> Session:
 
 def docker_provider(engine: Engine, found: Settings) -> DockerProvider:
     """The provider over an engine, with the cache and host settings of this machine."""
-    told = DockerSettings(
+    given = DockerSettings(
         cache=found.cache,
         host_environment=found.host_environment,
         registry=found.registry,
         runtime=found.runtime,
     )
-    return DockerProvider(engine, told)
+    return DockerProvider(engine, given)
 
 
 def roots(fixtures: Iterable[Path] | None) -> tuple[Path, ...]:
@@ -92,6 +93,11 @@ def output() -> Console:
 def errors() -> Console:
     """Standard error, for what is not the result."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def say(line: str) -> None:
+    """One line on standard error, made safe to print: may hold untrusted text."""
+    errors().print(rich_text(line), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -8,11 +8,10 @@ from rich.text import Text
 
 from harness.commands import options
 from harness.commands.options import SandboxKind
-from harness.commands.session import Session, errors, open_session, output, print_json, roots
+from harness.commands.session import Session, open_session, output, print_json, roots, say
 from harness.errors import ConfigError
 from harness.features import Feature
 from harness.fixtures import load_features, parse_overrides, write_manifest
-from harness.untrusted import plain
 from harness.validate import Validation, validate_feature
 
 
@@ -49,14 +48,12 @@ def command(
 
 
 def _validate(feature: Feature, session: Session, *, runs: int, write: bool) -> Validation:
-    console = errors()
+    def tell(line: str) -> None:
+        say(f"{feature.key}: {line}")
 
-    def say(line: str) -> None:
-        console.print(Text(f"{feature.key}: {plain(line)}"), soft_wrap=True)
-
-    result = validate_feature(feature, session.provider, session.checkouts, say, runs=runs)
+    result = validate_feature(feature, session.provider, session.checkouts, tell, runs=runs)
     for line in (*result.problems, *result.notes):
-        say(line)
+        tell(line)
     if result.manifest is not None and write:
         write_manifest(feature, result.manifest)
     return result
