@@ -19,7 +19,6 @@ from sandbox.hardening import ContainerSpec
 from sandbox.history import write_repository
 from sandbox.host_settings import HostSettings, read_host_settings
 from sandbox.locks import locked
-from sandbox.reaper import Reaped, reap_abandoned, reap_images, reap_own
 from sandbox.tars import AGENT_UID, Load, pack, pack_loads
 from sandbox.trees import entries_of
 
@@ -181,18 +180,6 @@ class DockerProvider:
     def provenance(self) -> Mapping[str, str]:
         """Versions and settings of the engine, and the OCI runtime that was asked for."""
         return {**self.engine.provenance(), "runtime": self.settings.runtime or "default"}
-
-    def reap(self) -> Reaped:
-        """Remove containers whose owner is dead or whose deadline has passed. Raises SandboxError."""
-        return reap_abandoned(self.engine)
-
-    def reap_own(self) -> Reaped:
-        """Remove every container of this process: the last thing that an interrupted run does."""
-        return reap_own(self.engine)
-
-    def reap_images(self) -> Reaped:
-        """Remove every image that was made here; they are built again when they are needed."""
-        return reap_images(self.engine)
 
 
 def _checkout_key(environment: Environment, snapshot: Snapshot) -> str:

@@ -36,7 +36,7 @@ class LocalProvider:
 
     def __init__(self, cache: Path, environment: Mapping[str, str] | None = None) -> None:
         self._cache = cache.resolve() / "environments"
-        self._outside = os.environ if environment is None else environment
+        self._outside = environment or {}
 
     @property
     def kind(self) -> str:
