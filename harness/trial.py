@@ -25,7 +25,7 @@ from harness.runners.contract import SuiteReport
 from harness.slots import Slots
 from harness.suite import SuiteJob, hidden_tests, run_suite
 from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, WorkspaceError
 
 log = structlog.get_logger()
 
@@ -189,6 +189,9 @@ class _Attempt:
     def _crashed(self, error: Exception) -> None:
         if self._bench.interrupts.flag.is_set():
             self._interrupted("interrupted")
+            return
+        if isinstance(error, WorkspaceError):  # the agent's own doing, so it is scored
+            self._verdict, self._error = Verdict.FAIL, str(error)
             return
         known = isinstance(error, HarnessError | SandboxError)
         log.warning("trial.failed", error=str(error), exc_info=None if known else error)

@@ -228,7 +228,7 @@ class Sandbox(Protocol):
     def export(self, known: Mapping[str, str], caps: ExportCaps | None = None) -> Export:
         """The workspace's content after `kill`, through the daemon; `known` maps paths to fingerprints.
 
-        Raises ExportError when the members cannot be told within the caps.
+        Raises ExportError when it cannot be read, WorkspaceError when what ran inside has seen to that.
         """
         ...
 

@@ -26,4 +26,8 @@ class FileAccessError(SandboxError):
 
 
 class ExportError(SandboxError):
-    """The workspace cannot be exported within its caps."""
+    """The workspace cannot be exported."""
+
+
+class WorkspaceError(ExportError):
+    """The workspace is nothing that can be exported, and only what ran inside can have made it so."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.contract import Export, ExportCaps, File
-from sandbox.errors import ExportError
+from sandbox.errors import ExportError, WorkspaceError
 
 PIECE = 1024 * 1024
 MAX_PATH_BYTES = 4_096
@@ -47,15 +47,15 @@ class Collector:
         """Hard links whose content was not kept, with the path of the file that has it."""
 
     def admits(self, path: str) -> bool:
-        """Count one member; whether it is to be looked at. Raises ExportError past the cap, or if it leaves."""
+        """Count one member; whether it is to be looked at. Raises WorkspaceError past the cap, or if it leaves."""
         parts = path.split("/")
         if path.startswith("/") or any(part in {"", ".", ".."} for part in parts):
-            raise ExportError(f"the workspace's archive holds the path {shown(path)!r}, which leaves the workspace")
+            raise WorkspaceError(f"the workspace's archive holds the path {shown(path)!r}, which leaves the workspace")
         if ".git" in parts:
             return False
         self._members += 1
         if self._members > self._caps.members:
-            raise ExportError(f"the workspace holds more than {self._caps.members} entries")
+            raise WorkspaceError(f"the workspace holds more than {self._caps.members} entries")
         if len(os.fsencode(path)) > MAX_PATH_BYTES:
             self.skip(path, f"its path is longer than {MAX_PATH_BYTES} bytes")
             return False
@@ -179,8 +179,10 @@ def export_archive(pieces: Iterator[bytes], collector: Collector, deadline_s: fl
     try:
         with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as archive:
             root = archive.next()
-            if root is None or not root.isdir():
-                raise ExportError("the workspace is no longer a folder")
+            if root is None:
+                raise ExportError("the workspace's archive is empty")
+            if not root.isdir():
+                raise WorkspaceError("the workspace is no longer a folder")
             while (member := archive.next()) is not None:
                 _take_member(archive, member, _Below(root.name), collector)
                 archive.members = []  # type: ignore[attr-defined]  # it remembers them all; memory must stay flat
@@ -240,11 +242,15 @@ def export_with(
 
 
 def export_folder(root: Path, collector: Collector) -> None:
-    """Feed a collector from a folder, no links followed. Raises ExportError when the folder is gone or unreadable."""
+    """Feed a collector from a folder, no links followed. Raises WorkspaceError when it is gone or unreadable."""
     try:
         _walk(root, "", collector)
     except OSError as error:
-        raise ExportError(f"the workspace cannot be read: {error.strerror}: {shown(str(error.filename))!r}") from error
+        kind = WorkspaceError if isinstance(error, _DONE_INSIDE) else ExportError
+        raise kind(f"the workspace cannot be read: {error.strerror}: {shown(str(error.filename))!r}") from error
+
+
+_DONE_INSIDE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 def _walk(folder: Path, prefix: str, collector: Collector) -> None:

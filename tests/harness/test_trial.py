@@ -1,9 +1,9 @@
 """One attempt: whatever goes wrong in it is in its record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.clock import ManualClock
+from harness.clock import Clock, ManualClock, SystemClock
 from harness.config import Matrix, ModelConfig, TrialLimits
 from harness.features import EnvironmentSpec, Feature, Source, Suite, Target
 from harness.interrupt import Interrupts
@@ -13,8 +13,9 @@ from harness.prepare import Prepared
 from harness.record import Record, Verdict
 from harness.slots import Slots
 from harness.trial import Bench, run_trial
+from harness.turns import ScriptedCall, Turn
 from sandbox.checkout import Checkouts
-from sandbox.contract import Environment, Limits
+from sandbox.contract import Environment, Limits, Recipe
 from sandbox.local import LocalProvider
 
 
@@ -30,8 +31,8 @@ class Readings(ManualClock):
         return next(self._readings)
 
 
-def without_environment(folder: Path, readings: Iterable[int]) -> Record:
-    """The record of an attempt whose environment is gone: start, begin and end of set-up, end are looked up."""
+def attempted(folder: Path, clock: Clock, environment: Environment, turns: Sequence[Turn] = ()) -> Record:
+    """The record of an attempt by a model that plays these turns."""
     (folder / "app").mkdir()
     target = Target(
         name="shop",
@@ -47,22 +48,26 @@ def without_environment(folder: Path, readings: Iterable[int]) -> Record:
     model = ModelConfig(name="a", provider="replay", api="chat", model="a", turns="solved")
     matrix = Matrix(name="m", features=("shop/*",), models={"a": model}, repeats=1, limits=TrialLimits())
     (trial,) = plan(matrix, [feature], {"shop/one": "1", "shop/one:solved": "2"})
-    clock = Readings(readings)
     bench = Bench(
         run="run",
         provider=LocalProvider(folder / "cache", {}),
         clock=clock,
         slots=Slots(1),
-        open_model=lambda _trial: ReplayModel((), clock),
+        open_model=lambda _trial: ReplayModel(turns, clock),
         on_event=lambda _trial, _attempt, _kind, _body: None,
         interrupts=Interrupts(),
     )
     prepared = Prepared(
         feature=feature,
         snapshot=Checkouts(folder / "checkouts", {}).from_folder(folder / "app"),
-        environment=Environment(key="gone", digest="gone", workdir="/workspace"),
+        environment=environment,
     )
     return run_trial(trial, prepared, bench, 1).record
+
+
+def without_environment(folder: Path, readings: Iterable[int]) -> Record:
+    """The record where the environment is gone: the clock is read at start and end, of the trial and of set-up."""
+    return attempted(folder, Readings(readings), Environment(key="gone", digest="gone", workdir="/workspace"))
 
 
 def test_a_sandbox_that_cannot_be_had_is_an_error_of_infrastructure(tmp_path: Path) -> None:
@@ -79,3 +84,13 @@ def test_a_ledger_that_does_not_add_up_fails_its_record_only(tmp_path: Path) -> 
     assert record.verdict is Verdict.ERROR_INFRA
     assert "is not in" in record.error
     assert sum(record.phases.values()) == record.wall_ns == 100
+
+
+def test_a_workspace_that_the_agent_made_unfit_is_scored(tmp_path: Path) -> None:
+    """A file where the workspace was cannot be graded, and that is nobody's fault but the agent's."""
+    environment = LocalProvider(tmp_path / "cache", {}).prepare(Recipe(name="empty"), lambda _line: None)
+    wreck = ScriptedCall(name="shell", arguments={"command": 'w=$PWD; cd / && rm -r "$w" && echo mine > "$w"'})
+    turns = [Turn(tool_calls=(wreck,)), Turn(tool_calls=(ScriptedCall(name="finish", arguments={"summary": "."}),))]
+    record = attempted(tmp_path, SystemClock(), environment, turns)
+    assert (record.verdict, record.stop) == (Verdict.FAIL, "finished")
+    assert "workspace cannot be read" in record.error
