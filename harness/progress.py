@@ -16,7 +16,7 @@ from harness.record import Record, Verdict
 from harness.untrusted import plain, rich_text
 
 PHASE_OF_EVENT = {
-    "setup": "setup",
+    "trial_started": "setup",
     "intent": "model",
     "response": "harness",
     "call_failed": "harness",
@@ -88,7 +88,7 @@ class PlainLines(Quiet):
 
     def event(self, trial: Trial, kind: str, body: Mapping[str, Any]) -> None:
         """The begin of a trial, and of its grading."""
-        if kind == "setup":
+        if kind == "trial_started":
             self.say(f"{trial.label}: started (attempt {body['attempt']})")
         elif kind == "suite":
             self.say(f"{trial.label}: agent stopped ({body['stop']}), grading")
@@ -154,7 +154,7 @@ class LiveTable:
         now = self._clock.now_ns()
         with self._lock:
             cell = self._cells[trial.id]
-            if kind == "setup":
+            if kind == "trial_started":
                 cell.began, cell.since, cell.spent, cell.phase = now, now, {}, "setup"
                 cell.turns = cell.tokens = 0
             elif kind in PHASE_OF_EVENT:

@@ -106,7 +106,7 @@ class _Attempt:
         )
 
     def _run(self) -> None:
-        self._event("setup", {"attempt": self._number})
+        self._event("trial_started", {"attempt": self._number})
         self._work()
         if self._transcript.stop == "error:provider":
             raise ProviderError(self._transcript.error)

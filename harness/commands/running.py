@@ -1,8 +1,6 @@
 """From a checked matrix to a finished run folder: what `run` and `demo` share."""
 
-import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from harness.config import Matrix, key_for
 from harness.digests import manifest_problem, trial_digests
 from harness.errors import ConfigError
 from harness.features import Feature
+from harness.files import disk_errors, write_atomic
 from harness.inputs import Options, load_inputs
 from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
@@ -101,7 +100,7 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
         slots = Slots(_slot_count(job))
         stack.enter_context(interrupts.ending(slots.close))
         provenance["tool_slots"] = str(slots.count)
-        _write_opening(job, journal, trials, provenance)
+        _write_opening(job, journal, redactor, trials, provenance)
         bench = Bench(
             run=folder.name,
             provider=session.provider,
@@ -232,11 +231,15 @@ def _slot_count(job: Job) -> int:
     return max(1, int((max(2, os.cpu_count() or 2) - 1) / max(1.0, cpus)))
 
 
-def _write_opening(job: Job, journal: Journal, trials: Sequence[Trial], provenance: Mapping[str, str]) -> None:
+def _write_opening(
+    job: Job, journal: Journal, redactor: Redactor, trials: Sequence[Trial], provenance: Mapping[str, str]
+) -> None:
     """What a run folder holds before its first trial: matrix, plan, provenance, and the first row."""
     folder = journal.folder
-    shutil.copyfile(job.matrix_file, folder.matrix)
+    with disk_errors(job.matrix_file, "read"):
+        matrix = job.matrix_file.read_bytes()
+    write_atomic(folder.matrix, redactor.data(matrix))
     rows = [{"id": t.id, "model": t.model, "feature": t.feature.key, "repeat": t.repeat} for t in trials]
-    folder.plan.write_text(json.dumps({"schema": 1, "trials": rows}, indent=1) + "\n", encoding="utf-8")
-    folder.provenance.write_text(json.dumps(dict(provenance), indent=1) + "\n", encoding="utf-8")
+    for path, value in ((folder.plan, {"schema": 1, "trials": rows}), (folder.provenance, provenance)):
+        write_atomic(path, (redactor.json(value, indent=1) + "\n").encode())
     journal.append(Entry(kind=Kind.RUN_STARTED, body={"matrix": job.matrix.name, "trials": len(trials)}))
