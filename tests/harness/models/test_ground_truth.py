@@ -23,6 +23,11 @@ PACES = {
     "slow": Pace(first_token_ms=100, tokens_per_s=120),
 }
 
+ROUNDS = 12
+ALLOWED_NS = 20_000_000
+
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -57,30 +62,46 @@ def sent(log: Path, reply: Reply) -> SentRow:
     raise AssertionError("the simulator did not log the request")
 
 
-def check(reply: Reply, truth: SentRow) -> None:
-    """First token and decode within 5 % or 20 ms: machines under test are shared; the strict table is a benchmark."""
+def errors_ns(reply: Reply, truth: SentRow) -> tuple[int, int]:
+    """By how much first token and decode, as measured, miss what the simulator did."""
     times = reply.times
     assert times.first_token is not None
     assert times.last_token is not None
     first_token_ns = truth.first_token_ns - truth.received_ns
-    assert times.first_token - times.send == pytest.approx(first_token_ns, rel=0.05, abs=20_000_000)
     decode_ns = truth.last_token_ns - truth.first_token_ns
-    assert times.last_token - times.first_token == pytest.approx(decode_ns, rel=0.05, abs=20_000_000)
+    return (
+        abs(times.first_token - times.send - first_token_ns),
+        abs(times.last_token - times.first_token - decode_ns),
+    )
+
+
+def least_errors(simulator: Simulator, log: Path, names: list[str]) -> list[tuple[int, int]]:
+    """For each of the streams, run at once, its least errors of some rounds.
+
+    A busy machine only ever adds to an error, so the least of them shows what the measuring itself does; the strict
+    table is a benchmark.
+    """
+    least: list[tuple[int, int]] = []
+    for _ in range(ROUNDS):
+        with ThreadPoolExecutor(len(names)) as pool:
+            replies = list(pool.map(lambda name: ask(simulator, name), names))
+        found = [errors_ns(reply, sent(log, reply)) for reply in replies]
+        least = [tuple(map(min, *both)) for both in zip(least, found, strict=True)] if least else found  # type: ignore[misc]
+        if max(max(pair) for pair in least) <= ALLOWED_NS:
+            break
+    return least
 
 
 @pytest.mark.parametrize("name", PACES)
 def test_one_stream_agrees_with_the_log(simulator: Simulator, log: Path, name: str) -> None:
     """What the client measures is what the server did."""
-    reply = ask(simulator, name)
-    check(reply, sent(log, reply))
+    assert max(least_errors(simulator, log, [name])[0]) <= ALLOWED_NS
 
 
 def test_several_streams_agree_with_the_log(simulator: Simulator, log: Path) -> None:
     """Streams at the same time do not blur each other's clock."""
-    with ThreadPoolExecutor(4) as pool:
-        replies = list(pool.map(lambda name: ask(simulator, name), ["fast", "slow"] * 2))
-    for reply in replies:
-        check(reply, sent(log, reply))
+    least = least_errors(simulator, log, ["fast", "slow"] * 2)
+    assert max(max(pair) for pair in least) <= ALLOWED_NS
 
 
 def test_bytes_and_tokens_agree_with_the_log(simulator: Simulator, log: Path) -> None:
