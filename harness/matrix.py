@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from harness.artefacts import TrialFolder
+from harness.errors import InfraError
 from harness.journal import Entry, Journal, Kind
 from harness.plan import Trial
 from harness.prepare import Prepared
@@ -46,7 +47,10 @@ class MatrixRun:
 
 
 def run_matrix(run: MatrixRun) -> tuple[Record, ...]:
-    """Run every trial; returns the records in plan order. One trial's failure never ends another's."""
+    """Run every trial; returns the records in plan order. One trial's failure never ends another's.
+
+    Raises InfraError once a trial's evidence cannot be kept: the others end, for nothing more shall be paid for.
+    """
     with ThreadPoolExecutor(max_workers=max(1, run.parallel), thread_name_prefix="trial") as pool:
         futures = [pool.submit(_one, run, trial) for trial in run.trials]
         records = [future.result() for future in futures]
@@ -71,8 +75,12 @@ def _one(run: MatrixRun, trial: Trial) -> Record | None:
 
 def _attempt(run: MatrixRun, trial: Trial, attempt: int) -> Record:
     outcome = run_trial(trial, run.prepared[trial.feature.key], run.bench, attempt)
-    _keep(run, trial, outcome)
-    run.journal.append_record(outcome.record)
+    try:
+        _keep(run, trial, outcome)
+        run.journal.append_record(outcome.record)
+    except InfraError:
+        run.bench.interrupts.interrupt()  # what cannot be kept shall not be paid for: nothing new starts
+        raise
     log.info("trial.finished", verdict=outcome.record.verdict.value, stop=outcome.record.stop, attempt=attempt)
     return outcome.record
 

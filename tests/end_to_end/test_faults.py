@@ -188,6 +188,22 @@ def test_out_that_is_a_file(desk: Desk) -> None:
     assert file.is_file()
 
 
+def test_evidence_that_cannot_be_kept_ends_the_run(desk: Desk) -> None:
+    """Where a trial's folder cannot be written, no further trial is begun: one line, exit code 4."""
+    options = local(desk, FeatureFiles(turns={"demo": (say("", shell("sleep 3")), FINISH)}))
+    file = matrix(desk.folder / "kept.toml", {"a": simulated("demo"), "b": simulated("demo")}, trials=1)
+    out = desk.folder / "out"
+    started = desk.start("run", file, *options, "--out", "out")
+    until(lambda: bool(journalled(out, Kind.TOOL_START)), started, "the first tool call")
+    (out / "trials").mkdir()
+    (out / "trials" / journalled(out, Kind.TOOL_START)[0].trial).touch()
+    said = started.wait()
+    assert said.code == 4
+    assert len(said.complaints) == 1
+    assert "cannot be written" in said.complaints[0]
+    assert len(journalled(out, Kind.TRIAL_STARTED)) == 1
+
+
 def test_reader_that_leaves_is_no_failure(desk: Desk) -> None:
     """With standard output closed at the other end (`| head`), a table ends without a word."""
     argv = [*desk.argv, "plan", str(matrix(desk.folder / "pipe.toml", {"m": simulated("demo")})), *local(desk)]
