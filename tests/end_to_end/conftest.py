@@ -1,11 +1,19 @@
 """Desks for the tests of the command line."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from sandbox.contract import SandboxProvider
 from tests.end_to_end.desk import Desk
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard() -> None:
+    """Commands hear Ctrl-C also where these tests run as a shell's background job, which is deaf to it, heirs too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
