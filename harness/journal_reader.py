@@ -40,14 +40,22 @@ def read_meta(folder: Path) -> dict[str, str]:
 
 def read_rows(folder: Path, kind: Kind | None = None, after: int = 0) -> tuple[Row, ...]:
     """The rows in the order they were written, of one kind or all, those numbered above `after`."""
-    query = (
-        "SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE seq > ? AND (? = '' OR kind = ?) ORDER BY seq"
-    )
     wanted = "" if kind is None else str(kind)
+    return _selected(folder, "seq > ? AND (? = '' OR kind = ?)", (after, wanted, wanted))
+
+
+def read_last_rows(folder: Path) -> dict[str, Row]:
+    """The latest row of each trial, by its id: no other row's body is looked at. Raises ConfigError, InfraError."""
+    latest = _selected(folder, "seq IN (SELECT max(seq) FROM rows WHERE trial != '' GROUP BY trial)")
+    return {row.trial: row for row in latest}
+
+
+def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) -> tuple[Row, ...]:
+    query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {condition} ORDER BY seq"  # noqa: S608 - ours
     with _reading(folder) as connection:
         return tuple(
             Row(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=found, body=json.loads(body))
-            for seq, at_utc, trial, attempt, found, body in connection.execute(query, (after, wanted, wanted))
+            for seq, at_utc, trial, attempt, found, body in connection.execute(query, values)
         )
 
 

@@ -12,7 +12,7 @@ from harness.commands import options
 from harness.commands.session import output, print_json
 from harness.commands.showing import summary
 from harness.errors import ConfigError
-from harness.journal import Row, read_records, read_rows
+from harness.journal import Row, read_last_rows, read_records
 from harness.progress import seconds
 from harness.record import Record
 from harness.run_folder import RunFolder
@@ -29,7 +29,7 @@ def command(run: options.RunFolderArgument, *, as_json: options.Json = False) ->
     if as_json:
         print_json(summary(run, list(records.values()), len(planned)))
         return
-    last = {row.trial: row for row in read_rows(run) if row.trial}
+    last = read_last_rows(run)
     console = output()
     console.print(_table(planned, records, last))
     finished = len(records)

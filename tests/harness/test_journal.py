@@ -28,6 +28,7 @@ from harness.journal import (
     new_run_folder,
     read_attempts,
     read_body,
+    read_last_rows,
     read_meta,
     read_records,
     read_rows,
@@ -181,6 +182,14 @@ def test_readers_and_writer_at_once(tmp_path: Path) -> None:
         for future in reading:
             future.result()
     assert seen
+
+
+def test_last_row_of_each_trial(tmp_path: Path) -> None:
+    """What a trial wrote last, and nothing that concerns the whole run."""
+    with Journal.create(tmp_path) as journal:
+        for trial, number in (("t1", 1), ("t2", 2), ("t1", 3), ("", 4)):
+            journal.append(Entry(kind=Kind.NOTE, body={"number": number}, trial=trial))
+    assert {trial: row.body["number"] for trial, row in read_last_rows(tmp_path).items()} == {"t1": 3, "t2": 2}
 
 
 def test_the_latest_attempt_wins_and_older_ones_stay_reachable(tmp_path: Path) -> None:
