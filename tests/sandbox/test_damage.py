@@ -40,10 +40,11 @@ def test_polite_signals_do_not_end_the_executor(box: Sandbox) -> None:
 
 def test_executor_cannot_be_traced_or_spoken_for(box: Sandbox) -> None:
     """A command cannot open the executor's descriptors or memory, by which it could forge results."""
-    if box.kind == "docker":
-        for target in ("fd/0", "fd/1", "fd/3", "fd/4", "mem", "environ"):
-            assert sh(box, f"cat /proc/$PPID/{target} > /dev/null").exit_code != 0
-            assert sh(box, f"echo x > /proc/$PPID/{target}").exit_code != 0
+    if box.kind != "docker":
+        pytest.skip("nothing shuts out commands that run with this process's own rights")
+    for target in ("fd/0", "fd/1", "fd/3", "fd/4", "mem", "environ"):
+        assert sh(box, f"cat /proc/$PPID/{target} > /dev/null").exit_code != 0
+        assert sh(box, f"echo x > /proc/$PPID/{target}").exit_code != 0
 
 
 def test_commands_inherit_no_descriptor(box: Sandbox) -> None:
