@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
 from typing import Annotated, Any
 
 import structlog
@@ -60,10 +61,16 @@ def configure_logging(level: int) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _safe_to_print,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _safe_to_print(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Errors quote what servers and sandboxes said."""
+    return {name: plain(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def main(arguments: list[str] | None = None) -> None:
