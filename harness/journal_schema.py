@@ -86,7 +86,7 @@ def lay_tables(connection: sqlite3.Connection) -> None:
     """Make the tables, all or none; refuse a file that has them."""
     connection.execute("BEGIN IMMEDIATE")
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-        raise ConfigError(f"{_path(connection).parent}: already holds a run; resume it, or give another folder")
+        raise ConfigError(f"{_path(connection).parent}: already holds a run; give another folder")
     for statement in _TABLES:
         connection.execute(statement)
     known = {
@@ -135,5 +135,5 @@ def database_errors(path: Path) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             raise disk_full(path) from error
         raise InfraError(
-            f"{path}: the journal cannot be used: {error}; look at the disk, then resume the run"
+            f"{path}: the journal cannot be used: {error}; look at the disk, then start the run again"
         ) from error
