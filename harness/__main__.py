@@ -1,5 +1,19 @@
-"""`python -m harness`: the same as the command `splitclock`."""
+"""`splitclock`, and `python -m harness`: Ctrl-C is an exit code from the first import on."""
 
-from harness.cli import main
+import sys
 
-main()
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from harness.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -53,6 +53,7 @@ class Transcript:
     tool_calls: list[ToolRow] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     shortened_outputs: int = 0
+    unanswered_calls: int = 0
 
 
 class Agent:
@@ -74,6 +75,7 @@ class Agent:
     def work(self, assignment: Assignment) -> Transcript:
         """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did."""
         conversation = self._open(assignment)
+        self._spent.price = assignment.price
         started_ns = self._stopwatch.clock.now_ns()
         silent = malformed = 0
         transcript = self.transcript
@@ -135,6 +137,7 @@ class Agent:
         self._on_event("call_failed", {"turn": turn, "fault": error.fault, "message": str(error)})
         stop = "limit:wall" if self._wall_is_over else STOP_OF_FAULT.get(error.fault, "error:provider")
         self.transcript.stop, self.transcript.error = stop, str(error)
+        self.transcript.unanswered_calls += any(attempt.times.headers is not None for attempt in error.attempts)
 
     def _fit(self, conversation: Conversation, assignment: Assignment) -> bool:
         if assignment.context_window is None:
@@ -208,14 +211,21 @@ def _given_up(silent: int, malformed: int) -> str:
 class _Spent:
     """What the trial's answered calls have used so far, for its limits."""
 
+    price: Price | None = None
     output_tokens: int = 0
     cost_usd: float = 0.0
 
     def add(self, row: CallRow, message: Message) -> None:
         """Count one call; where the provider gave no usage, four characters stand for a token."""
         written = len(message.content) + len(message.reasoning) + sum(len(c.arguments) for c in message.tool_calls)
-        self.output_tokens += written // 4 if row.output_tokens is None else row.output_tokens
-        self.cost_usd += row.cost_usd or 0.0
+        estimated = written // 4
+        self.output_tokens += estimated if row.output_tokens is None else row.output_tokens
+        self.cost_usd += _guess_usd(estimated, self.price) if row.cost_usd is None else row.cost_usd
+
+
+def _guess_usd(output_tokens: int, price: Price | None) -> float:
+    """What a call without usage cost at least, USD, for the limit alone; the record says that it is unknown."""
+    return 0.0 if price is None else output_tokens * price.output / 1e6
 
 
 def message_json(message: Message) -> dict[str, Any]:

@@ -63,10 +63,14 @@ def manifest_problem(feature: Feature) -> str:
     """Why nothing can be graded by the feature's manifest, in one line; empty when it can."""
     if feature.manifest is None:
         return f"{feature.key}: no manifest.json; run `splitclock validate {feature.key}` first"
+    if not feature.manifest.fail_to_pass:
+        return (
+            f"{feature.key}: manifest.json names no test that must newly pass; run `splitclock validate {feature.key}`"
+        )
     made_from, now = feature.manifest.made_from, manifest_inputs(feature)
     changed = [name for name, digest_now in now.items() if made_from.get(name, digest_now) != digest_now]
     if changed:
-        what = " and ".join(changed)
+        what = " and ".join({"tests": "tests or target settings"}.get(name, name) for name in changed)
         return f"{feature.key}: {what} changed since manifest.json was made; run `splitclock validate {feature.key}`"
     return ""
 

@@ -68,9 +68,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, parse: Callable[[str], Any], kind: str) -> Any:
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: cannot be read: it is no file")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
-        return parse(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:

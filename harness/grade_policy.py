@@ -128,7 +128,7 @@ def submission(snapshot: Snapshot, export: Export, suite: Suite, caps: ExportCap
     roots, taken = _roots(snapshot), {module_path(path) for path in snapshot.index}
     for path, reason in export.skipped.items():
         piles.admits(path, reason or "cannot be exported")
-    for file in sorted(export.files, key=lambda file: file.path):
+    for file in sorted(export.files, key=lambda file: (file.path not in snapshot.index, file.path)):
         if piles.admits(file.path, denial(file.path) or shadow(file.path, roots, taken)):
             piles.keep(file)
     for path, target in sorted(export.links.items() - snapshot.links.items()):

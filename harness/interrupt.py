@@ -26,9 +26,9 @@ class Interrupts:
         key = object()
         with self._lock:
             self._ends[key] = end
-        if self.flag.is_set():
-            end()
         try:
+            if self.flag.is_set():
+                end()
             yield
         finally:
             with self._lock:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from harness.edge import Name, SchemaOne, Strict, shown
+from harness.simulator.config import MOST_FIRST_TOKEN_MS, MOST_TOKENS_PER_CHUNK, MOST_TOKENS_PER_S
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SCRIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -17,6 +18,7 @@ _SECRET = re.compile(r"api_?key|authorization|secret|password|token$", re.IGNORE
 Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+WEEK_S = 7 * 24 * 3600
 
 
 def _base_url(value: str) -> str:
@@ -26,7 +28,8 @@ def _base_url(value: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(f"{shown(value)} should be a URL such as http://127.0.0.1:8080/v1")
+        what = "it" if "@" in value else shown(value)  # what holds a password is not repeated
+        raise ValueError(f"{what} should be a URL such as http://127.0.0.1:8080/v1")
     if parts.username or parts.password or parts.query:
         raise ValueError(
             "should hold no user, password or query; a key goes into an environment variable, see `key_env`"
@@ -104,16 +107,16 @@ class ModelFile(Strict):
     price: PriceFile | None = None
     quirks: QuirksFile = QuirksFile()
     turns: Annotated[str, AfterValidator(_script)] | None = None
-    first_token_ms: NotNegative | None = None
-    tokens_per_s: PositiveFloat | None = None
-    tokens_per_chunk: Positive | None = None
+    first_token_ms: Annotated[float, Field(ge=0, le=MOST_FIRST_TOKEN_MS)] | None = None
+    tokens_per_s: Annotated[float, Field(gt=0, le=MOST_TOKENS_PER_S)] | None = None
+    tokens_per_chunk: Annotated[int, Field(gt=0, le=MOST_TOKENS_PER_CHUNK)] | None = None
 
 
 class TrialLimitsFile(Strict):
     """[limits] of a matrix: what one trial may use."""
 
-    turns: Positive = 100
-    wall_s: PositiveFloat = 1800.0
+    turns: Annotated[int, Field(gt=0, le=100_000)] = 100
+    wall_s: Annotated[float, Field(gt=0, le=WEEK_S)] = 1800.0
     output_tokens: Positive = 200_000
     cost_usd: PositiveFloat | None = None
 
@@ -121,7 +124,7 @@ class TrialLimitsFile(Strict):
 class ParallelFile(Strict):
     """[parallel] of a matrix."""
 
-    trials: Positive = 4
+    trials: Annotated[int, Field(gt=0, le=1_000)] = 4
     tool_slots: Annotated[Any, BeforeValidator(_tool_slots)] = "auto"
 
 
@@ -131,7 +134,7 @@ class MatrixFile(Strict):
     schema_: SchemaOne = Field(alias="schema")
     name: Name
     features: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
-    repeats: Positive = 1
+    repeats: Annotated[int, Field(gt=0, le=10_000)] = 1
     limits: TrialLimitsFile = TrialLimitsFile()
     parallel: ParallelFile = ParallelFile()
     models: dict[str, Any]

@@ -110,7 +110,10 @@ class TrialRow(_Frozen):
 
 
 class Record(_Frozen):
-    """One finished attempt at a trial. `phases` has all seven and sums to `wall_ns`; unknown figures are None."""
+    """One finished attempt at a trial. `phases` has all seven and sums to `wall_ns`; unknown figures are None.
+
+    `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown.
+    """
 
     schema_: int = Field(default=SCHEMA, alias="schema")
     run: str
@@ -130,6 +133,7 @@ class Record(_Frozen):
     tool_calls: tuple[ToolRow, ...] = ()
     turns: int = 0
     shortened_outputs: int = 0
+    unanswered_calls: int = 0
     grade: GradeRow = GradeRow()
     cost_usd: float | None = None
     cost_is_lower_bound: bool = False

@@ -29,8 +29,8 @@ from sandbox.errors import SandboxError, WorkspaceError
 
 log = structlog.get_logger()
 
-LIFETIME_MARGIN_S = 1800
-"""Seconds that a container may live past the limits of its trial before it ends by itself."""
+LIFETIME_MARGIN_S = 24 * 3600
+"""Seconds that a container may live past the wall limit before it ends by itself: queues for tool slots may be long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +250,10 @@ class _Attempt:
             tool_calls=tuple(transcript.tool_calls),
             turns=transcript.turns,
             shortened_outputs=transcript.shortened_outputs,
+            unanswered_calls=transcript.unanswered_calls,
             grade=self._grade_row(),
             cost_usd=sum(known) if known else None,
-            cost_is_lower_bound=bool(known) and len(known) < len(costs),
+            cost_is_lower_bound=bool(known) and (len(known) < len(costs) or _has_unanswered(transcript)),
             provenance=dict(self._bench.provenance) | self._load | load_facts("end"),
         )
 
@@ -272,3 +273,8 @@ class _Attempt:
             return row
         left = f"{len(self._survivors)} processes of the agent were alive at the end: {self._survivors[0][:100]}"
         return row.model_copy(update={"notes": (*row.notes, left)})
+
+
+def _has_unanswered(transcript: Transcript) -> bool:
+    """Whether some request may be billed whose usage nobody told: a call that never ended, or one that was retried."""
+    return transcript.unanswered_calls > 0 or any(call.attempts > 1 for call in transcript.calls)

@@ -157,9 +157,10 @@ class DockerSandbox(ExecutorBox):
         if self._container is None:  # not entered yet: then it never will be
             self._end("the sandbox was killed")
         elif self._survivors is None:
-            self._survivors = self._strangers()
+            found = self._strangers()
             self._hang_up("the sandbox was killed")
             self._engine.kill(self.container)
+            self._survivors = found  # last: a kill that failed may be tried again
         return self._survivors or ()
 
     def _strangers(self) -> tuple[str, ...]:

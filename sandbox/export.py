@@ -16,6 +16,9 @@ from sandbox.errors import ExportError, WorkspaceError
 PIECE = 1024 * 1024
 MAX_PATH_BYTES = 4_096
 EXPORT_DEADLINE_S = 300.0
+INSTALLED = frozenset({".venv", "venv", "node_modules"})
+"""Folders that installers fill: what is new in them is nobody's work."""
+
 _END_OF_TAR = bytes(1024)
 
 
@@ -51,7 +54,7 @@ class Collector:
         parts = path.split("/")
         if path.startswith("/") or any(part in {"", ".", ".."} for part in parts):
             raise WorkspaceError(f"the workspace's archive holds the path {shown(path)!r}, which leaves the workspace")
-        if ".git" in parts:
+        if ".git" in parts or (not INSTALLED.isdisjoint(parts) and path not in self._known):
             return False
         self._members += 1
         if self._members > self._caps.members:
@@ -104,6 +107,8 @@ class Collector:
     def _why_not(self, path: str, file: File | None) -> str:
         if file is None:
             return f"it is larger than {self._caps.file_bytes} bytes"
+        if path in self._known:  # a changed file of the tree itself is never crowded out by new ones
+            return "" if shown(path) == path else "its name is not valid UTF-8"
         if len(self._files) >= self._caps.kept_files:
             return f"more than {self._caps.kept_files} files differ"
         if self._bytes + len(file.data) > self._caps.kept_bytes:

@@ -253,6 +253,11 @@ def _per_second(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:
     return sum(tokens for tokens, _ in known) / (sum(ns for _, ns in known) / 1e9) if known else None
 
 
+def _unknown(records: Records) -> list[None]:
+    """One unknown for each call that began to be answered and did not end."""
+    return [None] * sum(record.unanswered_calls for record in records)
+
+
 def _work(records: Records, scored: Records) -> Work:
     calls = [call for record in records for call in record.calls]
     paid = [record for record in records if record.calls or record.verdict is not Verdict.NOT_RUN]
@@ -263,7 +268,7 @@ def _work(records: Records, scored: Records) -> Work:
         tool_calls=sum(len(record.tool_calls) for record in records),
         turns=sum(record.turns for record in records),
         turns_median=median_int(record.turns for record in scored),
-        input_tokens=known_sum(call.input_tokens for call in calls),
-        output_tokens=known_sum(call.output_tokens for call in calls),
+        input_tokens=known_sum([*(call.input_tokens for call in calls), *_unknown(records)]),
+        output_tokens=known_sum([*(call.output_tokens for call in calls), *_unknown(records)]),
         cost_usd=Sum(value=cost.value, is_lower_bound=lower and cost.value is not None),
     )

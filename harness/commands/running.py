@@ -64,6 +64,17 @@ def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
     return Job(matrix=inputs.matrix, features=inputs.features, matrix_file=matrix_file, out=out)
 
 
+def check_source(prepared: Prepared) -> None:
+    """Raise ConfigError when the manifest was made from another source tree: its lists would grade something else."""
+    feature, manifest = prepared.feature, prepared.feature.manifest
+    made_from = manifest.made_from.get("snapshot") if manifest else None
+    if made_from not in (None, prepared.snapshot.digest):
+        raise ConfigError(
+            f"{feature.key}: the source is not the one that manifest.json was made from; "
+            f"run `splitclock validate {feature.key}` with the same --source and --working-tree"
+        )
+
+
 def check_gradable(features: Sequence[Feature]) -> None:
     """Raise ConfigError with a line for each feature that no trial could be graded on."""
     problems = [line for feature in features if (line := refusal(feature.target.suite))]
@@ -168,6 +179,7 @@ def _prepare(job: Job, session: Session, progress: Progress, interrupts: Interru
                 break
             progress.say(f"preparing {feature.key}")
             prepared[feature.key] = prepare(feature, session.provider, session.checkouts, progress.say)
+        check_source(prepared[feature.key])
     return prepared
 
 

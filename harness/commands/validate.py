@@ -9,7 +9,7 @@ from rich.text import Text
 from harness.commands import options
 from harness.commands.options import SandboxKind
 from harness.commands.session import Session, open_session, output, print_json, roots, say
-from harness.errors import ConfigError
+from harness.errors import ConfigError, InfraError
 from harness.features import Feature
 from harness.fixtures import load_features, parse_overrides, write_manifest
 from harness.validate import Validation, validate_feature
@@ -51,7 +51,10 @@ def _validate(feature: Feature, session: Session, *, runs: int, write: bool) -> 
     def tell(line: str) -> None:
         say(f"{feature.key}: {line}")
 
-    result = validate_feature(feature, session.provider, session.checkouts, tell, runs=runs)
+    try:
+        result = validate_feature(feature, session.provider, session.checkouts, tell, runs=runs)
+    except (ConfigError, InfraError) as error:  # this feature's alone: the others are still looked at
+        result = Validation(problems=(" ".join(str(error).split()),))
     for line in (*result.problems, *result.notes):
         tell(line)
     if result.manifest is not None and write:

@@ -7,15 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.errors import ConfigError
 from harness.turns import Turn, read_turns
 
+MOST_FIRST_TOKEN_MS = 3_600_000
+MOST_TOKENS_PER_S = 1_000_000
+MOST_TOKENS_PER_CHUNK = 10_000
+
 
 class Pace(BaseModel):
     """How fast a simulated model speaks; `tokens_per_s` 0 is as fast as the machine can."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    first_token_ms: float = Field(default=0.0, ge=0, le=3_600_000)
-    tokens_per_s: float = Field(default=0.0, ge=0, le=1_000_000)
-    tokens_per_chunk: int = Field(default=1, ge=1, le=10_000)
+    first_token_ms: float = Field(default=0.0, ge=0, le=MOST_FIRST_TOKEN_MS)
+    tokens_per_s: float = Field(default=0.0, ge=0, le=MOST_TOKENS_PER_S)
+    tokens_per_chunk: int = Field(default=1, ge=1, le=MOST_TOKENS_PER_CHUNK)
 
 
 class SimulatorConfig(BaseModel):

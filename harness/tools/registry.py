@@ -58,4 +58,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
         raise BadCallError(f"the arguments are not valid JSON: {error}", malformed=True) from error
     if not isinstance(value, dict):
         raise BadCallError(f"the arguments must be a JSON object, not {type(value).__name__}", malformed=True)
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        raise BadCallError("the arguments hold half a character (a lone surrogate escape); send whole ones") from None
     return value

@@ -53,7 +53,9 @@ def trial_value(record: Record) -> dict[str, Any]:
         "calls": len(record.calls),
         "tool_calls": len(record.tool_calls),
         "turns": record.turns,
-        "output_tokens": _exact(known_sum(call.output_tokens for call in record.calls)),
+        "output_tokens": _exact(
+            known_sum([*(call.output_tokens for call in record.calls), *[None] * record.unanswered_calls])
+        ),
         "cost_usd": record.cost_usd,
         "cost_is_lower_bound": record.cost_is_lower_bound,
     }

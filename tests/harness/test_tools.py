@@ -140,3 +140,9 @@ def test_every_tool_has_a_plain_schema() -> None:
         assert schema["type"] == "object"
         assert schema["additionalProperties"] is False
         assert "title" not in json.dumps(schema)
+
+
+def test_half_a_character_is_told_before_it_reaches_a_request() -> None:
+    """A lone surrogate, escaped in valid JSON, can be sent to no server: the model hears of it at once."""
+    with pytest.raises(BadCallError, match="half a character"):
+        resolve(ToolCall(id="1", name="read", arguments='{"path": "\\ud800"}'))
