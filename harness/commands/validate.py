@@ -39,11 +39,19 @@ def command(
         raise ConfigError("validate: name a target or a feature, or use --all")
     found = load_features(roots(fixtures), patterns, parse_overrides(source or (), working_tree or ()))
     session = open_session(sandbox)
-    done = [(feature, _validate(feature, session, runs=runs, write=not dry)) for feature in found]
+    done, broken = [], []
+    for feature in found:
+        try:
+            done.append((feature, _validate(feature, session, runs=runs, write=not dry)))
+        except (ConfigError, InfraError) as error:  # the others are still looked at
+            say(f"{feature.key}: {error}")
+            broken.append(error)
     if as_json:
         print_json({"schema": 1, "features": [_row(feature, result) for feature, result in done]})
-    else:
+    elif done:
         output().print(_table(done))
+    if broken:
+        raise broken[0]
     return 0 if all(result.manifest is not None for _, result in done) else 1
 
 
@@ -51,10 +59,7 @@ def _validate(feature: Feature, session: Session, *, runs: int, write: bool) -> 
     def tell(line: str) -> None:
         say(f"{feature.key}: {line}")
 
-    try:
-        result = validate_feature(feature, session.provider, session.checkouts, tell, runs=runs)
-    except (ConfigError, InfraError) as error:  # this feature's alone: the others are still looked at
-        result = Validation(problems=(" ".join(str(error).split()),))
+    result = validate_feature(feature, session.provider, session.checkouts, tell, runs=runs)
     for line in (*result.problems, *result.notes):
         tell(line)
     if result.manifest is not None and write:
