@@ -50,6 +50,6 @@ def _best_kind(*, install: bool) -> SandboxKind:
             ensure_engine(say, Machine(environment=environment))
         Engine.connect(environment).close()
     except EngineUnavailableError as error:
-        say(f"no Docker engine: {error}")
+        say(str(error))
         return SandboxKind.LOCAL
     return SandboxKind.DOCKER
