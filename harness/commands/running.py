@@ -173,13 +173,13 @@ def _listening(interrupts: Interrupts, session: Session, progress: Progress) -> 
 def _prepare(job: Job, session: Session, progress: Progress, interrupts: Interrupts) -> dict[str, Prepared]:
     """Environments and checkouts, before any trial's clock starts; of every feature, unless it is interrupted."""
     prepared = {}
-    with suppress(KeyboardInterrupt), interrupts.raising():
+    with suppress(KeyboardInterrupt), session.clearing(), interrupts.raising():
         for feature in job.features:
             if interrupts.flag.is_set():
                 break
             progress.say(f"preparing {feature.key}")
             prepared[feature.key] = prepare(feature, session.provider, session.checkouts, progress.say)
-        check_source(prepared[feature.key])
+            check_source(prepared[feature.key])
     return prepared
 
 

@@ -3,7 +3,8 @@
 import json
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ UNISOLATED = (
 )
 
 
+STILL_MAKING_S = 0.5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """The composition of one command; `engine` is None where this machine itself is the sandbox."""
@@ -42,6 +46,21 @@ class Session:
         """Remove what this process started, at once."""
         if self.engine is not None:
             reap_own(self.engine)
+
+    @contextmanager
+    def clearing(self) -> Iterator[None]:
+        """When Ctrl-C ends the body, no container of this process stays.
+
+        The signal may fall between the engine's making one and our learning its name, so the engine is asked, and once
+        more a moment later for what it was still making.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.remove_containers()
+            self.clock.sleep(STILL_MAKING_S)
+            self.remove_containers()
+            raise
 
 
 def open_session(kind: SandboxKind) -> Session:

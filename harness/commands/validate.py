@@ -42,7 +42,8 @@ def command(
     done, broken = [], []
     for feature in found:
         try:
-            done.append((feature, _validate(feature, session, runs=runs, write=not dry)))
+            with session.clearing():
+                done.append((feature, _validate(feature, session, runs=runs, write=not dry)))
         except (ConfigError, InfraError) as error:  # the others are still looked at
             say(f"{feature.key}: {error}")
             broken.append(error)
