@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.end_to_end.desk import Desk
-from tests.end_to_end.targets import HIDDEN, PATCH, FeatureFiles, TargetFiles
+from tests.end_to_end.targets import HIDDEN, PATCH, FeatureFiles, TargetFiles, matrix, simulated
 
 pytestmark = pytest.mark.slow
 
@@ -60,3 +60,18 @@ def test_refusals_have_reasons(desk: Desk) -> None:
         assert found[name]["fail_to_pass"] is None
     made = {path.parent.name for path in folder.glob("features/*/manifest.json")}
     assert made == {sound.name}
+
+
+def test_manifest_of_another_source_is_refused(desk: Desk) -> None:
+    """A tree that changed since `validate` would be graded by lists that are not its own: one line, nothing starts."""
+    targets = desk.folder / "targets"
+    folder = TargetFiles().write(targets, FeatureFiles(manifest=None))
+    options = ("--fixtures", targets, "--sandbox", "local")
+    desk.must("validate", "calc", *options, "--runs", "1")
+    file = matrix(desk.folder / "m.toml", {"idler": simulated("nothing")})
+    desk.must("run", file, *options, "--out", "same")
+    (folder / "app" / "calc.py").write_text("def add(a, b):\n    return b + a\n", "utf-8")
+    said = desk.give("run", file, *options, "--out", "other")
+    assert said.code == 2
+    assert "not the one that manifest.json was made from" in said.err
+    assert "splitclock validate calc/double" in said.err
