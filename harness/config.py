@@ -93,6 +93,11 @@ class Matrix:
     limits: TrialLimits = TrialLimits()
     parallel: Parallel = Parallel()
 
+    @property
+    def scripts(self) -> frozenset[str]:
+        """The names of the scripted turns that its simulated models play."""
+        return frozenset(model.turns for model in self.models.values() if model.turns is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:

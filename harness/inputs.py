@@ -32,11 +32,6 @@ class Inputs:
     matrix: Matrix
     features: tuple[Feature, ...]
 
-    @property
-    def scripts(self) -> frozenset[str]:
-        """The names of the scripted turns that its simulated models play."""
-        return frozenset(model.turns for model in self.matrix.models.values() if model.turns is not None)
-
 
 def load_inputs(path: Path, options: Options | None = None) -> Inputs:
     """The matrix of a file and its features. Raises ConfigError with every problem of the matrix, features, scripts."""

@@ -116,7 +116,7 @@ class _Attempt:
         """The agent at work in its sandbox, and what it leaves there brought out."""
         with ExitStack() as stack:
             with self._stopwatch.span(Phase.SETUP, "start"):
-                box = stack.enter_context(self._endable(self._spec("agent")))
+                box = stack.enter_context(self._endable(self._spec()))
                 model = self._bench.open_model(self._trial)
                 stack.callback(model.close)
             with self._bench.interrupts.ending(model.close):
@@ -201,14 +201,15 @@ class _Attempt:
     def _identity(self, role: str) -> Identity:
         return Identity(run=self._bench.run, trial=self._trial.id, attempt=self._number, role=role)
 
-    def _spec(self, role: str) -> BoxSpec:
+    def _spec(self) -> BoxSpec:
+        """The agent's sandbox: the checkout, under the target's limits."""
         limits = self._prepared.feature.target.limits
         lifetime_s = max(limits.lifetime_s, int(self._trial.limits.wall_s) + LIFETIME_MARGIN_S)
         return BoxSpec(
             environment=self._prepared.environment,
             snapshot=self._prepared.snapshot,
             limits=replace(limits, lifetime_s=lifetime_s),
-            identity=self._identity(role),
+            identity=self._identity("agent"),
         )
 
     def _assignment(self) -> Assignment:

@@ -86,9 +86,8 @@ def check_gradable(features: Sequence[Feature]) -> None:
 def planned_trials(job: Job, checkouts: Checkouts, sandbox: str) -> tuple[Trial, ...]:
     """The trials of a job in a kind of sandbox, with their ids. Raises ConfigError, InfraError."""
     sources = {feature.key: source_digest(feature, checkouts) for feature in job.features}
-    scripts = {model.turns for model in job.matrix.models.values() if model.turns is not None}
     settings = {"sandbox": sandbox, "prompts": prompt_digest()}
-    return plan(job.matrix, job.features, trial_digests(job.features, sources, scripts, settings))
+    return plan(job.matrix, job.features, trial_digests(job.features, sources, job.matrix.scripts, settings))
 
 
 def execute(job: Job, session: Session, console: Console) -> Finished:
@@ -185,11 +184,10 @@ def _prepare(job: Job, session: Session, progress: Progress, interrupts: Interru
 
 def _scripts(job: Job, prepared: Mapping[str, Prepared], session: Session) -> dict[str, tuple[Turn, ...]]:
     """The scripts that simulated models of this matrix play, by key."""
-    names = {model.turns for model in job.matrix.models.values() if model.turns is not None}
     return {
         script_key(one.feature, name): script_for(one, name, session.checkouts)
         for one in prepared.values()
-        for name in sorted(names)
+        for name in sorted(job.matrix.scripts)
     }
 
 

@@ -47,7 +47,7 @@ def test_matrix_and_features_come_together(tmp_path: Path) -> None:
     make_feature(tmp_path, "a", {"demo": "{}\n"})
     make_feature(tmp_path, "b", {"demo": "{}\n"})
     assert keys(tmp_path, HEAD + SIMULATED) == ["shop/a", "shop/b"]
-    assert inputs(tmp_path, HEAD + SIMULATED).scripts == {"demo"}
+    assert inputs(tmp_path, HEAD + SIMULATED).matrix.scripts == {"demo"}
     assert keys(tmp_path, HEAD + SIMULATED, Slice(features=("shop/b",))) == ["shop/b"]
 
 
