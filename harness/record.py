@@ -12,6 +12,10 @@ OWN_QUEUES = ("wait.tool_slot", "wait.model_slot")
 """Sub-phases of waiting that parallel trials cause each other."""
 
 
+WORK = ("test", "build", "install", "search", "read", "edit", "vcs", "run", "other")
+"""Classes of a tool call's work."""
+
+
 class Verdict(StrEnum):
     """What grading says; "solved" means `pass`."""
 
@@ -47,18 +51,29 @@ class SpanRow(_Frozen):
 class CallRow(_Frozen):
     """One logical model call: durations in nanoseconds of its answered attempt, tokens as the provider counted them.
 
-    `connect_ns` is request sent to headers, `first_token_ns` request sent to first token (TTFT, so it holds
-    `connect_ns`), `decode_ns` first to last token.
+    All but `decode_ns` begin when the request was sent: `connect_ns` ends at the headers, `first_chunk_ns` at the first
+    event, `first_token_ns` at the first non-empty content, reasoning or tool-argument delta (TTFT), `first_answer_ns`
+    at the first one that is not reasoning, `last_token_ns` at the last, `total_ns` at the end of the answer.
     `decode_tokens` are the tokens that `decode_ns` (first to last token) produced: visible output tokens minus one;
-    both are None where the speed cannot be told.
+    both are None where the speed cannot be told. `wait_ns` is what failed attempts and pauses took before.
+
+    `unfinished_deltas` came in failed attempts and may be billed. `api` is the wire API, `transport` what carried it
+    ("http", "websocket"); `served_model` and `service_tier` are the provider's own words.
     """
 
     turn: int
     connect_ns: int | None = None
+    first_chunk_ns: int | None = None
     first_token_ns: int | None = None
+    first_answer_ns: int | None = None
+    last_token_ns: int | None = None
     decode_ns: int | None = None
     decode_tokens: int | None = None
     total_ns: int
+    wait_ns: int = 0
+    largest_gap_ns: int = 0
+    deltas: int = 0
+    received_bytes: int = 0
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_input_tokens: int | None = None
@@ -66,24 +81,52 @@ class CallRow(_Frozen):
     cost_usd: float | None = None
     attempts: int = 1
     faults: tuple[str, ...] = ()
+    unfinished_deltas: int = 0
     finish_reason: str = ""
+    api: str = ""
+    transport: str = ""
     served_model: str = ""
+    service_tier: str = ""
+    system_fingerprint: str = ""
+    request_id: str = ""
     server_timings: dict[str, float] = {}
 
 
 class ToolRow(_Frozen):
-    """One tool call: durations in nanoseconds, CPU in seconds, output in bytes as produced."""
+    """One tool call: durations in nanoseconds, CPU in seconds, output in bytes.
+
+    `total_ns` is dispatch to result on the host's clock; `exec_ns` the process's time by the sandbox's clock, never
+    more than that, and None where no process ran; the rest is transport. `cpu_s` is of the command's own reaped
+    processes, `container_cpu_s` of everything in the sandbox meanwhile (None where it cannot be told). Of
+    `output_bytes` produced `kept_bytes` were kept. `survivors` is how many processes it left behind. `work` is the
+    class of work, one of `WORK`. `signature` is the same for calls that ask for the same thing.
+    """
 
     turn: int
     tool: str
     total_ns: int
     exec_ns: int | None = None
     cpu_s: float | None = None
+    user_cpu_s: float | None = None
+    system_cpu_s: float | None = None
+    container_cpu_s: float | None = None
     peak_memory_bytes: int | None = None
     output_bytes: int = 0
+    kept_bytes: int = 0
+    exit_code: int | None = None
+    signal: int | None = None
     failed: bool = False
     timed_out: bool = False
+    oom_killed: bool = False
+    survivors: int = 0
+    work: str = "other"
+    signature: str = ""
     summary: str = ""
+
+    @property
+    def transport_ns(self) -> int:
+        """What the sandbox costs: the part of the call in which no process of it ran."""
+        return self.total_ns - (self.exec_ns or 0)
 
 
 class GradeRow(_Frozen):
@@ -112,7 +155,8 @@ class TrialRow(_Frozen):
 class Record(_Frozen):
     """One finished attempt at a trial. `phases` has all seven and sums to `wall_ns`; unknown figures are None.
 
-    `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown.
+    `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown. `noise`
+    says why a `noisy` record's times are not to be trusted.
     """
 
     schema_: int = Field(default=SCHEMA, alias="schema")
@@ -125,6 +169,7 @@ class Record(_Frozen):
     error: str = ""
     resumed: bool = False
     noisy: bool = False
+    noise: tuple[str, ...] = ()
     wall_ns: int
     phases: dict[str, int]
     sub_phases: dict[str, int]

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import ConfigError
 
@@ -31,14 +31,46 @@ class ScriptedCall(BaseModel):
         return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
 
 
+class ScriptedFault(BaseModel):
+    """A failing answer that comes before a turn's own one, each to one request.
+
+    `status`: an error answer with this status, headers, code and message. The others begin to stream the turn and then,
+    after at least `after_tokens` tokens (0: before the first), `cut` resets the connection, `end` closes the answer
+    cleanly without its end, `stall` sends nothing for `seconds`, `keep_alive` sends only comments for `seconds`,
+    `error_in_answer` sends an error event. `html`, `empty` and `no_choices` are answers with status 200 that hold
+    a web page, nothing, and no choice.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["status", "cut", "end", "stall", "keep_alive", "error_in_answer", "html", "empty", "no_choices"]
+    status: int = Field(default=500, ge=400, le=599)
+    headers: dict[str, str] = {}
+    code: str = ""
+    message: str = "scripted fault"
+    after_tokens: int = Field(default=0, ge=0)
+    seconds: float = Field(default=3600.0, ge=0)
+
+
 class Turn(BaseModel):
-    """What a scripted model says in one turn."""
+    """What a scripted model says in one turn, and how a simulated provider goes wrong over it.
+
+    `faults` are answered to the first requests of a trial for this turn, one each. The rest bends the answer itself:
+    `ending` replaces its finish reason, `usage` and `ids` (of tool calls) say what is wrong with those, `served_model`
+    is another model than the one asked for. The replay model knows `ending` and no other of them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reasoning: str = ""
     content: str = ""
     tool_calls: tuple[ScriptedCall, ...] = ()
+    faults: tuple[ScriptedFault, ...] = ()
+    ending: Literal["", "stop", "tool_calls", "length", "content_filter", "refusal"] = ""
+    usage: Literal["full", "missing", "negative", "text"] = "full"
+    ids: Literal["unique", "repeated", "empty", "missing"] = "unique"
+    served_model: str = ""
+    service_tier: str = ""
 
     @property
     def reasoning_tokens(self) -> int:
@@ -53,6 +85,8 @@ class Turn(BaseModel):
     @property
     def finish_reason(self) -> str:
         """The word a provider ends such a turn with."""
+        if self.ending:
+            return self.ending
         return "tool_calls" if self.tool_calls else "stop"
 
 

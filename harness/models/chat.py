@@ -1,5 +1,6 @@
 """Chat completions, streamed: the wire API that every OpenAI-compatible server speaks."""
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -11,6 +12,7 @@ from harness.models.chat_request import History, wire_options
 from harness.models.contract import CallAttempt, CallTimes, Message, Reply, ToolSpec
 from harness.models.exchange import Exchange
 from harness.models.faults import FailedAttemptError, Failure, Fault, FaultError
+from harness.models.health import ProviderHealth
 from harness.models.line import Line
 from harness.models.reception import Reception
 from harness.models.retry import Persistence
@@ -21,12 +23,14 @@ from harness.models.usage import header_timings, request_id
 class ChatModel:
     """A model behind chat completions. One call at a time; `close` may come from any thread."""
 
-    def __init__(self, settings: ModelSettings, key: str | None, clock: Clock) -> None:
+    def __init__(
+        self, settings: ModelSettings, key: str | None, clock: Clock, health: ProviderHealth | None = None
+    ) -> None:
         self._settings = settings
         self._key = key
         self._clock = clock
         self._line = Line(settings, key)
-        self._persistence = Persistence(settings.retry, clock)
+        self._persistence = Persistence(settings.retry, clock, health or ProviderHealth())
         self._history = History(settings.quirks.reasoning_field)
         self._ask_usage = settings.quirks.stream_usage
         self._exchange: Exchange | None = None
@@ -36,11 +40,11 @@ class ChatModel:
     def __repr__(self) -> str:
         return f"ChatModel({self._settings!r})"
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
         """The model's next message, tried again where a fault passes by itself. Raises CallFailedError."""
         self._history.follow(messages)
         request = _Request(tools=tools, taken_ids=self._history.call_ids, id_prefix=f"call_{len(messages)}")
-        return self._persistence.call(lambda: self._attempt(request))
+        return self._persistence.call(lambda: self._attempt(request), left_s)
 
     def close(self) -> None:
         """End a blocked call at once and release all connections."""

@@ -1,5 +1,6 @@
 """What a model is: messages and tool descriptions in, one reply out, with every moment of the call."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,13 +29,18 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message of the conversation. A tool message answers `tool_call_id`."""
+    """One message of the conversation. A tool message answers `tool_call_id`.
+
+    `items` are the output items of a Responses API answer as they came, reasoning and its encryption included: that API
+    wants them back in their place. Others do not look at them.
+    """
 
     role: Role
     content: str = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    items: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,8 @@ class Reply:
 
     The last of `attempts` is the one that was answered. `finish_reason` is the provider's word ("stop", "tool_calls",
     "length", "content_filter"), or "refusal" where the model declined in a field of its own. `server_timings` are the
-    server's own figures, keys and units as it gave them.
+    server's own figures, keys and units as it gave them. `transport` is what carried the answer: "http", "websocket",
+    or "" where there was no wire.
     """
 
     message: Message
@@ -117,6 +124,8 @@ class Reply:
     service_tier: str = ""
     system_fingerprint: str = ""
     server_timings: Mapping[str, float] = field(default_factory=dict)
+    api: str = ""
+    transport: str = ""
 
     @property
     def times(self) -> CallTimes:
@@ -146,8 +155,11 @@ class CallFailedError(ProviderError):
 class Model(Protocol):
     """A model behind a wire. Used by one trial at a time, one call at a time; opened once per trial."""
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
-        """Ask for the next message. Raises CallFailedError; `fault` "context_length" means the history is too long."""
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
+        """Ask for the next message. Raises CallFailedError; `fault` "context_length" means the history is too long.
+
+        A provider that asks to be left alone for longer than `left_s` is not waited for: the fault is "deferred".
+        """
         ...
 
     def close(self) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from harness.clock import Clock
 from harness.errors import ConfigError
 from harness.models.contract import Model
+from harness.models.health import ProviderHealth
 from harness.models.settings import ModelSettings
 
-Opener = Callable[[ModelSettings, str | None, Clock], Model]
+Opener = Callable[[ModelSettings, str | None, Clock, ProviderHealth], Model]
 
 
 def _chat() -> Opener:
@@ -29,6 +30,9 @@ def load_api(api: str) -> Opener:
     return APIS[api]()
 
 
-def open_model(settings: ModelSettings, key: str | None, clock: Clock) -> Model:
-    """A model ready for one trial; the caller closes it. Raises ConfigError for an API that does not exist."""
-    return load_api(settings.api)(settings, key, clock)
+def open_model(settings: ModelSettings, key: str | None, clock: Clock, health: ProviderHealth | None = None) -> Model:
+    """A model ready for one trial; the caller closes it. Raises ConfigError for an API that does not exist.
+
+    `health` is shared by all models of one provider and key; without it this model minds nobody else.
+    """
+    return load_api(settings.api)(settings, key, clock, health or ProviderHealth())

@@ -28,6 +28,7 @@ class Fault(StrEnum):
     REFUSED = "refused"
     UNSUPPORTED = "unsupported_option"
     INTERRUPTED = "interrupted"
+    DEFERRED = "deferred"
 
     @property
     def passing(self) -> bool:

@@ -1,6 +1,7 @@
 """A model in this process that plays scripted turns: no wire, no wait, the same contract."""
 
 import json
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +30,7 @@ class ReplayModel:
         self._clock = clock
         self._closed = threading.Event()
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:  # noqa: ARG002 - nobody is waited for
         """The next scripted message. Raises CallFailedError "bad_request" past the end of the script."""
         send = self._clock.now_ns()
         number = sum(message.role is Role.ASSISTANT for message in messages)

@@ -1,5 +1,6 @@
 """One logical call: attempts with pauses in between, every one of them on the record."""
 
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from harness.clock import Clock
 from harness.models.contract import CallAttempt, CallFailedError, Pause, Reply
 from harness.models.faults import FailedAttemptError, Failure, Fault
+from harness.models.health import ProviderHealth
 from harness.models.settings import RetryPolicy
 
 _NAP_NS = 200_000_000
@@ -18,8 +20,15 @@ _NAP_NS = 200_000_000
 class Persistence:
     """Tries attempts until one is answered; sleeps on the injected clock, and `interrupt` ends a sleep early."""
 
-    def __init__(self, policy: RetryPolicy, clock: Clock, draw: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        clock: Clock,
+        health: ProviderHealth,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
         self._policy = policy
+        self._health = health
         self._clock = clock
         self._draw = draw
         self._interrupted = threading.Event()
@@ -28,7 +37,7 @@ class Persistence:
         """End a sleep, and let no further attempt start."""
         self._interrupted.set()
 
-    def call(self, attempt: Callable[[], Reply]) -> Reply:
+    def call(self, attempt: Callable[[], Reply], left_s: float = math.inf) -> Reply:
         """The reply, with the attempts and pauses before it.
 
         `attempt` returns a reply of one attempt or raises FailedAttemptError. Raises CallFailedError once the fault
@@ -51,7 +60,7 @@ class Persistence:
         retrying = Retrying(
             stop=stop_after_attempt(self._policy.attempts),
             wait=self._wait,
-            retry=retry_if_exception(self._worth_another),
+            retry=retry_if_exception(lambda error: self._worth_another(error, left_s)),
             sleep=sleep,
             reraise=True,
         )
@@ -62,8 +71,10 @@ class Persistence:
             raise _gave_up(fault, error.failure, failed, pauses) from error
         return _with_history(reply, failed, pauses)
 
-    def _worth_another(self, error: BaseException) -> bool:
-        return isinstance(error, FailedAttemptError) and error.failure.fault.passing and not self._interrupted.is_set()
+    def _worth_another(self, error: BaseException, left_s: float) -> bool:
+        if not isinstance(error, FailedAttemptError) or self._interrupted.is_set():
+            return False
+        return error.failure.fault.passing and (error.failure.retry_after_s or 0.0) <= left_s
 
     def _wait(self, state: RetryCallState) -> float:
         """Seconds until the next attempt."""

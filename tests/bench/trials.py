@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.clock import SystemClock
 from harness.models.contract import Model
-from harness.models.factory import load_api
+from harness.models.factory import load_api, open_model
 from harness.models.settings import ModelSettings
 from harness.simulator.config import Pace
 from harness.simulator.handler import SCRIPT_HEADER
@@ -42,8 +42,8 @@ def main(place: str, parallel: int, scratch: Path) -> None:
 def opener(rig: Rig, base_url: str) -> Callable[[], Model]:
     """Opens models of the simulator's script `bench`, over HTTP."""
     settings = ModelSettings(model="bench", base_url=base_url, headers={SCRIPT_HEADER: "bench"})
-    open_ = load_api(settings.api)
-    return lambda: open_(settings, None, rig.clock)
+    load_api(settings.api)
+    return lambda: open_model(settings, None, rig.clock)
 
 
 def peak_bytes() -> int:

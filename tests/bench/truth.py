@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.models.contract import Message, Model, Reply, Role
-from harness.models.factory import load_api
+from harness.models.factory import load_api, open_model
 from harness.models.settings import ModelSettings
 from harness.simulator.config import Pace
 from harness.simulator.handler import SCRIPT_HEADER
@@ -80,8 +80,8 @@ def measure(rig: Rig) -> Findings:
 def _cell(rig: Rig, base_url: str, log: Path, cell: _Cell) -> Iterator[_Pair]:
     speed, streams = cell
     settings = ModelSettings(model=str(speed), base_url=base_url, headers={SCRIPT_HEADER: str(speed)})
-    open_ = load_api(settings.api)
-    models = [open_(settings, None, rig.clock) for _ in range(streams)]
+    load_api(settings.api)
+    models = [open_model(settings, None, rig.clock) for _ in range(streams)]
     try:
         with ThreadPoolExecutor(streams) as pool:
             replies = list(pool.map(_asked, models))

@@ -1,10 +1,12 @@
 """The loop: what it asks, what it runs, why it stops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import math
 from pathlib import Path
 from typing import Any
 
+import Mapping
 import pytest
+import Sequence
 
 from harness.agent import Agent, Assignment, Transcript
 from harness.clock import Phase, Stopwatch, SystemClock, partition
@@ -51,10 +53,10 @@ class Recorder:
         self._inner = inner
         self.sent: list[list[Message]] = []
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
         """The inner model's reply."""
         self.sent.append(list(messages))
-        return self._inner.reply(messages, tools)
+        return self._inner.reply(messages, tools, left_s)
 
     def close(self) -> None:
         """Closes the inner model."""

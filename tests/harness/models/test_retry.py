@@ -7,6 +7,7 @@ import pytest
 from harness.clock import ManualClock
 from harness.models.contract import CallAttempt, CallFailedError, CallTimes, Message, Reply, Role, Usage
 from harness.models.faults import FailedAttemptError, Failure, Fault
+from harness.models.health import ProviderHealth
 from harness.models.retry import Persistence
 from harness.models.settings import RetryPolicy
 from harness.models.timing import spans
@@ -43,13 +44,13 @@ def failure(fault: Fault, retry_after_s: float | None = None) -> Failure:
 
 def longest(clock: ManualClock) -> Persistence:
     """Retries with the longest pauses the jitter allows."""
-    return Persistence(POLICY, clock, draw=lambda: 1.0)
+    return Persistence(POLICY, clock, ProviderHealth(), draw=lambda: 1.0)
 
 
 def called(draw: Callable[[], float], *failures: Failure) -> Reply:
     """The reply after these failures."""
     clock = ManualClock()
-    return Persistence(POLICY, clock, draw).call(Provider(clock, *failures).attempt)
+    return Persistence(POLICY, clock, ProviderHealth(), draw).call(Provider(clock, *failures).attempt)
 
 
 def test_backoff_is_not_generation() -> None:
