@@ -1,12 +1,11 @@
 """The loop: what it asks, what it runs, why it stops."""
 
-from collections.abc import math
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import Mapping
 import pytest
-import Sequence
 
 from harness.agent import Agent, Assignment, Transcript
 from harness.clock import Phase, Stopwatch, SystemClock, partition
