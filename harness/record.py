@@ -142,7 +142,10 @@ class GradeRow(_Frozen):
 
 
 class TrialRow(_Frozen):
-    """Which trial: one model, one feature ("target/feature"), one repeat from 1 on."""
+    """Which trial: one model, one feature ("target/feature"), one repeat from 1 on.
+
+    `model` is the matrix's name, `requested_model` the one asked of the provider ("" in old records).
+    """
 
     id: str
     model: str
@@ -150,6 +153,7 @@ class TrialRow(_Frozen):
     repeat: int
     simulated: bool = False
     claimed_tokens_per_s: float | None = None
+    requested_model: str = ""
 
 
 class Record(_Frozen):

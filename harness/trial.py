@@ -115,8 +115,8 @@ class _Attempt:
     def _work(self) -> None:
         """The agent at work in its sandbox, and what it leaves there brought out."""
         with ExitStack() as stack:
-            with self._stopwatch.span(Phase.SETUP, "start"):
-                box = stack.enter_context(self._endable(self._spec()))
+            with self._stopwatch.laps(Phase.SETUP, "start") as lap:
+                box = stack.enter_context(self._endable(replace(self._spec(), on_stage=lap)))
                 model = self._bench.open_model(self._trial)
                 stack.callback(model.close)
             with self._bench.interrupts.ending(model.close):
@@ -237,6 +237,7 @@ class _Attempt:
                 repeat=trial.repeat,
                 simulated=trial.settings.simulated,
                 claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
+                requested_model=trial.settings.model,
             ),
             attempt=self._number,
             started_utc=started_utc.isoformat(),
