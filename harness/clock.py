@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -126,6 +126,22 @@ class Stopwatch:
             yield
         finally:
             self.add(Span(phase=phase, sub=sub, t0=t0, t1=self.clock.now_ns(), name=name))
+
+    @contextmanager
+    def laps(self, phase: Phase, last: str) -> Iterator[Callable[[str], None]]:
+        """Time the body in stages: calling what is yielded ends a stage under that name; the rest is `last`."""
+        t0 = self.clock.now_ns()
+
+        def lap(sub: str) -> None:
+            nonlocal t0
+            t1 = self.clock.now_ns()
+            self.add(Span(phase=phase, sub=sub, t0=t0, t1=t1))
+            t0 = t1
+
+        try:
+            yield lap
+        finally:
+            lap(last)
 
     def spans(self) -> tuple[Span, ...]:
         """All spans so far, by start time."""

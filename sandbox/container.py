@@ -102,7 +102,9 @@ class DockerSandbox(ExecutorBox):
         """Create, fill and start; returns when the executor has answered. Raises SandboxError."""
         try:
             self._container = self._engine.create(self._container_spec())
+            self._spec.on_stage("image")
             self._fill()
+            self._spec.on_stage("checkout")
             self._engine.start(self.container)
             self._begin()
             self._live_client()

@@ -277,12 +277,17 @@ class Environment:
     generated_links: Mapping[str, str] = field(default_factory=dict)
 
 
+def _untold(_stage: str) -> None:
+    """Where nobody asks how far the opening has come."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxSpec:
     """How to open one sandbox.
 
     With `snapshot` the workspace starts as that tree, as a repository of one commit. `files` and `links` are laid
-    over it before anything starts, `tools` into a read-only folder outside it.
+    over it before anything starts, `tools` into a read-only folder outside it. `on_stage` is told when a stage of the
+    opening is over: "image" (looked up, the box made from it), then "checkout" (filled).
     """
 
     environment: Environment
@@ -293,6 +298,7 @@ class BoxSpec:
     limits: Limits = field(default_factory=Limits)
     env: Mapping[str, str] = field(default_factory=dict)
     identity: Identity = field(default_factory=Identity)
+    on_stage: Callable[[str], None] = _untold
 
 
 OnLine = Callable[[str], None]

@@ -92,7 +92,9 @@ class LocalSandbox(ExecutorBox):
         """Make the folder, fill it, start the executor. Raises SandboxError."""
         try:
             self._root = Path(tempfile.mkdtemp(prefix="splitclock-box-")).resolve()
+            self._spec.on_stage("image")
             self._fill()
+            self._spec.on_stage("checkout")
             self._begin()
             self._live_client()
         except OSError as error:

@@ -100,3 +100,16 @@ def test_stopwatch_keeps_the_span_of_a_body_that_raises() -> None:
         clock.sleep(1.5)
         raise RuntimeError
     assert [(s.t0, s.t1) for s in stopwatch.spans()] == [(0, 1_500_000_000)]
+
+
+def test_laps_leave_nothing_out() -> None:
+    """Stages follow each other without a gap, and the time of one that fails is booked as the last."""
+    clock = ManualClock()
+    stopwatch = Stopwatch(clock)
+    with pytest.raises(ZeroDivisionError), stopwatch.laps(Phase.SETUP, "start") as lap:
+        clock.advance_ns(3)
+        lap("image")
+        clock.advance_ns(5)
+        raise ZeroDivisionError
+    split = partition(stopwatch.spans(), 0, 8)
+    assert dict(split.sub_phases) == {"setup.image": 3, "setup.start": 5}
