@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.clock import Phase, Span, Stopwatch
@@ -52,7 +52,8 @@ class Toolbox:
 
         Raises SandboxDiedError when the sandbox does not survive a call.
         """
-        for reads_only, group in itertools.groupby((_checked(call) for call in calls), key=_reads_only):
+        checked = (replace(_checked(call), place={"turn": turn, "index": index}) for index, call in enumerate(calls))
+        for reads_only, group in itertools.groupby(checked, key=_reads_only):
             yield from self._run_group(tuple(group), turn, left_s, parallel=reads_only)
 
     def _run_group(
@@ -81,7 +82,8 @@ class Toolbox:
             result = _result(checked, Reach(sandbox=self._sandbox, most_s=most_s))
         finally:
             t1 = clock.now_ns()
-            self._stopwatch.add(*tool_spans(checked.call.name, t0, t1, _exec_ns(checked.tool, result, t1 - t0)))
+            exec_ns = _exec_ns(checked.tool, result, t1 - t0)
+            self._stopwatch.add(*tool_spans(checked.call.name, t0, t1, exec_ns, checked.place))
         return result, t1 - t0
 
     @contextmanager
@@ -102,6 +104,7 @@ class _Checked:
     arguments: Arguments | None = None
     complaint: str = ""
     malformed: bool = False
+    place: Mapping[str, int] = field(default_factory=dict)
 
 
 def _checked(call: ToolCall) -> _Checked:
@@ -154,13 +157,14 @@ def _row(call: ToolCall, result: ToolResult, turn: int, total_ns: int) -> ToolRo
     )
 
 
-def tool_spans(name: str, t0: int, t1: int, exec_ns: int) -> tuple[Span, ...]:
+def tool_spans(name: str, t0: int, t1: int, exec_ns: int, place: Mapping[str, int]) -> tuple[Span, ...]:
     """A tool call as spans: in-sandbox process time in the middle, transport on both sides of it.
 
     The sandbox's clock says how long the process ran, not when; a claim longer than the host saw is cut to that.
+    `place` (the turn, and the index among its calls from 0 on) tells which call of the record it was.
     """
     exec_ns = min(max(exec_ns, 0), t1 - t0)
     begin = t0 + (t1 - t0 - exec_ns) // 2
     end = begin + exec_ns
     pieces = (("transport", t0, begin), ("exec", begin, end), ("transport", end, t1))
-    return tuple(Span(phase=Phase.TOOL, sub=sub, t0=a, t1=b, name=name) for sub, a, b in pieces if a < b)
+    return tuple(Span(phase=Phase.TOOL, sub=sub, t0=a, t1=b, name=name, details=place) for sub, a, b in pieces if a < b)
