@@ -4,21 +4,48 @@ import math
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from harness.clock import Clock
 from harness.models.contract import CallAttempt, CallFailedError, Pause, Reply
 from harness.models.faults import FailedAttemptError, Failure, Fault
-from harness.models.health import ProviderHealth
+from harness.models.health import ProviderHealth, on_trouble, too_long
 from harness.models.settings import RetryPolicy
 
 _NAP_NS = 200_000_000
+_NS_A_SECOND = 10**9
+_SPREAD = 0.05
+"""Share of a wait that chance adds to it, so that trials that were told the same moment do not all come at once."""
+_YEAR_S = 366 * 24 * 3600.0
+_RATE_LIMIT, _BACKOFF = "rate_limit", "backoff"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Effort:
+    """What one logical call has come to; nobody waits for it after `until` (nanoseconds, may be infinite).
+
+    `reason` is why it waits next, if it does.
+    """
+
+    until: float
+    reason: str = _RATE_LIMIT
+    failed: list[CallAttempt] = field(default_factory=list)
+    pauses: list[Pause] = field(default_factory=list)
+
+    def failure(self, fault: str, message: str) -> CallFailedError:
+        """The end of it without an answer."""
+        tries = f" (after {len(self.failed)} attempts)" if len(self.failed) > 1 else ""
+        return CallFailedError(f"{message}{tries}", fault=fault, attempts=self.failed, pauses=self.pauses)
 
 
 class Persistence:
-    """Tries attempts until one is answered; sleeps on the injected clock, and `interrupt` ends a sleep early."""
+    """Tries attempts until one is answered; sleeps on the injected clock, and `interrupt` ends a sleep early.
+
+    Whoever `on_trouble` names is told of each failed attempt and each wait as it happens.
+    """
 
     def __init__(
         self,
@@ -41,72 +68,129 @@ class Persistence:
         """The reply, with the attempts and pauses before it.
 
         `attempt` returns a reply of one attempt or raises FailedAttemptError. Raises CallFailedError once the fault
-        does not pass by itself or the policy's attempts are used up.
+        does not pass by itself, the policy's attempts are used up, the provider is lost to other trials too, or wants
+        to be left alone for longer than `left_s`.
         """
-        failed: list[CallAttempt] = []
-        pauses: list[Pause] = []
+        effort = _Effort(until=self._clock.now_ns() + left_s * _NS_A_SECOND)
 
         def once() -> Reply:
-            self._stop_if_interrupted(failed, pauses)
+            self._get_ready(effort)
             try:
                 return attempt()
             except FailedAttemptError as error:
-                failed.append(error.attempt)
+                self._note(error, effort)
                 raise
-
-        def sleep(seconds: float) -> None:
-            pauses.append(self._pause(seconds, failed[-1].fault))
 
         retrying = Retrying(
             stop=stop_after_attempt(self._policy.attempts),
-            wait=self._wait,
-            retry=retry_if_exception(lambda error: self._worth_another(error, left_s)),
-            sleep=sleep,
+            wait=lambda state: self._wait_s(state.attempt_number, _failure_in(state.outcome)),
+            retry=retry_if_exception(lambda error: self._worth_another(error, effort)),
+            before_sleep=lambda state: self._tell_failed(effort, state.upcoming_sleep),
+            sleep=lambda seconds: self._pause(seconds, effort),
             reraise=True,
         )
         try:
             reply = retrying(once)
         except FailedAttemptError as error:
-            fault = Fault.INTERRUPTED if self._interrupted.is_set() else error.failure.fault
-            raise _gave_up(fault, error.failure, failed, pauses) from error
-        return _with_history(reply, failed, pauses)
+            raise self._given_up(error.failure, effort) from error
+        return replace(reply, attempts=(*effort.failed, *reply.attempts), pauses=tuple(effort.pauses))
 
-    def _worth_another(self, error: BaseException, left_s: float) -> bool:
+    def _get_ready(self, effort: _Effort) -> None:
+        """Wait until the provider may be asked again. Raises CallFailedError where there is no use in waiting."""
+        while True:
+            self._stop_if_hopeless(effort)
+            rest_ns = self._health.quiet_until - self._clock.now_ns()
+            if rest_ns <= 0:
+                break
+            words = self._too_long(rest_ns, effort)
+            if words:
+                raise effort.failure(Fault.DEFERRED, words)
+            seconds = rest_ns / _NS_A_SECOND * self._spread()
+            _tell("cool_down", fault=_RATE_LIMIT, wait_s=seconds)
+            effort.reason = _RATE_LIMIT
+            self._pause(seconds, effort)
+        if effort.pauses:
+            _tell("attempt", attempt=len(effort.failed) + 1)
+
+    def _stop_if_hopeless(self, effort: _Effort) -> None:
+        if self._interrupted.is_set():
+            raise effort.failure(Fault.INTERRUPTED, "the model was closed")
+        lost = self._health.lost
+        if lost is not None:
+            raise effort.failure(lost.fault, f"not tried, for this provider failed before: {lost}")
+
+    def _note(self, error: FailedAttemptError, effort: _Effort) -> None:
+        effort.failed.append(error.attempt)
+        asked_s = _asked_s(error.failure)
+        effort.reason = _RATE_LIMIT if asked_s or error.failure.fault is Fault.RATE_LIMIT else _BACKOFF
+        if asked_s:
+            self._health.leave_alone(self._clock.now_ns() + round(asked_s * _NS_A_SECOND))
+
+    def _worth_another(self, error: BaseException, effort: _Effort) -> bool:
         if not isinstance(error, FailedAttemptError) or self._interrupted.is_set():
             return False
-        return error.failure.fault.passing and (error.failure.retry_after_s or 0.0) <= left_s
+        return error.failure.fault.passing and not self._too_long(_asked_s(error.failure) * _NS_A_SECOND, effort)
 
-    def _wait(self, state: RetryCallState) -> float:
-        """Seconds until the next attempt."""
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.failure.retry_after_s if isinstance(error, FailedAttemptError) else None
-        if asked is not None:
-            held = min(max(asked, 0.0), self._policy.retry_after_cap_s)
-            return held * (1 + 0.1 * self._draw())
-        longest = min(self._policy.cap_s, self._policy.base_s * 2.0 ** (state.attempt_number - 1))
-        return longest * (0.5 + 0.5 * self._draw())
+    def _too_long(self, wait_ns: float, effort: _Effort) -> str:
+        left_s = (effort.until - self._clock.now_ns()) / _NS_A_SECOND
+        return too_long(wait_ns, min(left_s, self._policy.retry_after_cap_s), self._clock.utc())
 
-    def _pause(self, seconds: float, fault: str) -> Pause:
-        """Sleep in naps, so that an interrupt is soon seen; the clock says how long it was."""
+    def _wait_s(self, number: int, failure: Failure | None) -> float:
+        """Seconds between the attempt of this number and the next: the back-off, or longer if the server asks for it.
+
+        What the server only refused an option of is asked again at once, without it.
+        """
+        if failure is None or failure.fault is Fault.UNSUPPORTED:
+            return 0.0
+        longest = min(self._policy.cap_s, self._policy.base_s * 2.0 ** (number - 1))
+        return max(longest * (0.5 + 0.5 * self._draw()), _asked_s(failure) * self._spread())
+
+    def _spread(self) -> float:
+        return 1 + _SPREAD * self._draw()
+
+    def _pause(self, seconds: float, effort: _Effort) -> None:
+        """Sleep in naps, so that it is soon seen when there is no use in it; the clock says how long it was."""
         t0 = self._clock.now_ns()
-        left = round(seconds * 1e9)
-        while left > 0 and not self._interrupted.is_set():
+        left = round(seconds * _NS_A_SECOND)
+        while left > 0 and not self._interrupted.is_set() and self._health.lost is None:
             nap = min(left, _NAP_NS)
-            self._clock.sleep(nap / 1e9)
+            self._clock.sleep(nap / _NS_A_SECOND)
             left -= nap
-        reason = "rate_limit" if fault == Fault.RATE_LIMIT else "backoff"
-        return Pause(t0=t0, t1=self._clock.now_ns(), reason=reason)
+        effort.pauses.append(Pause(t0=t0, t1=self._clock.now_ns(), reason=effort.reason))
 
-    def _stop_if_interrupted(self, failed: list[CallAttempt], pauses: list[Pause]) -> None:
+    def _given_up(self, failure: Failure, effort: _Effort) -> CallFailedError:
+        """The last failure as that of the whole call; one that no call can get past is told to all trials."""
+        fault, message = failure.fault, failure.message
+        words = self._too_long(_asked_s(failure) * _NS_A_SECOND, effort) if fault.passing else ""
         if self._interrupted.is_set():
-            failure = Failure(fault=Fault.INTERRUPTED, message="the model was closed")
-            raise _gave_up(Fault.INTERRUPTED, failure, failed, pauses)
+            fault = Fault.INTERRUPTED
+        elif words:
+            fault, message = Fault.DEFERRED, f"{words}: {message}"
+        error = effort.failure(fault, message)
+        if error.fatal:
+            self._health.lose(error)
+        self._tell_failed(effort, None)
+        return error
+
+    def _tell_failed(self, effort: _Effort, wait_s: float | None) -> None:
+        last = effort.failed[-1]
+        number = len(effort.failed)
+        about = {"fault": last.fault, "status": last.status, "message": last.message}
+        _tell("attempt_failed", attempt=number, **about, wait_s=wait_s)
 
 
-def _gave_up(fault: Fault, failure: Failure, failed: list[CallAttempt], pauses: list[Pause]) -> CallFailedError:
-    tries = f" (after {len(failed)} attempts)" if len(failed) > 1 else ""
-    return CallFailedError(f"{failure.message}{tries}", fault=fault, attempts=failed, pauses=pauses)
+def _tell(kind: str, **body: Any) -> None:
+    listener = on_trouble.get()
+    if listener is not None:
+        listener(kind, body)
 
 
-def _with_history(reply: Reply, failed: list[CallAttempt], pauses: list[Pause]) -> Reply:
-    return replace(reply, attempts=(*failed, *reply.attempts), pauses=tuple(pauses))
+def _failure_in(outcome: Any) -> Failure | None:
+    error = outcome.exception() if outcome is not None else None
+    return error.failure if isinstance(error, FailedAttemptError) else None
+
+
+def _asked_s(failure: Failure) -> float:
+    """For how long the server asks to be left alone, seconds; 0 where it does not, or talks nonsense."""
+    asked = failure.retry_after_s
+    return 0.0 if asked is None or not asked > 0 else min(asked, _YEAR_S)

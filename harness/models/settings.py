@@ -39,13 +39,14 @@ class RetryPolicy:
     """How often and how patiently one logical call is tried again.
 
     The pause before attempt n + 1 is random between half of and all of `base_s` * 2 ** (n - 1), at most `cap_s`. A
-    server's Retry-After is obeyed instead, held to [0, `retry_after_cap_s`], with up to a tenth more.
+    server's longer Retry-After is obeyed, with up to a twentieth more, by all trials that call this provider. One
+    beyond `retry_after_cap_s`, or beyond the time that the trial has left, is not waited for: the call is deferred.
     """
 
     attempts: int = 6
     base_s: float = 1.0
     cap_s: float = 30.0
-    retry_after_cap_s: float = 120.0
+    retry_after_cap_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

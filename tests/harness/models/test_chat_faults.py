@@ -19,7 +19,7 @@ Serve = Callable[[Answer], str]
 OpenAt = Callable[..., ChatModel]
 
 ASK = [Message(role=Role.USER, content="hello")]
-SWIFT = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.01, retry_after_cap_s=0.01)
+SWIFT = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.01)
 
 
 def send(handler: BaseHTTPRequestHandler, status: int, body: bytes, fields: Mapping[str, str]) -> None:
@@ -119,7 +119,7 @@ def test_fatal_faults_are_asked_once(serve: Serve, open_at: OpenAt) -> None:
 def test_passing_faults_are_tried_again(serve: Serve, open_at: OpenAt) -> None:
     """Every attempt and pause up to the answer is in the reply, in order."""
     answers: list[Answer] = [
-        lambda handler: send_json(handler, 429, error_body("slow down"), retry_after="1"),
+        lambda handler: send_json(handler, 429, error_body("slow down"), retry_after="0.02"),
         lambda handler: send_json(handler, 502, error_body("bad gateway")),
         lambda handler: stream(handler, GOOD),
     ]

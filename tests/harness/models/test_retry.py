@@ -1,13 +1,16 @@
 """Attempts and pauses of one logical call, on a clock that moves by hand."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from harness.clock import ManualClock
 from harness.models.contract import CallAttempt, CallFailedError, CallTimes, Message, Reply, Role, Usage
 from harness.models.faults import FailedAttemptError, Failure, Fault
-from harness.models.health import ProviderHealth
+from harness.models.health import ProviderHealth, on_trouble
 from harness.models.retry import Persistence
 from harness.models.settings import RetryPolicy
 from harness.models.timing import spans
@@ -42,9 +45,16 @@ def failure(fault: Fault, retry_after_s: float | None = None) -> Failure:
     return Failure(fault=fault, message=f"failed: {fault}", retry_after_s=retry_after_s)
 
 
-def longest(clock: ManualClock) -> Persistence:
+def longest(clock: ManualClock, health: ProviderHealth | None = None) -> Persistence:
     """Retries with the longest pauses the jitter allows."""
-    return Persistence(POLICY, clock, ProviderHealth(), draw=lambda: 1.0)
+    return Persistence(POLICY, clock, health or ProviderHealth(), draw=lambda: 1.0)
+
+
+def refused(clock: ManualClock, failed: Failure, health: ProviderHealth, left_s: float = math.inf) -> CallFailedError:
+    """What a call raises that fails like this, over and over."""
+    with pytest.raises(CallFailedError) as caught:
+        longest(clock, health).call(Provider(clock, *[failed] * 9).attempt, left_s)
+    return caught.value
 
 
 def called(draw: Callable[[], float], *failures: Failure) -> Reply:
@@ -61,10 +71,10 @@ def test_backoff_is_not_generation() -> None:
         ("wait.failed_call", 0, 2),
         ("wait.backoff", 2, 3),
         ("wait.failed_call", 3, 5),
-        ("wait.rate_limit", 5, 16),
-        ("wait.failed_call", 16, 18),
-        ("wait.backoff", 18, 21),
-        ("model.first_token", 21, 22),
+        ("wait.rate_limit", 5, 15),
+        ("wait.failed_call", 15, 17),
+        ("wait.backoff", 17, 20),
+        ("model.first_token", 20, 21),
     ]
 
 
@@ -77,11 +87,107 @@ def test_backoff_doubles_up_to_its_cap() -> None:
     assert least == [length // 2 for length in most]
 
 
-@pytest.mark.parametrize(("asked_s", "slept_s"), [(3.0, 3.0), (0.0, 0.0), (-5.0, 0.0), (1e9, 60.0)])
-def test_retry_after_is_obeyed_within_bounds(asked_s: float, slept_s: float) -> None:
-    """Never less than the server asks for, and never more than the cap."""
+@pytest.mark.parametrize(
+    ("asked_s", "slept_s"),
+    [(3.0, 3.0), (0.2, 0.5), (0.0, 0.5), (-5.0, 0.5), (math.nan, 0.5), (None, 0.5), (60.0, 60.0)],
+)
+def test_retry_after_is_obeyed(asked_s: float | None, slept_s: float) -> None:
+    """Never less than the server asks for, nor than the back-off; nonsense is as good as nothing."""
     reply = called(lambda: 0.0, failure(Fault.RATE_LIMIT, asked_s))
-    assert [pause.t1 - pause.t0 for pause in reply.pauses] == [round(slept_s * SECOND)]
+    assert [(pause.t1 - pause.t0, pause.reason) for pause in reply.pauses] == [(round(slept_s * SECOND), "rate_limit")]
+
+
+def test_a_little_chance_spreads_the_trials() -> None:
+    """At most a twentieth is added to what the server asked for."""
+    reply = called(lambda: 1.0, failure(Fault.SERVER_ERROR, 40.0))
+    assert [(pause.t1 - pause.t0, pause.reason) for pause in reply.pauses] == [(42 * SECOND, "rate_limit")]
+
+
+def test_one_trials_rate_limit_cools_all_down() -> None:
+    """The next call of another trial waits before its first attempt, as long as is left, and books it."""
+    clock, health = ManualClock(), ProviderHealth()
+    health.leave_alone(20 * SECOND)
+    health.leave_alone(5 * SECOND)
+    clock.advance_ns(10 * SECOND)
+    reply = Persistence(POLICY, clock, ProviderHealth(health), draw=lambda: 0.0).call(Provider(clock).attempt)
+    assert [(span.sub, span.t0 // SECOND, span.t1 // SECOND) for span in spans(reply, 1)] == [
+        ("rate_limit", 10, 20),
+        ("first_token", 20, 21),
+    ]
+
+
+def test_what_the_server_says_to_one_is_known_to_all() -> None:
+    """A Retry-After ends up with the provider, from the moment it was heard."""
+    clock, health = ManualClock(), ProviderHealth()
+    longest(clock, ProviderHealth(health)).call(Provider(clock, failure(Fault.RATE_LIMIT, 9.0)).attempt)
+    assert health.quiet_until == 11 * SECOND
+
+
+@pytest.mark.parametrize(("asked_s", "left_s"), [(61.0, math.inf), (1e300, math.inf), (30.0, 29.0), (30.0, 31.9)])
+def test_what_cannot_be_waited_for_is_deferred(asked_s: float, left_s: float) -> None:
+    """Longer than the trial has left (two seconds went with the attempt), or than is sane: one call, no sleep."""
+    clock, health = ManualClock(), ProviderHealth()
+    caught = refused(clock, failure(Fault.RATE_LIMIT, asked_s), health, left_s)
+    assert (caught.fault, len(caught.attempts), caught.pauses, caught.fatal) == ("deferred", 1, (), False)
+    assert clock.now_ns() == 2 * SECOND
+    if asked_s == 61:
+        assert str(caught) == (
+            "the provider wants to be left alone until 1970-01-01 00:01:03 UTC, 61 s from now: failed: rate_limit"
+        )
+    again = refused(clock, failure(Fault.RATE_LIMIT), health, left_s=1.0)
+    assert (again.fault, again.attempts) == ("deferred", ())
+
+
+def test_a_lost_provider_is_not_called_again() -> None:
+    """After the first failure that nothing gets past no trial sends anything; each is told why."""
+    clock, health = ManualClock(), ProviderHealth()
+    first = refused(clock, failure(Fault.AUTHENTICATION), ProviderHealth(health))
+    later = refused(clock, failure(Fault.SERVER_ERROR), ProviderHealth(health))
+    assert health.lost is first
+    assert (later.fault, later.fatal, later.attempts) == ("authentication", True, ())
+    assert str(later) == "not tried, for this provider failed before: failed: authentication"
+
+
+def test_a_model_that_does_not_exist_is_lost_alone() -> None:
+    """Other models of that provider go on."""
+    clock, provider = ManualClock(), ProviderHealth()
+    health = ProviderHealth(provider)
+    first = refused(clock, failure(Fault.NO_SUCH_MODEL), health)
+    assert (health.lost, provider.lost) == (first, None)
+    assert longest(clock, ProviderHealth(provider)).call(Provider(clock).attempt).message.content == "hi"
+
+
+def test_a_provider_lost_meanwhile_ends_a_sleep() -> None:
+    """Who sleeps before another attempt learns of it within a nap."""
+
+    class Losing(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            """Sleep, while another trial loses the provider."""
+            super().sleep(seconds)
+            health.lose(CallFailedError("no quota", fault="no_quota", attempts=(), pauses=()))
+
+    clock, health = Losing(), ProviderHealth()
+    caught = refused(clock, failure(Fault.RATE_LIMIT, 50.0), health)
+    assert (caught.fault, len(caught.attempts)) == ("no_quota", 1)
+    assert [pause.t1 - pause.t0 for pause in caught.pauses] == [SECOND // 5]
+
+
+def test_trouble_is_told_as_it_happens() -> None:
+    """Each failed attempt with the wait that follows it, each new attempt, and the last failure without one."""
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    token = on_trouble.set(lambda kind, body: told.append((kind, body)))
+    try:
+        called(lambda: 1.0, failure(Fault.RATE_LIMIT, 10.0), failure(Fault.STALLED))
+        refused(ManualClock(), failure(Fault.BAD_REQUEST), ProviderHealth())
+    finally:
+        on_trouble.reset(token)
+    assert [(kind, body.get("attempt"), body.get("fault"), body.get("wait_s")) for kind, body in told] == [
+        ("attempt_failed", 1, "rate_limit", 10.5),
+        ("attempt", 2, None, None),
+        ("attempt_failed", 2, "stalled", 2.0),
+        ("attempt", 3, None, None),
+        ("attempt_failed", 1, "bad_request", None),
+    ]
 
 
 def test_giving_up_keeps_the_history() -> None:
@@ -100,6 +206,15 @@ def test_lasting_faults_end_the_call(fault: Fault) -> None:
     with pytest.raises(CallFailedError) as caught:
         longest(clock).call(Provider(clock, failure(fault)).attempt)
     assert (caught.value.fault, len(caught.value.attempts)) == (fault, 1)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault.passing])
+def test_passing_faults_are_tried_to_the_bound(fault: Fault) -> None:
+    """Every attempt and every pause between them is kept, and nobody else is stopped."""
+    clock, health = ManualClock(), ProviderHealth()
+    caught = refused(clock, failure(fault), health)
+    assert (caught.fault, len(caught.attempts), len(caught.pauses), health.lost) == (fault, 4, 3, None)
+    assert all(before.times.end <= after.times.send for before, after in pairwise(caught.attempts))
 
 
 def test_interrupt_ends_a_call_before_its_next_attempt() -> None:
