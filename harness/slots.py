@@ -1,11 +1,21 @@
 """Tool slots: how many sandboxes may burn CPU at once, so that contention does not pollute the clock."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from harness.clock import Phase, Stopwatch
 from harness.errors import InterruptedRunError
+
+
+def slot_count(cores: int, cpus: Iterable[float]) -> int:
+    """How many sandboxes may run commands at once: (cores - 1) / cpus per sandbox, and at least one.
+
+    One core stays for the harness, the simulator and the engine. Of targets with different `cpus` the largest decides:
+    all slots are alike, and too few of them cost time in the queue, never truth. Less than one CPU still counts as a
+    core, for a sandbox uses a whole one until its quota is spent.
+    """
+    return max(1, int((cores - 1) / max((1.0, *cpus))))
 
 
 class Slots:

@@ -19,7 +19,7 @@ from harness.interrupt import Interrupts
 from harness.models.contract import Model
 from harness.plan import Trial
 from harness.prepare import Prepared
-from harness.provenance import load_facts
+from harness.provenance import load_facts, trial_facts
 from harness.record import GradeRow, Record, SpanRow, TrialRow, Verdict
 from harness.runners.contract import SuiteReport
 from harness.slots import Slots
@@ -83,7 +83,7 @@ class _Attempt:
         self._survivors: tuple[str, ...] = ()
         self._error = ""
         self._verdict = Verdict.NOT_RUN
-        self._load = load_facts("start")
+        self._facts = trial_facts(prepared.environment, prepared.feature.target.limits) | load_facts("start")
 
     def outcome(self) -> TrialOutcome:
         """Run it, and say how it ended."""
@@ -256,7 +256,7 @@ class _Attempt:
             grade=self._grade_row(),
             cost_usd=sum(known) if known else None,
             cost_is_lower_bound=bool(known) and (len(known) < len(costs) or _has_unanswered(transcript)),
-            provenance=dict(self._bench.provenance) | self._load | load_facts("end"),
+            provenance=dict(self._bench.provenance) | self._facts | load_facts("end"),
         )
 
     def _split(self, start_ns: int, end_ns: int) -> Partition:

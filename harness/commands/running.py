@@ -24,14 +24,14 @@ from harness.models.replay import ReplayModel
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, prepare, source_digest
 from harness.progress import LiveTable, PlainLines, Progress, Quiet
-from harness.provenance import host_facts, prompt_digest
+from harness.provenance import host_facts, prompt_digest, usable_cores
 from harness.record import Record
 from harness.redact import Redactor
 from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.simulator.config import Pace
 from harness.simulator.process import Simulator
-from harness.slots import Slots
+from harness.slots import Slots, slot_count
 from harness.trial import Bench
 from harness.turns import Turn
 from sandbox.checkout import Checkouts
@@ -107,7 +107,7 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
         scripts = _scripts(job, prepared, session)
         models = stack.enter_context(_models(job, scripts, folder, session))
         provenance = host_facts(session.provider) | {"parallel_trials": str(job.matrix.parallel.trials)}
-        slots = Slots(_slot_count(job))
+        slots = Slots(_slot_count(job, provenance))
         stack.enter_context(interrupts.ending(slots.close))
         provenance["tool_slots"] = str(slots.count)
         _write_opening(job, journal, redactor, trials, provenance)
@@ -232,13 +232,14 @@ def _models(job: Job, scripts: Mapping[str, tuple[Turn, ...]], folder: Path, ses
         yield models
 
 
-def _slot_count(job: Job) -> int:
-    """Tool slots of the run: as the matrix says, else one core stays free for harness, simulator and daemon."""
+def _slot_count(job: Job, provenance: Mapping[str, str]) -> int:
+    """Tool slots of the run: as the matrix says, else as many as leave one core free."""
     wanted = job.matrix.parallel.tool_slots
     if isinstance(wanted, int):
         return wanted
-    cpus = max((feature.target.limits.cpus for feature in job.features), default=1.0)
-    return max(1, int((max(2, os.cpu_count() or 2) - 1) / max(1.0, cpus)))
+    theirs = provenance.get("sandbox.cpus", "")  # the engine may run on fewer than this process
+    cores = min(usable_cores(), int(theirs)) if theirs.isdecimal() else usable_cores()
+    return slot_count(cores, (feature.target.limits.cpus for feature in job.features))
 
 
 def _write_opening(
