@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.clock import Span
-from harness.files import write_atomic
+from pydantic import TypeAdapter, ValidationError
+
+from harness.clock import Phase, Span
+from harness.errors import InfraError
+from harness.files import disk_errors, write_atomic
 from harness.record import Record, SpanRow
 from harness.redact import Redactor
 from harness.run_folder import RunFolder
@@ -63,3 +66,21 @@ def span_rows(spans: Iterable[Span], start_ns: int) -> tuple[SpanRow, ...]:
         )
         for span in spans
     )
+
+
+def read_spans(run: RunFolder, trial_id: str, attempt: int) -> tuple[SpanRow, ...]:
+    """The spans that an attempt left. Raises InfraError when there are none that can be read."""
+    path = run.trial(trial_id, attempt) / "spans.json"
+    with disk_errors(path, "read"):
+        data = path.read_bytes()
+    try:
+        rows = _SPANS.validate_json(data)
+        for row in rows:
+            Phase(row.phase)
+    except (ValidationError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        raise InfraError(f"{path}: holds no readable spans: {why}; restore the run folder from a copy") from error
+    return rows
+
+
+_SPANS = TypeAdapter(tuple[SpanRow, ...])
