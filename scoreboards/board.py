@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from harness.clock import Phase
 from harness.record import Record, Verdict
+from scoreboards.calls import Calls, model_calls
+from scoreboards.inside import AGENT_PHASES, Inside, inside
 from scoreboards.statistics import Interval, mean, median_int, pass_at_k, wilson
-
-AGENT_PHASES = (Phase.MODEL, Phase.TOOL, Phase.OVERLAP, Phase.WAIT, Phase.HARNESS)
-"""The phases that make up the agent wall; set-up and grading stand beside it."""
+from scoreboards.sums import Sum, known_sum
+from scoreboards.tool_work import ToolWork, tool_work
 
 Records = tuple[Record, ...]
 
@@ -40,7 +41,8 @@ class Times:
 
     The agent wall leaves out set-up, grading and the harness's own queues, which stand beside it.
 
-    `phases` are sums of all seven. `shares` are sums of the agent phases over the summed agent wall: they add up to 1.
+    `phases` are sums of all seven, `inside` is what is inside them. `shares` are those of the agent phases in the whole
+    agent wall: they add up to 1.
     """
 
     agent_wall_median_ns: int | None
@@ -50,6 +52,7 @@ class Times:
     queue_median_ns: int | None
     phases: Mapping[Phase, int] | None
     shares: Mapping[Phase, float] | None
+    inside: Inside | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +71,6 @@ class Speeds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sum:
-    """A sum of figures of which some may be unknown: then it is a lower bound; None when all are unknown."""
-
-    value: float | None
-    is_lower_bound: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What was done and used, over all trials, errors included; `turns_median` over the scored ones. Cost in USD."""
 
@@ -90,17 +85,24 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Everything about one model, on all features or on one. `simulated` when any of its trials was."""
+    """Everything about one model, on all features or on one. `simulated` when any of its trials was.
+
+    `noise` counts noisy trials by reason, most frequent first; a trial may have several. `calls` are of all trials,
+    `tools` of the scored ones.
+    """
 
     model: str
     simulated: bool
     noisy: int
+    noise: Mapping[str, int]
     resumed: int
     features: int
     outcomes: Outcomes
     times: Times
     speeds: Speeds
     work: Work
+    calls: Calls
+    tools: ToolWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,15 +149,6 @@ def build_board(records: Iterable[Record]) -> Board:
     return Board(models=tuple(models), features=features, trials=trials)
 
 
-def known_sum(values: Iterable[float | None]) -> Sum:
-    """The sum of what is known."""
-    given = tuple(values)
-    known = [value for value in given if value is not None]
-    if given and not known:
-        return Sum(value=None)
-    return Sum(value=math.fsum(known), is_lower_bound=len(known) < len(given))
-
-
 def _latest(records: Iterable[Record]) -> Records:
     latest: dict[tuple[str, str], Record] = {}
     for record in records:
@@ -179,17 +172,26 @@ def _standing(row: Figures) -> tuple[float, float, str]:
 
 def _figures(records: Records) -> Figures:
     scored = tuple(record for record in records if record.verdict.scored)
+    calls = model_calls(records)
     return Figures(
         model=records[0].trial.model,
         simulated=any(record.trial.simulated for record in records),
         noisy=sum(record.noisy for record in records),
+        noise=_noise(records),
         resumed=sum(record.resumed for record in records),
         features=len({record.trial.feature for record in records}),
         outcomes=_outcomes(records, scored),
         times=_times(scored),
         speeds=_speeds(records),
-        work=_work(records, scored),
+        work=_work(records, scored, calls),
+        calls=calls,
+        tools=tool_work(scored),
     )
+
+
+def _noise(records: Records) -> Mapping[str, int]:
+    reasons = Counter(reason for record in records if record.noisy for reason in dict.fromkeys(record.noise))
+    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _outcomes(records: Records, scored: Records) -> Outcomes:
@@ -224,6 +226,7 @@ def _times(scored: Records) -> Times:
         queue_median_ns=median_int(record.queue_ns for record in scored),
         phases=phases if scored else None,
         shares=agent_shares(scored),
+        inside=inside(scored),
     )
 
 
@@ -253,22 +256,16 @@ def _per_second(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:
     return sum(tokens for tokens, _ in known) / (sum(ns for _, ns in known) / 1e9) if known else None
 
 
-def _unknown(records: Records) -> list[None]:
-    """One unknown for each call that began to be answered and did not end."""
-    return [None] * sum(record.unanswered_calls for record in records)
-
-
-def _work(records: Records, scored: Records) -> Work:
-    calls = [call for record in records for call in record.calls]
+def _work(records: Records, scored: Records, calls: Calls) -> Work:
     paid = [record for record in records if record.calls or record.verdict is not Verdict.NOT_RUN]
     cost = known_sum(record.cost_usd for record in paid)
     lower = cost.is_lower_bound or any(record.cost_is_lower_bound for record in paid)
     return Work(
-        calls=len(calls),
+        calls=calls.answered,
         tool_calls=sum(len(record.tool_calls) for record in records),
         turns=sum(record.turns for record in records),
         turns_median=median_int(record.turns for record in scored),
-        input_tokens=known_sum([*(call.input_tokens for call in calls), *_unknown(records)]),
-        output_tokens=known_sum([*(call.output_tokens for call in calls), *_unknown(records)]),
+        input_tokens=calls.input_tokens,
+        output_tokens=calls.output_tokens,
         cost_usd=Sum(value=cost.value, is_lower_bound=lower and cost.value is not None),
     )

@@ -93,3 +93,9 @@ def median_int(values: Iterable[int]) -> int | None:
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     whole, half = divmod(low + high, 2)
     return whole + (half and whole % 2)
+
+
+def percentile_int(values: Iterable[int], percent: int) -> int | None:
+    """The smallest value that `percent` in a hundred (1 to 100) do not exceed: the nearest rank. None of nothing."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-percent * len(ordered) // 100) - 1)] if ordered else None

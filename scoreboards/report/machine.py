@@ -6,7 +6,10 @@ from typing import Any
 
 from harness.clock import Phase
 from harness.record import Record
-from scoreboards.board import Board, Figures, Sum, known_sum
+from scoreboards.board import Board, Figures
+from scoreboards.loops import retry_loops
+from scoreboards.report.machine_parts import calls_value, inside_value, loops_value, summed, tools_value, whole
+from scoreboards.sums import Sum, known_sum
 
 SCHEMA = 1
 """Number of the form; goes up when a field changes its meaning, fields are only added."""
@@ -16,7 +19,9 @@ def board_value(board: Board) -> dict[str, Any]:
     """The board as a JSON object: "schema", "models", "features", "trials"."""
     return {
         "schema": SCHEMA,
-        "models": [_figures(row) for row in board.models],
+        "models": [
+            {**_figures(row), **tools_value(row), "model_calls": calls_value(row.calls)} for row in board.models
+        ],
         "features": [
             {"feature": row.feature, "models": [_figures(figures) for figures in row.models]} for row in board.features
         ],
@@ -35,6 +40,7 @@ def trial_value(record: Record) -> dict[str, Any]:
         "id": record.trial.id,
         "run": record.run,
         "model": record.trial.model,
+        "requested_model": record.trial.requested_model or None,
         "feature": record.trial.feature,
         "repeat": record.trial.repeat,
         "attempt": record.attempt,
@@ -43,6 +49,7 @@ def trial_value(record: Record) -> dict[str, Any]:
         "rung": record.grade.rung or None,
         "simulated": record.trial.simulated,
         "noisy": record.noisy,
+        "noise": list(record.noise),
         "resumed": record.resumed,
         "wall_ns": record.wall_ns,
         "agent_wall_ns": record.agent_wall_ns,
@@ -52,6 +59,8 @@ def trial_value(record: Record) -> dict[str, Any]:
         "summed": dict(record.summed),
         "calls": len(record.calls),
         "tool_calls": len(record.tool_calls),
+        "retry_loops": loops_value(retry_loops(record.tool_calls), record.agent_wall_ns),
+        "unanswered_calls": record.unanswered_calls,
         "turns": record.turns,
         "output_tokens": _exact(
             known_sum([*(call.output_tokens for call in record.calls), *[None] * record.unanswered_calls])
@@ -68,6 +77,7 @@ def _figures(row: Figures) -> dict[str, Any]:
         "model": row.model,
         "simulated": row.simulated,
         "noisy": row.noisy,
+        "noise": dict(row.noise),
         "resumed": row.resumed,
         "features": row.features,
         "trials": outcomes.trials,
@@ -94,12 +104,11 @@ def _figures(row: Figures) -> dict[str, Any]:
         "tool_calls": work.tool_calls,
         "turns": work.turns,
         "turns_median": work.turns_median,
-        "input_tokens": _whole(work.input_tokens),
-        "input_tokens_is_lower_bound": work.input_tokens.is_lower_bound,
-        "output_tokens": _whole(work.output_tokens),
-        "output_tokens_is_lower_bound": work.output_tokens.is_lower_bound,
+        **summed("input_tokens", work.input_tokens),
+        **summed("output_tokens", work.output_tokens),
         "cost_usd": work.cost_usd.value,
         "cost_is_lower_bound": work.cost_usd.is_lower_bound,
+        **inside_value(times.inside),
     }
 
 
@@ -108,10 +117,6 @@ def _phases(phases: Mapping[Phase, int] | Mapping[str, int]) -> dict[str, int]:
     return {str(phase): by_name[phase] for phase in Phase}
 
 
-def _whole(total: Sum) -> int | None:
-    return None if total.value is None else round(total.value)
-
-
 def _exact(total: Sum) -> int | None:
     """The sum only where every part of it is known."""
-    return None if total.is_lower_bound else _whole(total)
+    return None if total.is_lower_bound else whole(total)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from harness.clock import Phase
 from harness.untrusted import one_line
 from scoreboards import words
-from scoreboards.board import AGENT_PHASES, Board, Figures
+from scoreboards.board import Board, Figures
+from scoreboards.inside import AGENT_PHASES
 from scoreboards.report.notes import notes
 
 _MODELS = (

@@ -7,7 +7,8 @@ from rich.text import Text
 from harness.clock import Phase
 from harness.untrusted import one_line
 from scoreboards import words
-from scoreboards.board import AGENT_PHASES, Board, FeatureRow, Figures
+from scoreboards.board import Board, FeatureRow, Figures
+from scoreboards.inside import AGENT_PHASES
 from scoreboards.report import layout
 from scoreboards.report.bars import bar, head
 from scoreboards.report.notes import notes

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from harness.clock import Phase
 from harness.record import CallRow, Record, ToolRow, TrialRow, Verdict
-from scoreboards.board import build_board, known_sum
+from scoreboards.board import build_board
+from scoreboards.sums import known_sum
 
 SECOND = 1_000_000_000
 Make = Callable[..., Record]

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from harness.clock import Phase
 from harness.record import CallRow, Record, ToolRow
-from scoreboards.board import AGENT_PHASES, Board, build_board
+from scoreboards.board import Board, build_board
+from scoreboards.inside import AGENT_PHASES
 from scoreboards.report.bars import divide
 from scoreboards.report.machine import board_json, board_value
 from scoreboards.report.markdown import board_markdown

@@ -1,0 +1,60 @@
+"""Who answered: the model that was asked for against the one that the provider says it served. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.record import CallRow, Record
+
+_VERSION = re.compile(r"(?:[-_@:]\d{3,8}(?:-\d{2}){0,2})?")
+_LATEST = re.compile(r"[-:]latest$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Calls by what was asked for and what was served, both "" where the record does not say.
+
+    `other` says that the served one is another model, not the one asked for nor a dated version of it.
+    """
+
+    requested: str
+    served: str
+    calls: int
+    other: bool
+
+
+def served_models(records: Iterable[Record]) -> tuple[Served, ...]:
+    """Who answered the calls of some trials, most calls first."""
+    found = Counter(
+        (record.trial.requested_model, call.served_model, _has_wire(record, call))
+        for record in records
+        for call in record.calls
+    )
+    rows: dict[tuple[str, str, bool], int] = {}
+    for (requested, served, wire), calls in found.items():
+        key = (requested, served, wire and is_other(requested, served))
+        rows[key] = rows.get(key, 0) + calls
+    return tuple(
+        Served(requested=requested, served=served, calls=calls, other=other)
+        for (requested, served, other), calls in sorted(rows.items(), key=lambda row: (-row[1], row[0]))
+    )
+
+
+def is_other(requested: str, served: str) -> bool:
+    """Whether the served model is not the requested one; a date or version behind its name makes no other model.
+
+    What is not known is no other model either. "gpt-5" may be served as "gpt-5-2026-01-01", but neither as "gpt-5-mini"
+    nor as "gpt-5.1".
+    """
+    if not requested or not served:
+        return False
+    asked, got = (_LATEST.sub("", name.casefold()) for name in (requested, served))
+    if ("/" in asked) != ("/" in got):  # some name the vendor first, some do not
+        asked, got = asked.rpartition("/")[2], got.rpartition("/")[2]
+    return not got.startswith(asked) or _VERSION.fullmatch(got[len(asked) :]) is None
+
+
+def _has_wire(record: Record, call: CallRow) -> bool:
+    """Whether the call left the process: a replayed conversation is served by nobody."""
+    return bool(call.transport) or not record.trial.simulated

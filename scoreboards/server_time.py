@@ -1,0 +1,167 @@
+"""A provider's own clock beside ours: what it says of a call, and what is left for the network and buffers. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.record import CallRow
+from scoreboards.statistics import median_int
+
+MS, S = 10**6, 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTime:
+    """What the server says of one call, in nanoseconds; what it does not say is None.
+
+    `queue_ns` waited in the server, `first_token_ns` until its first token, the queue included, `generation_ns` from
+    there to the last, `total_ns` all of it. `headers_ns` is what it worked before it sent its headers.
+    """
+
+    source: str
+    queue_ns: int | None = None
+    first_token_ns: int | None = None
+    generation_ns: int | None = None
+    total_ns: int | None = None
+    headers_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One stretch of the calls on both clocks, summed over the calls that have both, in nanoseconds.
+
+    `difference_ns` is network and buffering: client less server, below 0 where the server counts more. The median is
+    of the differences.
+    """
+
+    calls: int
+    client_ns: int
+    server_ns: int
+    median_ns: int
+
+    @property
+    def difference_ns(self) -> int:
+        """Client less server."""
+        return self.client_ns - self.server_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BothClocks:
+    """The calls on both clocks, by stretch ("headers", "first_token", "generation", "total"); only known ones.
+
+    `sources` counts calls by who the server is taken for, `queue_ns` is the time in the servers' own queues, None where
+    nobody says.
+    """
+
+    sources: Mapping[str, int]
+    queue_ns: int | None
+    stretches: Mapping[str, Compared]
+
+
+def server_time(timings: Mapping[str, float]) -> ServerTime | None:
+    """What a server's figures mean, by their keys and units; None where nothing in them is known.
+
+    Sources: llama.cpp `timings` and vLLM per-request metrics (ms; its first-token time begins when the request leaves
+    the queue), Cerebras `time_info` and Groq `usage` (s), OpenAI's header `openai-processing-ms`.
+    """
+    for reader in (_llama_cpp, _vllm, _timed_usage, _openai):
+        found = reader(timings)
+        if found is not None:
+            return found
+    return None
+
+
+def both_clocks(calls: Iterable[CallRow]) -> BothClocks | None:
+    """The calls that carry a server's figures, on both clocks; None when none does."""
+    pairs = [(call, server) for call in calls if (server := server_time(call.server_timings)) is not None]
+    if not pairs:
+        return None
+    sources: dict[str, int] = {}
+    for _, server in pairs:
+        sources[server.source] = sources.get(server.source, 0) + 1
+    queues = [server.queue_ns for _, server in pairs if server.queue_ns is not None]
+    stretches = {name: _compared(pairs, of) for name, of in _STRETCHES.items()}
+    return BothClocks(
+        sources=sources,
+        queue_ns=sum(queues) if queues else None,
+        stretches={name: found for name, found in stretches.items() if found is not None},
+    )
+
+
+_Pair = tuple[CallRow, ServerTime]
+_STRETCHES: Mapping[str, Callable[[_Pair], tuple[int | None, int | None]]] = {
+    "headers": lambda pair: (pair[0].connect_ns, pair[1].headers_ns),
+    "first_token": lambda pair: (pair[0].first_token_ns, pair[1].first_token_ns),
+    "generation": lambda pair: (pair[0].decode_ns, pair[1].generation_ns),
+    "total": lambda pair: (pair[0].total_ns, pair[1].total_ns),
+}
+
+
+def _compared(pairs: Iterable[_Pair], of: Callable[[_Pair], tuple[int | None, int | None]]) -> Compared | None:
+    known = [(client, server) for client, server in map(of, pairs) if client is not None and server is not None]
+    if not known:
+        return None
+    return Compared(
+        calls=len(known),
+        client_ns=sum(client for client, _ in known),
+        server_ns=sum(server for _, server in known),
+        median_ns=median_int(client - server for client, server in known) or 0,
+    )
+
+
+def _llama_cpp(timings: Mapping[str, float]) -> ServerTime | None:
+    prompt, predicted = (_ns(timings, key, MS) for key in ("prompt_ms", "predicted_ms"))
+    if prompt is None and predicted is None:
+        return None
+    return ServerTime(
+        source="llama.cpp", first_token_ns=prompt, generation_ns=predicted, total_ns=_sum(prompt, predicted)
+    )
+
+
+def _vllm(timings: Mapping[str, float]) -> ServerTime | None:
+    queue = _ns(timings, "queue_time_ms", MS)
+    first = _sum(queue, _ns(timings, "time_to_first_token_ms", MS))
+    generation = _ns(timings, "generation_time_ms", MS)
+    if queue is None and generation is None:
+        return None
+    return ServerTime(
+        source="vLLM",
+        queue_ns=queue,
+        first_token_ns=first,
+        generation_ns=generation,
+        total_ns=_sum(first, generation),
+    )
+
+
+def _timed_usage(timings: Mapping[str, float]) -> ServerTime | None:
+    """Cerebras and Groq name the same four; Groq's total leaves the queue out, so the larger reading counts."""
+    queue, prompt, completion, total = (
+        _ns(timings, key, S) for key in ("queue_time", "prompt_time", "completion_time", "total_time")
+    )
+    if prompt is None and completion is None and total is None:
+        return None
+    first = _sum(queue, prompt)
+    parts = _sum(first, completion)
+    return ServerTime(
+        source="Cerebras or Groq",
+        queue_ns=queue,
+        first_token_ns=first,
+        generation_ns=completion,
+        total_ns=None if parts is None else max(parts, total or 0),
+    )
+
+
+def _openai(timings: Mapping[str, float]) -> ServerTime | None:
+    """Its header is sent before the stream, so that it speaks of the time until then only."""
+    headers = _ns(timings, "openai-processing-ms", MS)
+    return None if headers is None else ServerTime(source="OpenAI", headers_ns=headers)
+
+
+def _ns(timings: Mapping[str, float], key: str, unit: int) -> int | None:
+    """A figure in nanoseconds; None where it is missing or makes no sense."""
+    value = timings.get(key)
+    return round(value * unit) if value is not None and 0 <= value < 10**9 else None  # NaN compares false
+
+
+def _sum(*parts: int | None) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
