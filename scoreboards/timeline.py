@@ -112,17 +112,19 @@ def _with_gaps(rows: Sequence[Row], kept: set[int]) -> Iterator[Row | Gap]:
 
 
 def _kind(span: SpanRow) -> Kind:
-    if span.phase == Phase.WAIT:
-        return Kind.QUEUE if f"{span.phase}.{span.sub}" in OWN_QUEUES else Kind.CALL
+    if f"{span.phase}.{span.sub}" in {*OWN_QUEUES, _GRADE_QUEUE}:
+        return Kind.QUEUE
     return {Phase.SETUP: Kind.SETUP, Phase.GRADE: Kind.GRADE, Phase.TOOL: Kind.TOOL}.get(Phase(span.phase), Kind.CALL)
 
 
+_GRADE_QUEUE = "grade.slot"
 _OWN_LABELS = {Kind.SETUP: "set-up", Kind.GRADE: "grading", Kind.QUEUE: "queue"}
 
 
 def _own_label(kind: Kind, span: SpanRow) -> str:
-    what = "queue" if kind is Kind.GRADE and span.sub == "slot" else (span.name if kind is Kind.GRADE else "")
-    return one_line(f"{_OWN_LABELS[kind]}: {what or span.sub}".replace("_", " "))
+    if kind is Kind.QUEUE:
+        return "grading: queue" if span.phase == Phase.GRADE else f"queue: {span.sub.replace('_', ' ')}"
+    return one_line(f"{_OWN_LABELS[kind]}: {span.name or span.sub}")
 
 
 def _calls(record: Record, spans: Iterable[SpanRow]) -> Iterator[Row]:

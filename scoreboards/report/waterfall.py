@@ -51,7 +51,7 @@ def waterfall_view(waterfall: Waterfall, width: int) -> RenderableType:
     """Header, waterfall, legend, totals, pieces and the sentence, for `width` columns, of which it needs 60."""
     record, lines = waterfall.record, waterfall.lines()
     return Group(
-        *_header(record),
+        *_header(record, width),
         Text(),
         _table(lines, record.wall_ns, width),
         Text(),
@@ -66,7 +66,7 @@ def waterfall_view(waterfall: Waterfall, width: int) -> RenderableType:
     )
 
 
-def _header(record: Record) -> Iterable[Text]:
+def _header(record: Record, width: int) -> Iterable[Text]:
     trial = record.trial
     yield Text.assemble(
         (one_line(trial.model), "bold"),
@@ -82,7 +82,7 @@ def _header(record: Record) -> Iterable[Text]:
     yield Text(wall + "".join(f", {name} {words.duration(ns)}" for name, ns in beside))
     why = record.error or record.grade.reason
     if why and record.verdict is not Verdict.PASS:
-        yield Text(f"why: {one_line(why)}")
+        yield Text(one_line(f"why: {why}", width), no_wrap=True)
     if record.noisy:
         reasons = one_line(", ".join(record.noise)) or "the machine was overloaded"
         yield Text(f"noisy, its times say less: {reasons}", style="color(136)")
@@ -124,7 +124,8 @@ def _legend(lines: Iterable[Row | Gap]) -> Text:
     text = Text()
     for key, shade in SHADES.items():
         if key in seen:
-            text.append("  " if text else "").append(shade.glyph * 2, shade.style).append(f"\u00a0{shade.name}".replace(" ", "\u00a0"), "dim")
+            name = f" {shade.name}".replace(" ", "\u00a0")  # a line breaks between entries only
+            text.append("  " if text else "").append(shade.glyph * 2, shade.style).append(name, "dim")
     return text
 
 
@@ -141,18 +142,19 @@ def _totals(record: Record) -> Iterable[Text]:
     """The partition in milliseconds, rounded so that what is shown sums to what is shown."""
     wall_ms = round(record.wall_ns / 1e6)
     parts = _divided({phase: record.phases[phase] for phase in Phase}, wall_ms)
-    shown = [f"{_PHASES.get(phase, phase)} {_ms(parts[phase])}" for phase in Phase if record.phases[phase]]
-    yield Text(f"{_ms(wall_ms)} s = {' + '.join(shown)}")
-    for phase in (Phase.MODEL, Phase.TOOL, Phase.WAIT, Phase.SETUP, Phase.GRADE):
-        subs = _subs(record, phase)
-        if len(subs) > 1 or phase is Phase.WAIT:
-            below = _divided(subs, parts[phase])
-            told = " + ".join(f"{sub.replace('_', ' ')} {_ms(below[sub])}" for sub in subs)
-            if told:
-                yield Text(f"  {_PHASES.get(phase, phase)} {_ms(parts[phase])} = {told}", style="dim")
+    yield Text(f"{_ms(wall_ms)} s = {_sum(parts)}")
+    for phase in _DIVIDED:
+        below = _divided(_subs(record, phase), parts[phase])
+        if sum(below.values()) and (len(below) > 1 or phase is Phase.WAIT):
+            yield Text(f"  {_PHASES.get(phase, phase)} {_ms(parts[phase])} = {_sum(below)}", style="dim")
 
 
-_PHASES = {Phase.SETUP: "set-up", Phase.GRADE: "grading"}
+def _sum(parts: Mapping[str, int]) -> str:
+    return " + ".join(f"{_PHASES.get(name, name).replace('_', ' ')} {_ms(ms)}" for name, ms in parts.items() if ms)
+
+
+_DIVIDED = (Phase.SETUP, Phase.MODEL, Phase.TOOL, Phase.WAIT, Phase.GRADE)
+_PHASES: Mapping[str, str] = {Phase.SETUP: "set-up", Phase.GRADE: "grading", "slot": "queue"}
 
 
 def _subs(record: Record, phase: Phase) -> dict[str, int]:
