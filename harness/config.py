@@ -14,7 +14,7 @@ from harness.catalogue import instead, is_path
 from harness.edge import parse, read_toml, user_path
 from harness.errors import ConfigError
 from harness.matrix_file import MatrixFile
-from harness.model_config import BUILT_APIS, ModelConfig, ModelReading, read_model
+from harness.model_config import ModelConfig, ModelReading, read_model
 
 __all__ = [
     "Matrix",
@@ -162,6 +162,7 @@ def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str
             models[name] = model.config
             problems += _cannot_run(model, f"{path}: models.{name}", _environ(environ))
     matrix = None if parsed.value is None else _matrix(parsed.value, path, part, models)
+    problems += () if matrix is None else _unlimited(matrix, str(path))
     return Reading(matrix=matrix, problems=tuple(problems))
 
 
@@ -198,10 +199,17 @@ def _cannot_run(model: ModelReading, where: str, environ: Mapping[str, str]) -> 
     config = model.config
     if config is None:
         return
-    if config.api not in BUILT_APIS:
-        yield f"{where}.api: `{config.api}` is not built yet; use {' or '.join(f'`{api}`' for api in BUILT_APIS)}"
     if config.key_env and "key_env" not in model.bad and key_for(config, environ) is None:
         yield f"{where}: no key: set {config.key_env}"
+
+
+def _unlimited(matrix: Matrix, file: str) -> Iterator[str]:
+    """The models that a cost limit could never stop, for nobody knows what they cost."""
+    if matrix.limits.cost_usd is None:
+        return
+    for name, model in matrix.models.items():
+        if model.billed and model.price is None:
+            yield f"{file}: models.{name}.price: limits.cost_usd needs a price; add [models.{name}.price]"
 
 
 def _slice_problems(path: Path, part: Slice, tables: Mapping[str, Any]) -> Iterator[str]:

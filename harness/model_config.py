@@ -8,14 +8,12 @@ from typing import Any
 from harness.edge import Parsed, did_you_mean, keys_of, parse, shown
 from harness.matrix_file import ModelFile
 from harness.models.presets import PRESETS
+from harness.models.price_table import listed
 from harness.models.prices import Price
 from harness.models.settings import ModelSettings, Quirks
 
 SIMULATED = ("simulator", "replay")
 """Providers that play scripted turns: `simulator` over real HTTP, `replay` without any wire."""
-BUILT_APIS = ("chat",)
-"""The wire APIs that are offered today."""
-
 _SCRIPTED_ONLY = ("turns", "first_token_ms", "tokens_per_s", "tokens_per_chunk")
 _REAL_ONLY = ("base_url", "key_env")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -25,8 +23,9 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class ModelConfig:
     """One model of a matrix. `key_env` names the variable that holds its key, None where it needs none.
 
-    `model` is what the provider calls it; `parameters` are sent as they are. For simulated ones `base_url` is "", the
-    last four fields say what they play and how fast; they are None for all others.
+    `model` is what the provider calls it; `parameters` are sent as they are. `price_source` says where the price comes
+    from, or why it is unknown. For simulated ones `base_url` is "", the last four fields say what they play and how
+    fast; they are None for all others.
     """
 
     name: str
@@ -39,6 +38,7 @@ class ModelConfig:
     context_window: int | None = None
     claimed_tokens_per_s: float | None = None
     price: Price | None = None
+    price_source: str = ""
     quirks: Quirks = field(default_factory=Quirks)
     turns: str | None = None
     first_token_ms: float | None = None
@@ -49,6 +49,24 @@ class ModelConfig:
     def simulated(self) -> bool:
         """Whether it plays scripted turns instead of thinking; said in every table."""
         return self.provider in SIMULATED
+
+    @property
+    def billed(self) -> bool:
+        """Whether somebody sends a bill for its tokens: not for simulated ones, nor for a server of one's own."""
+        preset = PRESETS.get(self.provider)
+        own = preset is not None and preset.key_env is None and self.key_env is None
+        return not self.simulated and not own
+
+    def price_of(self, served_model: str, service_tier: str) -> Price | None:
+        """The price of one answer, None where unknown: that of the model asked for, in the tier that served it.
+
+        Where only the served model has a price, it is that; a provider that names no tier gave the one asked for.
+        """
+        price = self.price
+        if price is None and self.billed and served_model:
+            price = listed(self.base_url, served_model).price
+        tier = service_tier or str(self.parameters.get("service_tier", ""))
+        return None if price is None else price.of_tier(tier)
 
     def settings(self, base_url: str | None = None, headers: Mapping[str, str] | None = None) -> ModelSettings:
         """How to reach it, for `harness.models`; `base_url` is where a simulator turned out to listen."""
@@ -105,6 +123,8 @@ def _unfit_simulated(file: ModelFile) -> Iterator[tuple[str, str]]:
     for name in _REAL_ONLY:
         if getattr(file, name) is not None:
             yield name, f"means nothing to provider `{file.provider}`, which calls nobody"
+    if file.provider == "replay" and file.api != "chat":
+        yield "api", "means nothing to provider `replay`, which has no wire; use provider `simulator`"
 
 
 def _unfit_real(file: ModelFile) -> Iterator[tuple[str, str]]:
@@ -127,9 +147,8 @@ def _providers() -> str:
 def _config(name: str, file: ModelFile) -> ModelConfig:
     preset = PRESETS.get(file.provider)
     known_key = preset.key_env if preset else None
-    price = file.price
     quirks = {key: value for key in keys_of(type(file.quirks)) if (value := getattr(file.quirks, key)) is not None}
-    return ModelConfig(
+    config = ModelConfig(
         name=name,
         provider=file.provider or "custom",
         api=file.api,
@@ -139,10 +158,20 @@ def _config(name: str, file: ModelFile) -> ModelConfig:
         parameters=file.parameters,
         context_window=file.context_window,
         claimed_tokens_per_s=file.claimed_tokens_per_s,
-        price=None if price is None else Price(**price.model_dump()),
         quirks=replace(preset.quirks if preset else Quirks(), **quirks),
         turns=file.turns,
         first_token_ms=file.first_token_ms,
         tokens_per_s=file.tokens_per_s,
         tokens_per_chunk=file.tokens_per_chunk,
     )
+    return _priced(config, file)
+
+
+def _priced(config: ModelConfig, file: ModelFile) -> ModelConfig:
+    """With the price that the matrix gives, else the table's; what nobody sends a bill for has none."""
+    if file.price is not None:
+        return replace(config, price=Price(**file.price.model_dump()), price_source="the matrix")
+    if not config.billed:
+        return config
+    found = listed(config.base_url, config.model)
+    return replace(config, price=found.price, price_source=found.source)

@@ -73,7 +73,8 @@ def identity(matrix: Matrix, model: ModelConfig, feature: Feature, digests: Mapp
 
 
 def _measured(model: ModelConfig, limits: TrialLimits) -> dict[str, Any]:
-    left_out = {"claimed_tokens_per_s", "key_env", "turns", *(() if limits.cost_usd is not None else ("price",))}
+    left_out = {"claimed_tokens_per_s", "key_env", "turns", "price_source"}
+    left_out |= set() if limits.cost_usd is not None else {"price"}
     return {name: value for name, value in asdict(model).items() if name not in left_out}
 
 

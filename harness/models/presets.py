@@ -7,10 +7,15 @@ from harness.models.settings import Quirks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A provider by name; `key_env` is None where no key is needed."""
+    """A provider by name; `key_env` is None for servers that their users run themselves: no key, and no bill.
+
+    `apis` are the wire APIs that it is known to offer. It is a hint, told beside a plan that wants another one, and
+    forbids nothing: servers learn.
+    """
 
     base_url: str
     key_env: str | None
+    apis: tuple[str, ...] = ("chat", "responses")
     quirks: Quirks = field(default_factory=Quirks)
 
 
@@ -18,11 +23,13 @@ PRESETS: dict[str, Preset] = {
     "openai": Preset(
         base_url="https://api.openai.com/v1",
         key_env="OPENAI_API_KEY",
+        apis=("chat", "responses", "responses-websocket"),
         quirks=Quirks(max_tokens_field="max_completion_tokens"),
     ),
     "cerebras": Preset(
         base_url="https://api.cerebras.ai/v1",
         key_env="CEREBRAS_API_KEY",
+        apis=("chat",),
         quirks=Quirks(max_tokens_field="max_completion_tokens"),
     ),
     "groq": Preset(

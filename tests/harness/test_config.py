@@ -1,6 +1,7 @@
 """Matrix files and the environment: a frozen matrix, or every problem at once and no key anywhere."""
 
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from harness.errors import ConfigError
 from harness.matrix_file import ModelFile
 from harness.model_config import read_model
 from harness.models.presets import PRESETS
+from harness.models.prices import Price
 
 HEAD = 'schema = 1\nname = "m"\nfeatures = ["shop/*"]\n'
 LOCAL = '[models.local]\nprovider = "llamacpp"\nmodel = "small"\n'
@@ -120,7 +122,6 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         "limit: unknown key; did you mean `limits`?",
         f"models.a.provider: unknown provider `opnai` without `base_url`; did you mean `openai`?; known: {known}",
         "models.b.claimed_tokens_per_sec: unknown key; did you mean `claimed_tokens_per_s`?",
-        "models.b.api: `responses` is not built yet; use `chat`",
         "models.b: no key: set OPENAI_API_KEY",
         'models.c.turns: "../x" should be the name of scripted turns, without folder or .jsonl',
         "models.c.first_token_ms: should be greater than or equal to 0, not -1",
@@ -162,7 +163,6 @@ def test_no_models(tmp_path: Path, models: str, said: str) -> None:
         ("claimed_tokens_per_s = inf", "finite number"),
         ("context_window = true", "should be a valid integer, not true"),
         ('api = "telepathy"', "should be 'chat', 'responses' or 'responses-websocket'"),
-        ('api = "responses-websocket"', "`responses-websocket` is not built yet; use `chat`"),
         ("price = {input = -1, output = 1}", "price.input: should be greater than or equal to 0"),
         ("price = {input = 1}", "price.output: is missing"),
         ('"a\\nb" = 1', "models.fast.a?b: unknown key"),
@@ -216,10 +216,73 @@ def test_slice_takes_models_repeats_and_features(tmp_path: Path) -> None:
 
 
 def test_slice_leaves_out_what_cannot_run(tmp_path: Path) -> None:
-    """A model on an API that is not built yet, or without its key, does not keep others from a smoke test."""
-    text = HEAD + FAST + 'api = "responses"\n' + LOCAL
+    """A model without its key, or without the price that a cost limit needs, does not keep others from a smoke test."""
+    text = HEAD + "[limits]\ncost_usd = 1\n" + FAST + LOCAL
     assert list(load(tmp_path, text, Slice(models=("local",)), environ={}).models) == ["local"]
     assert len(problems_of(tmp_path, text, environ={})) == 2
+
+
+@pytest.mark.parametrize("api", ["chat", "responses", "responses-websocket"])
+def test_every_api_is_open_to_every_provider_with_a_wire(tmp_path: Path, api: str) -> None:
+    """Whether a server offers it is the server's to say; only what has no wire can take none but the default."""
+    line = f'api = "{api}"\n'
+    for table in (FAST, LOCAL, SIMULATED):
+        (model,) = load(tmp_path, HEAD + table + line).models.values()
+        assert (model.api, model.settings().api) == (api, api)
+    replay = HEAD + '[models.r]\nprovider = "replay"\nturns = "demo"\n' + line
+    if api == "chat":
+        assert load(tmp_path, replay).models["r"].api == api
+    else:
+        assert problems_of(tmp_path, replay) == [
+            "models.r.api: means nothing to provider `replay`, which has no wire; use provider `simulator`"
+        ]
+
+
+PAID = '[models.fast]\nprovider = "openai"\nmodel = "gpt-5.2"\n'
+GIVEN = "[models.fast.price]\ninput = 1\noutput = 2\n"
+LIMITED = "[limits]\ncost_usd = 1\n"
+
+
+def test_prices_come_from_the_matrix_then_from_the_table(tmp_path: Path) -> None:
+    """The user's own price goes before the table's; who sends no bill, or is not listed there, has none."""
+    listed = load(tmp_path, HEAD + PAID).models["fast"]
+    assert listed.price is not None
+    assert (listed.price.input > 0, listed.price_source.startswith("genai-prices ")) == (True, True)
+    given = load(tmp_path, HEAD + PAID + GIVEN).models["fast"]
+    assert given.price == Price(input=1, output=2)
+    assert given.price_source == "the matrix"
+    for table in (LOCAL, SIMULATED):
+        (free,) = load(tmp_path, HEAD + table).models.values()
+        assert (free.price, free.price_source, free.billed) == (None, "", False)
+    elsewhere = load(tmp_path, HEAD + PAID + 'base_url = "http://127.0.0.1:1/v1"\n').models["fast"]
+    assert (elsewhere.price, elsewhere.billed) == (None, True)
+
+
+def test_a_cost_limit_needs_prices(tmp_path: Path) -> None:
+    """A limit that could never stop a paid model is refused before it costs anything; others need none."""
+    assert problems_of(tmp_path, HEAD + LIMITED + FAST) == [
+        "models.fast.price: limits.cost_usd needs a price; add [models.fast.price]"
+    ]
+    for table in (FAST + GIVEN, PAID, LOCAL, SIMULATED):
+        assert load(tmp_path, HEAD + LIMITED + table).limits.cost_usd == 1
+
+
+def test_an_answer_is_priced_as_it_was_served(tmp_path: Path) -> None:
+    """The model asked for and the tier it was served in; the served model where only that one is listed."""
+    paid = load(tmp_path, HEAD + PAID).models["fast"]
+    assert paid.price is not None
+    assert paid.price.tiers is not None
+    assert paid.price_of("gpt-5-nano", "default") == replace(paid.price, tiers=None)
+    assert paid.price_of("", "flex") == paid.price.tiers["flex"] != paid.price
+    assert paid.price_of("", "scale") is None
+    asked = load(tmp_path, HEAD + PAID + 'parameters = {service_tier = "priority"}\n').models["fast"]
+    assert asked.price_of("", "") == paid.price.tiers["priority"]
+    alias = load(tmp_path, HEAD + FAST).models["fast"]
+    assert alias.price is None
+    assert alias.price_of("gpt-5.2", "") == paid.price
+    assert alias.price_of("quick", "") is None
+    given = load(tmp_path, HEAD + PAID + GIVEN).models["fast"]
+    assert given.price_of("gpt-5-nano", "priority") == given.price
 
 
 def test_bad_slice(tmp_path: Path) -> None:

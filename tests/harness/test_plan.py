@@ -118,8 +118,9 @@ def test_what_changes_the_measurement_changes_the_id(changed: ModelConfig) -> No
         replace(MODEL, claimed_tokens_per_s=65),
         replace(MODEL, key_env="OTHER"),
         replace(MODEL, price=Price(input=1, output=2)),
+        replace(MODEL, price_source="another edition of the table"),
     ],
-    ids=["claim", "key", "price"],
+    ids=["claim", "key", "price", "source"],
 )
 def test_what_changes_nothing_keeps_the_id(changed: ModelConfig) -> None:
     """A claim, the name of a key's variable, and a price that stops nothing are no reason to pay again."""
@@ -139,6 +140,10 @@ def test_a_price_counts_where_cost_stops() -> None:
     limits = TrialLimits(cost_usd=1.0)
     dear = replace(MODEL, price=Price(input=1, output=2))
     assert only_id(matrix(dear, limits=limits)) != only_id(matrix(MODEL, limits=limits))
+    again = replace(dear, price_source="another edition of the table")
+    assert only_id(matrix(again, limits=limits)) == only_id(matrix(dear, limits=limits))
+    tiered = replace(MODEL, price=Price(input=1, output=2, tiers={"flex": Price(input=0.5, output=1)}))
+    assert only_id(matrix(tiered, limits=limits)) != only_id(matrix(dear, limits=limits))
 
 
 @pytest.mark.parametrize("limit", [field.name for field in fields(TrialLimits)])
