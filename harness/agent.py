@@ -1,5 +1,6 @@
 """The tool-calling loop: a model, a sandbox, limits; what was said and done, and why it stopped."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Timer
 from typing import Any
@@ -9,6 +10,7 @@ from harness.config import TrialLimits
 from harness.conversation import Conversation, budget
 from harness.errors import InterruptedRunError
 from harness.models.contract import CallFailedError, Message, Model, Reply, Role, ToolCall
+from harness.models.health import telling
 from harness.models.prices import Price
 from harness.models.timing import call_row, spans
 from harness.prompts import prompt
@@ -24,14 +26,20 @@ MOST_SILENT = 2
 NS_A_SECOND = 10**9
 
 REFUSALS = ("content_filter", "refusal")
-STOP_OF_FAULT = {"context_length": "context_exhausted", "refused": "refused", "interrupted": "interrupted"}
+STOP_OF_FAULT = {
+    "context_length": "context_exhausted",
+    "refused": "refused",
+    "interrupted": "interrupted",
+    "deferred": "deferred",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """What the agent is asked to do, within what: the brief and test command shown to the model, and the limits.
 
-    `context_window` and `most_output_tokens` are in tokens, None where unknown; `price` prices its calls.
+    `context_window` and `most_output_tokens` are in tokens, None where unknown. `price` prices its calls, or `price_of`
+    where that depends on the model and the service tier that a call was served by.
     """
 
     brief: str
@@ -40,6 +48,11 @@ class Assignment:
     context_window: int | None = None
     most_output_tokens: int | None = None
     price: Price | None = None
+    price_of: Callable[[str, str], Price | None] | None = None
+
+    def price_for(self, reply: Reply) -> Price | None:
+        """What this answer is charged at, None where unknown."""
+        return self.price if self.price_of is None else self.price_of(reply.served_model, reply.service_tier)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,7 +126,8 @@ class Agent:
         wall = Timer(left_s, self._end_by_wall)
         wall.start()
         try:
-            reply = self._model.reply(conversation.messages, self._tools)
+            with telling(lambda kind, body: self._on_event(kind, {"turn": turn, **body})):
+                reply = self._model.reply(conversation.messages, self._tools, left_s)
         except CallFailedError as error:
             self._give_up(error, turn)
             return None
@@ -121,7 +135,7 @@ class Agent:
             wall.cancel()
         self._stopwatch.add(*spans(reply, turn))
         conversation.calibrate(reply.usage)
-        row = call_row(reply, turn, assignment.price)
+        row = call_row(reply, turn, assignment.price_for(reply))
         self.transcript.turns = turn
         self.transcript.calls.append(row)
         self._spent.add(row, reply.message)

@@ -1,7 +1,8 @@
 """What all trials of a run know of one provider: when it wants to be left alone, and whether it is lost for good."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +12,27 @@ from harness.models.contract import CallFailedError
 OnTrouble = Callable[[str, Mapping[str, Any]], None]
 """Told of trouble as it happens: a kind ("attempt_failed", "cool_down", "attempt") and a JSON-able body."""
 
-on_trouble: ContextVar[OnTrouble | None] = ContextVar("on_trouble", default=None)
-"""Who is told of failed attempts and waits of the calls that this thread makes; whoever asks a model sets it."""
+_listener: ContextVar[OnTrouble | None] = ContextVar("on_trouble", default=None)
 
 _ONE_MODEL_ONLY = "no_such_model"
 _NS_A_SECOND = 10**9
+
+
+@contextmanager
+def telling(listener: OnTrouble) -> Iterator[None]:
+    """Tell of the failed attempts and the waits of all calls that this thread makes in the body, as they happen."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def tell(kind: str, **body: Any) -> None:
+    """Something went wrong, or goes on after it, in a call of this thread."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(kind, body)
 
 
 class ProviderHealth:

@@ -12,7 +12,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from harness.clock import Clock
 from harness.models.contract import CallAttempt, CallFailedError, Pause, Reply
 from harness.models.faults import FailedAttemptError, Failure, Fault
-from harness.models.health import ProviderHealth, on_trouble, too_long
+from harness.models.health import ProviderHealth, tell, too_long
 from harness.models.settings import RetryPolicy
 
 _NAP_NS = 200_000_000
@@ -44,7 +44,7 @@ class _Effort:
 class Persistence:
     """Tries attempts until one is answered; sleeps on the injected clock, and `interrupt` ends a sleep early.
 
-    Whoever `on_trouble` names is told of each failed attempt and each wait as it happens.
+    Who listens by `harness.models.health.telling` hears of each failed attempt and each wait as it happens.
     """
 
     def __init__(
@@ -106,11 +106,11 @@ class Persistence:
             if words:
                 raise effort.failure(Fault.DEFERRED, words)
             seconds = rest_ns / _NS_A_SECOND * self._spread()
-            _tell("cool_down", fault=_RATE_LIMIT, wait_s=seconds)
+            tell("cool_down", fault=_RATE_LIMIT, wait_s=seconds)
             effort.reason = _RATE_LIMIT
             self._pause(seconds, effort)
         if effort.pauses:
-            _tell("attempt", attempt=len(effort.failed) + 1)
+            tell("attempt", attempt=len(effort.failed) + 1)
 
     def _stop_if_hopeless(self, effort: _Effort) -> None:
         if self._interrupted.is_set():
@@ -176,13 +176,7 @@ class Persistence:
         last = effort.failed[-1]
         number = len(effort.failed)
         about = {"fault": last.fault, "status": last.status, "message": last.message}
-        _tell("attempt_failed", attempt=number, **about, wait_s=wait_s)
-
-
-def _tell(kind: str, **body: Any) -> None:
-    listener = on_trouble.get()
-    if listener is not None:
-        listener(kind, body)
+        tell("attempt_failed", attempt=number, **about, wait_s=wait_s)
 
 
 def _failure_in(outcome: Any) -> Failure | None:

@@ -10,7 +10,7 @@ import pytest
 from harness.clock import ManualClock
 from harness.models.contract import CallAttempt, CallFailedError, CallTimes, Message, Reply, Role, Usage
 from harness.models.faults import FailedAttemptError, Failure, Fault
-from harness.models.health import ProviderHealth, on_trouble
+from harness.models.health import ProviderHealth, telling
 from harness.models.retry import Persistence
 from harness.models.settings import RetryPolicy
 from harness.models.timing import spans
@@ -175,12 +175,9 @@ def test_a_provider_lost_meanwhile_ends_a_sleep() -> None:
 def test_trouble_is_told_as_it_happens() -> None:
     """Each failed attempt with the wait that follows it, each new attempt, and the last failure without one."""
     told: list[tuple[str, Mapping[str, Any]]] = []
-    token = on_trouble.set(lambda kind, body: told.append((kind, body)))
-    try:
+    with telling(lambda kind, body: told.append((kind, body))):
         called(lambda: 1.0, failure(Fault.RATE_LIMIT, 10.0), failure(Fault.STALLED))
         refused(ManualClock(), failure(Fault.BAD_REQUEST), ProviderHealth())
-    finally:
-        on_trouble.reset(token)
     assert [(kind, body.get("attempt"), body.get("fault"), body.get("wait_s")) for kind, body in told] == [
         ("attempt_failed", 1, "rate_limit", 10.5),
         ("attempt", 2, None, None),
