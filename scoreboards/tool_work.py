@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from harness.record import WORK, Record, ToolRow
+from harness.record import Record, ToolRow
 from scoreboards.loops import Loops, loops_of
 from scoreboards.statistics import median_int, percentile_int
 from scoreboards.sums import Sum, known_sum, says, share
@@ -44,7 +44,7 @@ class ToolGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolWork:
-    """All tool calls of the scored trials, and the same by class of work (in `WORK`'s order) and by tool (by time).
+    """All tool calls of the scored trials, and the same by class of work and by tool, most time first.
 
     `whole` is all of them as one group, None when there were none. `loops` are None where the records cannot tell.
     """
@@ -64,12 +64,10 @@ def tool_work(scored: Iterable[Record]) -> ToolWork:
     """The tool work of scored trials."""
     trials = tuple(scored)
     calls = tuple(call for trial in trials for call in trial.tool_calls)
-    by_class = sorted(_groups(calls, _work), key=lambda group: (_place(group), group.name or ""))
-    by_tool = sorted(_groups(calls, lambda call: call.tool), key=lambda group: (-group.total_ns, group.name or ""))
     return ToolWork(
         whole=_group("", calls, calls) if calls else None,
-        by_class=tuple(by_class),
-        by_tool=tuple(by_tool),
+        by_class=_groups(calls, _work),
+        by_tool=_groups(calls, lambda call: call.tool),
         loops=loops_of(trials),
     )
 
@@ -78,15 +76,12 @@ def _work(call: ToolRow) -> str | None:
     return call.work if says(call, "work") else None
 
 
-def _place(group: ToolGroup) -> int:
-    return WORK.index(group.name) if group.name in WORK else len(WORK)
-
-
-def _groups(calls: tuple[ToolRow, ...], key: Callable[[ToolRow], str | None]) -> list[ToolGroup]:
+def _groups(calls: tuple[ToolRow, ...], key: Callable[[ToolRow], str | None]) -> tuple[ToolGroup, ...]:
     found: dict[str | None, list[ToolRow]] = {}
     for call in calls:
         found.setdefault(key(call), []).append(call)
-    return [_group(name, tuple(own), calls) for name, own in found.items()]
+    groups = (_group(name, tuple(own), calls) for name, own in found.items())
+    return tuple(sorted(groups, key=lambda group: (-group.total_ns, group.name or "")))
 
 
 def _group(name: str | None, own: tuple[ToolRow, ...], everything: tuple[ToolRow, ...]) -> ToolGroup:

@@ -5,6 +5,7 @@ UNKNOWN = "\u2013"
 
 _MINUTE_S = 60
 _HOUR_S = 3600
+_BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
 def percent(share: float | None) -> str:
@@ -42,6 +43,19 @@ def duration(nanoseconds: float | None) -> str:
         return f"{seconds:.1f} s" if seconds >= 9.995 else f"{seconds:.2f} s"  # noqa: PLR2004 - three digits
     milliseconds = seconds * 1000
     return f"{milliseconds:.0f} ms" if milliseconds >= 9.995 else f"{milliseconds:.2f} ms"  # noqa: PLR2004 - the same
+
+
+def difference(nanoseconds: float) -> str:
+    """A duration with its sign: "+12 ms", "-2.38 ms"."""
+    return ("-" if nanoseconds < 0 else "+") + duration(abs(nanoseconds))
+
+
+def size(number: float) -> str:
+    """Bytes with a unit of a thousand: "952 B", "12.4 kB", "3.1 MB"."""
+    for limit, unit in ((999_950_000, "GB"), (999_950, "MB"), (999.5, "kB")):
+        if number >= limit:
+            return f"{number / _BYTES[unit]:,.1f} {unit}"
+    return f"{number:.0f} B"
 
 
 def count(value: float | None, *, at_least: bool = False) -> str:

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from harness.commands import options
-from harness.commands.showing import load_board, show_board
+from harness.commands.session import output
+from harness.commands.showing import load_board
 from harness.errors import ConfigError
+from scoreboards.report.tool_tables import By
 
 
 def command(
@@ -14,13 +16,18 @@ def command(
     *,
     as_json: options.Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print GitHub-flavoured Markdown.")] = False,
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="Show where tool time goes by class of work: test, build, search, ...")
+    ] = False,
+    by_tool: Annotated[bool, typer.Option("--by-tool", help="Show where tool time goes by tool.")] = False,
 ) -> None:
-    """Pass rates, wall-clock by phase, speed, tokens and cost, per model and per feature.
+    """Pass rates, wall-clock by phase and sub-phase, model calls, speed, tokens and cost, per model and per feature.
 
-    Example: splitclock board runs/demo-20260101T120000Z --markdown
+    Example: splitclock board runs/demo-20260101T120000Z --by-class --by-tool
     """
     if as_json and markdown:
         raise ConfigError("--json and --markdown: choose one")
+    kinds = [by for by, asked in ((By.CLASS, by_class), (By.TOOL, by_tool)) if asked]
     if as_json:
         from scoreboards.report.machine import board_json
 
@@ -28,6 +35,8 @@ def command(
     elif markdown:
         from scoreboards.report.markdown import board_markdown
 
-        typer.echo(board_markdown(load_board(runs)))
+        typer.echo(board_markdown(load_board(runs), kinds))
     else:
-        show_board(runs)
+        from scoreboards.report.terminal import print_board
+
+        print_board(load_board(runs), output(), kinds)

@@ -31,7 +31,7 @@ class Widths:
 
 def widths(names: Sequence[Text], figures: Sequence[Sequence[Text]], width: int, *, bar: bool) -> Widths:
     """How to share `width` columns: `names` and `figures` are columns, heads included, that stand beside the bar."""
-    fixed = sum(map(_widest, zip(*figures, strict=True))) + GAP * (len(figures[0]) + (1 if bar else 0))
+    fixed = _fixed(figures) + (GAP if bar else 0)
     room = max(width - fixed, NAME_CELLS)
     longest = _widest(names)
     least = 0 if not bar else BAR_CELLS.start if longest <= LONG_NAME else max(BAR_CELLS.start, room // 3)
@@ -54,6 +54,15 @@ def table(title: str, heads: Sequence[Text], name_cells: int) -> Table:
     for title_text in heads[1:]:
         made.add_column(title_text, justify="right", no_wrap=True)
     return made
+
+
+def fits(names: Sequence[Text], figures: Sequence[Sequence[Text]], width: int) -> bool:
+    """Whether `names` and `figures` (columns, heads included) go into `width` columns without folding a name."""
+    return _widest(names) + _fixed(figures) <= width
+
+
+def _fixed(figures: Sequence[Sequence[Text]]) -> int:
+    return sum(map(_widest, zip(*figures, strict=True))) + GAP * len(figures[0])
 
 
 def _widest(cells: Sequence[Text]) -> int:

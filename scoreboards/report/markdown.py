@@ -2,60 +2,29 @@
 
 from collections.abc import Iterable, Sequence
 
-from harness.clock import Phase
 from harness.untrusted import one_line
-from scoreboards import words
-from scoreboards.board import Board, Figures
-from scoreboards.inside import AGENT_PHASES
+from scoreboards.board import Board
+from scoreboards.report.call_tables import calls_grid
+from scoreboards.report.grid import Cell, Grid, Name
+from scoreboards.report.inside_table import inside_grid
 from scoreboards.report.notes import notes
-
-_MODELS = (
-    "model",
-    "solved",
-    "pass rate",
-    "95 % interval",
-    "pass@1",
-    "features",
-    "errors",
-    "agent wall, median",
-    "total",
-    "decode tok/s",
-    "first token",
-    "turns",
-    "tokens out",
-    "cost",
-)
-_FEATURES = (
-    "feature",
-    "model",
-    "solved",
-    "errors",
-    "agent wall, median",
-    "model",
-    "tool",
-    "turns",
-    "tokens out",
-    "cost",
-)
+from scoreboards.report.tables import clock_grid, features_grid, models_grid
+from scoreboards.report.tool_tables import By, tool_grids
 
 
-def board_markdown(board: Board) -> str:
-    """Three tables, of models, of where the wall-clock went, and of features, and the notes below them."""
+def board_markdown(board: Board, kinds: Iterable[By] = ()) -> str:
+    """The tables of models, of where the wall-clock went, of calls, of tool work if asked for, of features; notes."""
     if not board.models:
         return "No trial has finished yet.\n"
-    clock_heads = ("model", *map(str, AGENT_PHASES), "set-up, median", "grading, median", "own queue, median")
-    return "\n".join(
-        (
-            "### Models\n",
-            _table(_MODELS, map(_model, board.models)),
-            "### Where the agent's wall-clock went\n",
-            _table(clock_heads, map(_clock, board.models)),
-            "### Features\n",
-            _table(_FEATURES, (_feature(row.feature, own) for row in board.features for own in row.models)),
-            *(f"- {_escaped(line)}" for line in notes(board)),
-            "",
-        )
+    grids = (
+        models_grid(board),
+        clock_grid(board),
+        inside_grid(board, shares=True),
+        calls_grid(board),
+        *tool_grids(board, kinds),
+        features_grid(board),
     )
+    return "\n".join((*map(_section, grids), *_bullets(notes(board)), ""))
 
 
 def code(text: str) -> str:
@@ -63,68 +32,28 @@ def code(text: str) -> str:
     return "`" + (one_line(text).replace("`", "'").replace("|", "\\|") or " ") + "`"
 
 
+def _section(grid: Grid) -> str:
+    title = grid.title if grid.of is None else f"{grid.title}: {_cell(grid.of)}"
+    below = "".join(f"\n{line}" for line in _bullets(grid.lines))
+    return f"### {title}\n\n{_table(grid)}{below}{chr(10) if below else ''}"
+
+
+def _bullets(lines: Sequence[str]) -> list[str]:
+    return [f"- {_escaped(line)}" for line in lines]
+
+
 def _escaped(text: str) -> str:
     marked = "".join("\\" + letter if letter in "\\`*_[]<>|#~&" else letter for letter in text)
     return marked.replace("@", "@\u200b")  # so that no name becomes a mention
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *("---:" for _ in heads[1:])]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, rule, *rows))
+def _table(grid: Grid) -> str:
+    rule = ["---"] * grid.names + ["---:"] * (len(grid.heads) - grid.names)
+    rows = [[_cell(cell) for cell in row] for row in grid.rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (grid.heads, rule, *rows))
 
 
-def _name(row: Figures) -> str:
-    return code(row.model) + (" (simulated)" if row.simulated else "")
-
-
-def _solved(row: Figures) -> str:
-    return f"{row.outcomes.passed} of {row.outcomes.scored}"
-
-
-def _model(row: Figures) -> tuple[str, ...]:
-    interval = row.outcomes.pass_interval
-    return (
-        _name(row),
-        _solved(row),
-        words.percent(row.outcomes.pass_rate),
-        words.UNKNOWN if interval is None else f"{words.percent(interval.low)} to {words.percent(interval.high)}",
-        words.percent(row.outcomes.pass_at_1),
-        str(row.features),
-        str(row.outcomes.errors),
-        words.duration(row.times.agent_wall_median_ns),
-        words.duration(row.times.agent_wall_total_ns),
-        words.speed(row.speeds.decode_tokens_per_s),
-        words.duration(row.speeds.first_token_median_ns),
-        words.count(row.work.turns),
-        words.count(row.work.output_tokens.value, at_least=row.work.output_tokens.is_lower_bound),
-        words.usd(row.work.cost_usd.value, at_least=row.work.cost_usd.is_lower_bound),
-    )
-
-
-def _clock(row: Figures) -> tuple[str, ...]:
-    return (
-        _name(row),
-        *(_share(row, phase) for phase in AGENT_PHASES),
-        words.duration(row.times.setup_median_ns),
-        words.duration(row.times.grade_median_ns),
-        words.duration(row.times.queue_median_ns),
-    )
-
-
-def _feature(feature: str, row: Figures) -> tuple[str, ...]:
-    return (
-        code(feature),
-        _name(row),
-        _solved(row),
-        str(row.outcomes.errors),
-        words.duration(row.times.agent_wall_median_ns),
-        _share(row, Phase.MODEL),
-        _share(row, Phase.TOOL),
-        words.count(row.work.turns),
-        words.count(row.work.output_tokens.value, at_least=row.work.output_tokens.is_lower_bound),
-        words.usd(row.work.cost_usd.value, at_least=row.work.cost_usd.is_lower_bound),
-    )
-
-
-def _share(row: Figures, phase: Phase) -> str:
-    return words.percent(None if row.times.shares is None else row.times.shares[phase])
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, Name):
+        return code(cell.text) + (" (simulated)" if cell.simulated else "")
+    return cell

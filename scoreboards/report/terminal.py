@@ -1,4 +1,6 @@
-"""A board in the terminal: three tables that fit 80 columns and use more where there are more."""
+"""A board in the terminal: tables that fit 80 columns and use more where there are more; lists below 60."""
+
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -11,7 +13,12 @@ from scoreboards.board import Board, FeatureRow, Figures
 from scoreboards.inside import AGENT_PHASES
 from scoreboards.report import layout
 from scoreboards.report.bars import bar, head
+from scoreboards.report.call_tables import calls_grid
+from scoreboards.report.grid_view import LEAST_TABLE, grid_view
+from scoreboards.report.inside_table import inside_grid
 from scoreboards.report.notes import notes
+from scoreboards.report.tables import clock_grid, cost, features_grid, models_grid, tokens_out
+from scoreboards.report.tool_tables import By, tool_grids
 from scoreboards.speedup import pick_pair, sentence, speedup
 
 _GOOD, _BAD, _MIXED = "color(28)", "color(160)", "color(136)"
@@ -26,27 +33,31 @@ _WIDE_HEADS = (
 )
 
 
-def print_board(board: Board, console: Console) -> None:
-    """Print the board at the console's width; the console decides on colour (NO_COLOR, not a terminal)."""
-    console.print(board_view(board, console.width))
+def print_board(board: Board, console: Console, kinds: Iterable[By] = ()) -> None:
+    """Print the board at the console's width; the console decides on colour (NO_COLOR, not a terminal).
+
+    `kinds` asks for the tables of tool work.
+    """
+    console.print(board_view(board, console.width, kinds))
 
 
-def board_view(board: Board, width: int) -> RenderableType:
+def board_view(board: Board, width: int, kinds: Iterable[By] = ()) -> RenderableType:
     """The tables, the sentence about the slowest and the fastest model, and the notes, for `width` columns."""
     if not board.models:
         return Text("No trial has finished yet.")
     pair = pick_pair(board)
     said = [] if pair is None else [Text(), Text(sentence(speedup(board, *pair)), style="bold")]
-    return Group(
-        models_table(board, width),
-        Text(),
-        clock_table(board, width),
-        Text(),
-        features_table(board, width),
-        Text(),
-        *(Text(line, style="dim") for line in notes(board)),
-        *said,
-    )
+    spaced = [part for shown in _tables(board, width, tuple(kinds)) for part in (shown, Text())]
+    return Group(*spaced, *(Text(line, style="dim") for line in notes(board)), *said)
+
+
+def _tables(board: Board, width: int, kinds: tuple[By, ...]) -> Iterator[RenderableType]:
+    is_narrow = width < LEAST_TABLE
+    yield grid_view(models_grid(board), width) if is_narrow else models_table(board, width)
+    yield grid_view(clock_grid(board), width) if is_narrow else clock_table(board, width)
+    for grid in (inside_grid(board), calls_grid(board), *tool_grids(board, kinds)):
+        yield grid_view(grid, width)
+    yield grid_view(features_grid(board), width) if is_narrow else features_table(board, width)
 
 
 def models_table(board: Board, width: int) -> Table:
@@ -139,8 +150,8 @@ def _model_cells(row: Figures) -> list[Text]:
         Text.assemble(words.percent(outcomes.pass_at_1), "\n", _errors(row)),
         _two(words.duration(times.agent_wall_median_ns), words.duration(times.agent_wall_total_ns)),
         _two(words.speed(speeds.decode_tokens_per_s), words.duration(speeds.first_token_median_ns)),
-        _two(words.count(row.work.turns), _tokens(row)),
-        Text(_cost(row)),
+        _two(words.count(row.work.turns), tokens_out(row)),
+        Text(cost(row)),
     ]
 
 
@@ -157,15 +168,7 @@ def _clock_cells(row: Figures, phases: list[Phase]) -> list[Text]:
 def _feature_cells(row: Figures) -> list[Text]:
     solved = Text.assemble(_solved(row), " +", _errors(row)) if row.outcomes.errors else _solved(row)
     wall = words.duration(row.times.agent_wall_median_ns)
-    return [solved, Text(wall), Text(words.count(row.work.turns)), Text(_tokens(row)), Text(_cost(row))]
-
-
-def _tokens(row: Figures) -> str:
-    return words.count(row.work.output_tokens.value, at_least=row.work.output_tokens.is_lower_bound)
-
-
-def _cost(row: Figures) -> str:
-    return words.usd(row.work.cost_usd.value, at_least=row.work.cost_usd.is_lower_bound)
+    return [solved, Text(wall), Text(words.count(row.work.turns)), Text(tokens_out(row)), Text(cost(row))]
 
 
 def _wall_bar(feature: FeatureRow, row: Figures, cells: int) -> Text:
