@@ -17,6 +17,8 @@ from harness.grade import Grade, grade
 from harness.grade_policy import Submission, submission
 from harness.interrupt import Interrupts
 from harness.models.contract import Model
+from harness.monitor import Monitor
+from harness.noise import command_times, conditions, reasons
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.provenance import load_facts, trial_facts
@@ -44,6 +46,7 @@ class Bench:
     open_model: Callable[[Trial], Model]
     on_event: Callable[[Trial, int, str, Mapping[str, Any]], None]
     interrupts: Interrupts
+    monitor: Monitor = field(default_factory=Monitor)
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,6 +87,7 @@ class _Attempt:
         self._error = ""
         self._verdict = Verdict.NOT_RUN
         self._facts = trial_facts(prepared.environment, prepared.feature.target.limits) | load_facts("start")
+        self._window = bench.monitor.open()
 
     def outcome(self) -> TrialOutcome:
         """Run it, and say how it ended."""
@@ -228,6 +232,8 @@ class _Attempt:
         transcript, trial = self._transcript, self._trial
         costs = [call.cost_usd for call in transcript.calls]
         known = [cost for cost in costs if cost is not None]
+        found = conditions(self._window.close(), command_times(self._stopwatch.spans()))
+        noise = reasons(found)
         return Record(
             run=self._bench.run,
             trial=TrialRow(
@@ -244,6 +250,8 @@ class _Attempt:
             stop=transcript.stop,
             verdict=self._verdict,
             error=self._error or transcript.error,
+            noisy=bool(noise),
+            noise=noise,
             wall_ns=split.wall_ns,
             phases={phase.value: ns for phase, ns in split.phases.items()},
             sub_phases=dict(split.sub_phases),
@@ -256,7 +264,7 @@ class _Attempt:
             grade=self._grade_row(),
             cost_usd=sum(known) if known else None,
             cost_is_lower_bound=bool(known) and (len(known) < len(costs) or _has_unanswered(transcript)),
-            provenance=dict(self._bench.provenance) | self._facts | load_facts("end"),
+            provenance=dict(self._bench.provenance) | self._facts | load_facts("end") | found.facts(),
         )
 
     def _split(self, start_ns: int, end_ns: int) -> Partition:

@@ -21,6 +21,7 @@ from harness.matrix import MatrixRun, journalled, run_matrix
 from harness.models.contract import Model
 from harness.models.factory import load_api, open_model
 from harness.models.replay import ReplayModel
+from harness.monitor import Monitor
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, prepare, source_digest
 from harness.progress import LiveTable, PlainLines, Progress, Quiet
@@ -119,6 +120,7 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
             open_model=models,
             on_event=lambda trial, attempt, kind, body: journalled(journal, progress, trial, attempt, (kind, body)),
             interrupts=interrupts,
+            monitor=stack.enter_context(Monitor(session.clock)),
             provenance=provenance,
         )
         records = run_matrix(
