@@ -43,7 +43,18 @@ class ScriptedFault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["status", "cut", "end", "stall", "keep_alive", "error_in_answer", "html", "empty", "no_choices"]
+    kind: Literal[
+        "status",
+        "handshake",
+        "cut",
+        "end",
+        "stall",
+        "keep_alive",
+        "error_in_answer",
+        "html",
+        "empty",
+        "no_choices",
+    ]
     status: int = Field(default=500, ge=400, le=599)
     headers: dict[str, str] = {}
     code: str = ""

@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -11,50 +12,71 @@ from pydantic import BaseModel, ConfigDict
 
 @dataclass(slots=True, kw_only=True)
 class Sent:
-    """One answered request; moments in `time.monotonic_ns`, which all processes of one machine share.
+    """One attempt at a request; moments in `time.monotonic_ns`, which all processes of one machine share.
 
-    `chunks` holds [moment, bytes, tokens] of each write, taken right after it; the last ones carry no token.
+    `chunks` holds [moment, bytes, tokens] of each write, taken right after it; the last ones carry no token. `attempt`
+    counts, from 1, how often this trial asked for this turn; `fault` is the kind of the scripted fault that was played,
+    "" without one. `status` is the status of the answer, over a WebSocket the one that its error event tells.
+    `headers_ns` is 0 where there were no headers. `complete` says that the answer was given to its end.
     """
 
     id: str
-    model: str
-    script: str
-    turn: int
+    api: str
     received_ns: int
+    script: str = ""
+    trial: str = ""
+    model: str = ""
+    turn: int = 0
+    attempt: int = 0
+    fault: str = ""
+    status: int = HTTPStatus.OK
+    complete: bool = False
     headers_ns: int = 0
     chunks: list[tuple[int, int, int]] = field(default_factory=list)
     finished_ns: int = 0
 
+    @property
+    def failed(self) -> bool:
+        """Whether the simulator did not answer, or meant not to give all of the answer; a client may leave any time."""
+        return self.status != HTTPStatus.OK or bool(self.fault and not self.complete)
+
 
 class SentRow(BaseModel):
-    """A line of the log, read back; moments as in `Sent`."""
+    """A line of the log, read back; fields and moments as in `Sent`."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     id: str
-    model: str
+    api: str
     script: str
+    trial: str
+    model: str
     turn: int
+    attempt: int
+    fault: str
+    status: int
+    complete: bool
     received_ns: int
     headers_ns: int
     chunks: tuple[tuple[int, int, int], ...]
     finished_ns: int
 
     @property
-    def first_token_ns(self) -> int:
-        """When the first chunk with a token was sent."""
-        return next(at for at, _, tokens in self.chunks if tokens)
+    def first_token_ns(self) -> int | None:
+        """When the first chunk with a token was sent; None where none was."""
+        return next((at for at, _, tokens in self.chunks if tokens), None)
 
     @property
-    def last_token_ns(self) -> int:
-        """When the last chunk with a token was sent."""
-        return next(at for at, _, tokens in reversed(self.chunks) if tokens)
+    def last_token_ns(self) -> int | None:
+        """When the last chunk with a token was sent; None where none was."""
+        return next((at for at, _, tokens in reversed(self.chunks) if tokens), None)
 
 
 class SentLog:
-    """Appends one JSON line when a request begins ("event": "begun") and one when it is answered ("answered").
+    """Appends a JSON line when an answer begins ("event": "begun") and one for each attempt at its end.
 
-    A line is flushed when it is written; nothing is written in between, which would disturb the pace.
+    The latter is "answered", or "failed" where the simulator refused or broke the answer off. A line is flushed when it
+    is written; nothing is written in between, which would disturb the pace.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -62,13 +84,13 @@ class SentLog:
         self._lock = threading.Lock()
 
     def begun(self, sent: Sent) -> None:
-        """Note that an answer is about to be sent."""
-        facts = {"id": sent.id, "model": sent.model, "script": sent.script, "turn": sent.turn}
-        self._write({"event": "begun", **facts, "received_ns": sent.received_ns})
+        """Note that a request was understood and something is about to be sent."""
+        names = ("id", "api", "script", "trial", "model", "turn", "attempt", "received_ns")
+        self._write({"event": "begun", **{name: getattr(sent, name) for name in names}})
 
-    def answered(self, sent: Sent) -> None:
+    def ended(self, sent: Sent) -> None:
         """Note what was sent, whether or not the client stayed to the end."""
-        self._write({"event": "answered", **asdict(sent)})
+        self._write({"event": "failed" if sent.failed else "answered", **asdict(sent)})
 
     def _write(self, row: dict[str, Any]) -> None:
         if self._file is None:
@@ -80,5 +102,14 @@ class SentLog:
 
 def read_log(path: Path) -> tuple[SentRow, ...]:
     """The answered requests of a log, in the order they were answered; a last line cut short is left out."""
+    return _rows(path, {"answered"})
+
+
+def read_attempts(path: Path) -> tuple[SentRow, ...]:
+    """Every attempt at a request, answered or failed, in the order they ended; a last line cut short is left out."""
+    return _rows(path, {"answered", "failed"})
+
+
+def _rows(path: Path, events: set[str]) -> tuple[SentRow, ...]:
     lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return tuple(SentRow.model_validate_json(line) for line in lines if json.loads(line)["event"] == "answered")
+    return tuple(SentRow.model_validate_json(line) for line in lines if json.loads(line)["event"] in events)

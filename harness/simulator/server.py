@@ -1,13 +1,11 @@
 """The simulator's server: one thread per connection, on this machine only."""
 
-import itertools
-import secrets
-import threading
+from functools import partial
 from http.server import ThreadingHTTPServer
 
 from harness.simulator.config import SimulatorConfig
 from harness.simulator.handler import Handler
-from harness.simulator.log import SentLog
+from harness.simulator.stage import Stage
 
 
 class SimulatorServer(ThreadingHTTPServer):
@@ -17,15 +15,4 @@ class SimulatorServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, config: SimulatorConfig) -> None:
-        self.models = config.models
-        self.scripts = config.turns()
-        self.log = SentLog(config.log)
-        self._run = secrets.token_hex(4)
-        self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    def next_id(self) -> str:
-        """A request id that no other simulator gives."""
-        with self._lock:
-            return f"sim-{self._run}-{next(self._numbers)}"
+        super().__init__(("127.0.0.1", 0), partial(Handler, Stage(config)))

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.models.assembly import Assembly
+from harness.simulator.chat import ChatAnswer
+from harness.simulator.chat_request import ChatRequest
 from harness.simulator.config import Pace
-from harness.simulator.script import schedule, usage
+from harness.simulator.schedule import Part, schedule
 from harness.turns import ScriptedCall, Turn
 
 TURN = Turn(
@@ -26,7 +27,7 @@ turns = st.builds(
 
 def test_first_token_comes_alone_and_rate_is_exact() -> None:
     """Token n is due n / rate after the first: a client that divides tokens - 1 by its decode time gets the rate."""
-    chunks = list(schedule(TURN, Pace(tokens_per_s=100, tokens_per_chunk=4), "x"))
+    chunks = list(schedule(TURN, Pace(tokens_per_s=100, tokens_per_chunk=4)))
     assert [chunk.tokens for chunk in chunks] == [1, 2, 4, 4, 3, 4, 1, 1]
     total = sum(chunk.tokens for chunk in chunks)
     assert total == TURN.output_tokens == 20
@@ -36,22 +37,23 @@ def test_first_token_comes_alone_and_rate_is_exact() -> None:
 
 def test_full_speed_is_due_at_once() -> None:
     """Zero tokens per second is no pace at all."""
-    assert {chunk.due_ns for chunk in schedule(TURN, Pace(tokens_per_chunk=3), "x")} == {0}
+    assert {chunk.due_ns for chunk in schedule(TURN, Pace(tokens_per_chunk=3))} == {0}
 
 
 @given(turns, st.integers(1, 9), st.sampled_from([0, 1, 65, 1000]))
 def test_any_turn_survives_being_cut(turn: Turn, size: int, rate: float) -> None:
     """Whatever the text and the size of chunks: put together again it is the turn, in order, tokens adding up."""
-    chunks = list(schedule(turn, Pace(tokens_per_s=rate, tokens_per_chunk=size), "x"))
-    assembly = Assembly()
-    for chunk in chunks:
-        assert assembly.feed({"choices": [{"index": 0, "delta": json.loads(json.dumps(chunk.delta))}]}, chunk.due_ns)
-    message = assembly.message((), "x")
-    assert (message.reasoning, message.content) == (turn.reasoning, turn.content)
-    spoken = [call for call in turn.tool_calls if call.arguments]
-    assert [call.arguments for call in message.tool_calls if call.arguments != "{}"] == [
-        call.arguments for call in spoken if call.arguments != "{}"
-    ]
+    chunks = list(schedule(turn, Pace(tokens_per_s=rate, tokens_per_chunk=size)))
+    texts = {
+        part: "".join(chunk.text for chunk in chunks if chunk.part is part) for part in (Part.REASONING, Part.CONTENT)
+    }
+    assert texts == {Part.REASONING: turn.reasoning, Part.CONTENT: turn.content}
+    for number, call in enumerate(turn.tool_calls):
+        own = [chunk for chunk in chunks if chunk.part is Part.CALL and chunk.call == number]
+        assert "".join(chunk.text for chunk in own) == call.arguments_text()
+        assert [(chunk.first, chunk.last) for chunk in own] == [
+            (each == 0, each == len(own) - 1) for each in range(len(own))
+        ]
     assert sum(chunk.tokens for chunk in chunks) == turn.output_tokens
     assert [chunk.due_ns for chunk in chunks] == sorted(chunk.due_ns for chunk in chunks)
 
@@ -60,7 +62,12 @@ def test_any_turn_survives_being_cut(turn: Turn, size: int, rate: float) -> None
 def test_usage_counts_what_was_asked(content: str | None) -> None:
     """The prompt is its texts, arguments and tools, four characters a token."""
     call: dict[str, Any] = {"id": "a", "function": {"name": "t", "arguments": "{}"}}
-    messages = [{"role": "user", "content": content}, {"role": "assistant", "content": None, "tool_calls": [call]}]
-    counted = usage(TURN, {"messages": messages})
+    messages = [
+        {"role": "user", "content": content},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "", "tool_call_id": "a"},
+    ]
+    request = ChatRequest.from_json(json.dumps({"model": "m", "messages": messages}).encode())
+    counted = ChatAnswer(request=request, turn=TURN, pace=Pace(), id="x").whole()["usage"]
     assert counted["prompt_tokens"] == 1 + len(content or "") // 4 + (len(content or "") % 4 > 0)
     assert counted["total_tokens"] == counted["prompt_tokens"] + 20

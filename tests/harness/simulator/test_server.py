@@ -131,6 +131,7 @@ def test_log_tells_what_was_sent(simulator: Simulator, log: Path) -> None:
     row = rows[-1]
     moments = [row.received_ns, row.headers_ns, *(at for at, _, _ in row.chunks), row.finished_ns]
     assert moments == sorted(moments)
+    assert row.first_token_ns is not None
     assert row.first_token_ns - row.received_ns >= 150_000_000
     framing = sum(size for _, size, _ in row.chunks) - len(body)
     assert 0 < framing < 12 * len(row.chunks)

@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.models.replay import tool_text
+from harness.turns import count_tokens
+
 
 class _Function(BaseModel):
     model_config = ConfigDict(extra="ignore")
@@ -63,13 +66,13 @@ class _Body(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """A valid request; `turn` is the number of assistant messages in it, `raw` the body as it came."""
+    """A valid request; `turn` is the number of assistant messages in it."""
 
     model: str
     turn: int
     stream: bool
     wants_usage: bool
-    raw: Mapping[str, Any]
+    prompt_tokens: int
 
     @classmethod
     def from_json(cls, body: bytes) -> "ChatRequest":
@@ -84,7 +87,7 @@ class ChatRequest:
             turn=sum(message.role == "assistant" for message in parsed.messages),
             stream=parsed.stream,
             wants_usage=parsed.stream_options is not None and parsed.stream_options.include_usage,
-            raw=json.loads(body),
+            prompt_tokens=prompt_tokens(json.loads(body)),
         )
 
 
@@ -101,3 +104,19 @@ def _check_tool_messages(messages: list[_Message]) -> None:
             open_ids = [call.id for call in message.tool_calls or ()]
     if open_ids:
         raise ValueError(f"tool calls without an answer: {', '.join(open_ids)}")
+
+
+def prompt_tokens(request: Mapping[str, Any]) -> int:
+    """Scripted tokens of a request, counted as the replay model counts them."""
+    texts = [_content_text(message.get("content")) for message in request["messages"]]
+    calls = (call for message in request["messages"] for call in message.get("tool_calls") or ())
+    texts += [str(call["function"].get("arguments", "")) for call in calls]
+    functions = (tool["function"] for tool in request.get("tools") or ())
+    texts += [tool_text(each["name"], each.get("description", ""), each.get("parameters", {})) for each in functions]
+    return count_tokens(*texts)
+
+
+def _content_text(content: str | list[dict[str, Any]] | None) -> str:
+    """Content is text, or parts of which some are."""
+    parts = content if isinstance(content, list) else [{"text": content or ""}]
+    return "".join(str(part.get("text", "")) for part in parts)
