@@ -1,6 +1,6 @@
 """One trial in the terminal: every call and tool on one axis of time, the most expensive pieces, what bounds it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -8,13 +8,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.clock import SUB_PHASES, Phase
 from harness.record import Record, Verdict
 from harness.untrusted import one_line
 from scoreboards import words
 from scoreboards.bounds import Bound, Piece
 from scoreboards.report import layout
 from scoreboards.report.axis import SHADES, Axis, clock, shade_key
+from scoreboards.report.totals import flowing, totals
 from scoreboards.timeline import BRIEF_QUEUE_NS, Gap, Kind, Row, folded
 
 LEAST_WIDTH = 60
@@ -55,10 +55,10 @@ def waterfall_view(waterfall: Waterfall, width: int) -> RenderableType:
         Text(),
         _table(lines, record.wall_ns, width),
         Text(),
-        _legend(lines),
+        _legend(lines, width),
         *_left_out(waterfall, lines),
         Text(),
-        *_totals(record),
+        *totals(record, width),
         Text(),
         _pieces(waterfall.pieces, width),
         Text(),
@@ -119,14 +119,14 @@ def _widest(texts: Iterable[str]) -> int:
     return max(map(cell_len, texts))
 
 
-def _legend(lines: Iterable[Row | Gap]) -> Text:
+def _legend(lines: Iterable[Row | Gap], width: int) -> Text:
     seen = {shade_key(span) for line in lines for span in line.spans}
-    text = Text()
-    for key, shade in SHADES.items():
-        if key in seen:
-            name = f" {shade.name}".replace(" ", "\u00a0")  # a line breaks between entries only
-            text.append("  " if text else "").append(shade.glyph * 2, shade.style).append(name, "dim")
-    return text
+    entries = [
+        Text.assemble((shade.glyph * 2, shade.style), (f" {shade.name}", "dim"))
+        for key, shade in SHADES.items()
+        if key in seen
+    ]
+    return flowing(entries, "  ", width)
 
 
 def _left_out(waterfall: Waterfall, lines: Sequence[Row | Gap]) -> Iterable[Text]:
@@ -136,52 +136,6 @@ def _left_out(waterfall: Waterfall, lines: Sequence[Row | Gap]) -> Iterable[Text
     elif len(lines) < len(waterfall.rows):
         brief = words.duration(BRIEF_QUEUE_NS)
         yield Text(f"Waits of less than {brief} for a slot are left out; --all shows them.", style="dim")
-
-
-def _totals(record: Record) -> Iterable[Text]:
-    """The partition in milliseconds, rounded so that what is shown sums to what is shown."""
-    wall_ms = round(record.wall_ns / 1e6)
-    parts = _divided({phase: record.phases[phase] for phase in Phase}, wall_ms)
-    yield Text(f"{_ms(wall_ms)} s = {_sum(parts)}")
-    for phase in _DIVIDED:
-        below = _divided(_subs(record, phase), parts[phase])
-        if sum(below.values()) and (len(below) > 1 or phase is Phase.WAIT):
-            yield Text(f"  {_PHASES.get(phase, phase)} {_ms(parts[phase])} = {_sum(below)}", style="dim")
-
-
-def _sum(parts: Mapping[str, int]) -> str:
-    return " + ".join(f"{_PHASES.get(name, name).replace('_', ' ')} {_ms(ms)}" for name, ms in parts.items() if ms)
-
-
-_DIVIDED = (Phase.SETUP, Phase.MODEL, Phase.TOOL, Phase.WAIT, Phase.GRADE)
-_PHASES: Mapping[str, str] = {Phase.SETUP: "set-up", Phase.GRADE: "grading", "slot": "queue"}
-
-
-def _subs(record: Record, phase: Phase) -> dict[str, int]:
-    """The sub-phases that took time, in order of precedence turned round: as they happen."""
-    known = {
-        name.partition(".")[2]: ns
-        for name, ns in record.sub_phases.items()
-        if name.partition(".")[0] == phase and ns > 0
-    }
-    order = SUB_PHASES[phase]
-    if phase is Phase.MODEL:
-        order = tuple(reversed(order))
-    return {sub: known[sub] for sub in sorted(known, key=lambda sub: order.index(sub) if sub in order else len(order))}
-
-
-def _divided(lengths: Mapping[str, int], whole: int) -> dict[str, int]:
-    """`whole` divided as the lengths are, in integers, by largest remainder."""
-    total = max(1, sum(lengths.values()))
-    parts = {name: length * whole // total for name, length in lengths.items()}
-    by_remainder = sorted(lengths, key=lambda name: lengths[name] * whole % total, reverse=True)
-    for name in by_remainder[: whole - sum(parts.values())]:
-        parts[name] += 1
-    return parts
-
-
-def _ms(milliseconds: int) -> str:
-    return f"{milliseconds / 1000:.3f}"
 
 
 def _pieces(pieces: Sequence[Piece], width: int) -> RenderableType:
