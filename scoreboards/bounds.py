@@ -23,6 +23,9 @@ MOST_PIECES = 10
 _SUMMARY = 100
 """Characters of a command that its summary keeps: a longer one may be any of several."""
 
+_NAME = 20
+"""Characters of a class or a phase that are shown: longer ones are none of ours."""
+
 
 class Part(StrEnum):
     """What can bound a trial. `WORK` stands for processes of one class of work."""
@@ -54,7 +57,7 @@ class Portion:
     @property
     def name(self) -> str:
         """How a sentence calls it."""
-        return f"`{self.work}`" if self.part is Part.WORK else _NAMES[self.part]
+        return f"`{one_line(self.work, _NAME)}`" if self.part is Part.WORK else _NAMES[self.part]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +242,7 @@ def _of_call(row: Row, wall: int) -> Iterator[Piece]:
     for span in row.spans:
         lengths[_CALL_PHASES.get(span.sub, span.sub)] += span.t1 - span.t0
     for phase, ns in lengths.items():
-        yield Piece(what=row.label, phase=one_line(phase).replace("_", " "), ns=ns, share=_share(ns, wall))
+        yield Piece(what=row.label, phase=one_line(phase, _NAME).replace("_", " "), ns=ns, share=_share(ns, wall))
 
 
 _CALL_PHASES = {"connect": "first_token"}
@@ -264,7 +267,7 @@ def _of_tools(rows: Sequence[Row], wall: int) -> Piece:
     what = one_line(f"`{tool.summary}`" if is_command else f"{tool.tool} {tool.summary}")
     if len(rows) > 1:
         what = f"{len(rows)} runs of {what}" if is_command else f"{len(rows)} times {what}"
-    return Piece(what=what, phase=tool.work, ns=ns, share=_share(ns, wall), count=len(rows))
+    return Piece(what=what, phase=one_line(tool.work, _NAME), ns=ns, share=_share(ns, wall), count=len(rows))
 
 
 def _share(ns: int, wall: int) -> float:

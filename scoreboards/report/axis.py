@@ -96,12 +96,13 @@ _MINUTE, _HOUR = 60, 3600
 
 def clock(at_ns: int, wall_ns: int) -> str:
     """Time since the trial's start as clocks show it, with more digits the shorter the trial: "1:07.3", "0.042"."""
-    digits = 3 if wall_ns < 10e9 else 2 if wall_ns < 100e9 else 1  # noqa: PLR2004 - s
+    wall_s = wall_ns / 1e9
+    digits = 3 if wall_s < 10 else 2 if wall_s < 100 else 1 if wall_s < _HOUR else 0  # noqa: PLR2004 - s
     seconds = round(at_ns / 1e9, digits)
-    minutes, rest = divmod(seconds, _MINUTE)
-    if wall_ns < _MINUTE * 1e9:
+    if wall_s < _MINUTE:
         return f"{seconds:.{digits}f}"
-    if wall_ns < _HOUR * 1e9:
+    minutes, rest = divmod(seconds, _MINUTE)
+    if wall_s < _HOUR:
         return f"{minutes:.0f}:{rest:0{3 + digits}.{digits}f}"
     hours, minutes = divmod(minutes, _MINUTE)
     return f"{hours:.0f}:{minutes:02.0f}:{rest:02.0f}"

@@ -149,5 +149,5 @@ def _pieces(pieces: Sequence[Piece], width: int) -> RenderableType:
     for piece, row in zip(pieces, figures, strict=True):
         shown = Text(piece.what)
         shown.truncate(name, overflow="ellipsis")
-        table.add_row(shown, *row)
+        table.add_row(shown, *map(Text, row))
     return table
