@@ -50,8 +50,9 @@ def make_call(turn: int = 1, **changes: Any) -> CallRow:
 
 
 def make_tool(turn: int = 1, **changes: Any) -> ToolRow:
-    """A tool call of one second."""
-    return ToolRow.model_validate({"turn": turn, "tool": "shell", "total_ns": SECOND, **changes})
+    """A tool call of one second, of a record that says what work it was and which calls are alike."""
+    known = {"turn": turn, "tool": "shell", "total_ns": SECOND, "work": "other", "signature": ""}
+    return ToolRow.model_validate({**known, **changes})
 
 
 @pytest.fixture
