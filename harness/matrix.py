@@ -1,7 +1,7 @@
 """A matrix at work: bounded trials in parallel, everything journalled as it happens, one record per trial."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from harness.artefacts import TrialFolder
-from harness.errors import InfraError
+from harness.errors import HarnessError, InfraError
 from harness.journal import Entry, Journal, Kind
 from harness.plan import Trial
 from harness.prepare import Prepared
@@ -17,6 +17,7 @@ from harness.progress import Progress
 from harness.record import Record, Verdict
 from harness.redact import Redactor
 from harness.trial import Bench, TrialOutcome, run_trial
+from harness.untried import untried
 from sandbox.checkout import Checkouts
 from sandbox.errors import SandboxError
 
@@ -25,16 +26,24 @@ log = structlog.get_logger()
 MOST_ATTEMPTS = 2
 """Tries of one trial while the infrastructure fails; a provider's own failures are retried call by call."""
 
-PASSING = ("tool_queued", "grade_queued")
+PASSING = ("tool_queued", "grade_queued", "attempt")
 """Events that only a live view wants; spans tell of them afterwards."""
 
 DURABLE = (Kind.INTENT, Kind.RESPONSE)
 KINDS = {kind.value: kind for kind in Kind}
 
 
+def _nothing_against(_trial: Trial) -> HarnessError | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixRun:
-    """Everything that running a plan needs; `prepared` is by feature key."""
+    """Everything that running a plan needs; `prepared` is by feature key.
+
+    `unavailable` says, when a trial's turn comes, why nothing should be tried for it: a lost provider, or a feature
+    that could not be prepared. Such a trial gets a record that says so, and no sandbox.
+    """
 
     trials: tuple[Trial, ...]
     prepared: Mapping[str, Prepared]
@@ -44,6 +53,7 @@ class MatrixRun:
     progress: Progress
     checkouts: Checkouts
     parallel: int
+    unavailable: Callable[[Trial], HarnessError | None] = _nothing_against
 
 
 def run_matrix(run: MatrixRun) -> tuple[Record, ...]:
@@ -65,24 +75,30 @@ def _one(run: MatrixRun, trial: Trial) -> Record | None:
         for attempt in range(1, MOST_ATTEMPTS + 1):
             if run.bench.interrupts.flag.is_set():
                 break
-            record = _attempt(run, trial, attempt)
-            if record.verdict is not Verdict.ERROR_INFRA:
+            why = run.unavailable(trial)
+            outcome = untried(trial, run.bench, attempt, why) if why else _tried(run, trial, attempt)
+            record = _recorded(run, trial, outcome)
+            if why or record.verdict is not Verdict.ERROR_INFRA:
                 break
         if record is not None:
             run.progress.done(trial, record)
     return record
 
 
-def _attempt(run: MatrixRun, trial: Trial, attempt: int) -> Record:
-    outcome = run_trial(trial, run.prepared[trial.feature.key], run.bench, attempt)
+def _tried(run: MatrixRun, trial: Trial, attempt: int) -> TrialOutcome:
+    return run_trial(trial, run.prepared[trial.feature.key], run.bench, attempt)
+
+
+def _recorded(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> Record:
+    record = outcome.record
     try:
         _keep(run, trial, outcome)
-        run.journal.append_record(outcome.record)
+        run.journal.append_record(record)
     except InfraError:
         run.bench.interrupts.interrupt()  # what cannot be kept shall not be paid for: nothing new starts
         raise
-    log.info("trial.finished", verdict=outcome.record.verdict.value, stop=outcome.record.stop, attempt=attempt)
-    return outcome.record
+    log.info("trial.finished", verdict=record.verdict.value, stop=record.stop, attempt=record.attempt)
+    return record
 
 
 def _keep(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:

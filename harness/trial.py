@@ -114,7 +114,8 @@ class _Attempt:
         self._work()
         if self._transcript.stop == "error:provider":
             raise ProviderError(self._transcript.error)
-        self._judge()
+        if self._transcript.stop != "deferred":  # then it is not over: there is nothing to judge yet
+            self._judge()
 
     def _work(self) -> None:
         """The agent at work in its sandbox, and what it leaves there brought out."""
@@ -225,6 +226,7 @@ class _Attempt:
             context_window=config.context_window,
             most_output_tokens=config.parameters.get("max_output_tokens"),
             price=config.price,
+            price_of=config.price_of,
         )
 
     def _record(self, started_utc: datetime, start_ns: int, end_ns: int) -> Record:

@@ -1,6 +1,6 @@
 """`splitclock plan`: what a matrix would run and who would receive source code; starts nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from rich.table import Table
@@ -8,8 +8,9 @@ from rich.table import Table
 from harness.commands import options
 from harness.commands.running import Job, load_job, planned_trials
 from harness.commands.session import output, print_json
-from harness.config import settings
+from harness.config import ModelConfig, settings
 from harness.digests import notes
+from harness.models.presets import PRESETS
 from harness.plan import Trial
 from harness.untrusted import rich_text
 from sandbox.checkout import Checkouts
@@ -53,8 +54,8 @@ def receivers(job: Job) -> dict[str, str]:
 
 
 def most_cost_usd(job: Job, trials: Iterable[Trial]) -> float | None:
-    """What the limits allow the trials to cost at most, USD; None when a paid model has no cost limit."""
-    paid = [trial for trial in trials if not trial.settings.simulated]
+    """What the limits allow the trials to cost at most, USD; None when a model that costs anything has no limit."""
+    paid = [trial for trial in trials if trial.settings.billed]
     limit = job.matrix.limits.cost_usd
     if not paid:
         return 0.0
@@ -67,8 +68,17 @@ def _document(job: Job, trials: tuple[Trial, ...]) -> dict[str, object]:
         "matrix": job.matrix.name,
         "trials": [{"id": t.id, "model": t.model, "feature": t.feature.key, "repeat": t.repeat} for t in trials],
         "receivers": receivers(job),
+        "prices": {name: _price(model) for name, model in job.matrix.models.items()},
         "most_cost_usd": most_cost_usd(job, trials),
     }
+
+
+def _price(model: ModelConfig) -> dict[str, object] | None:
+    """USD per million tokens of a model, and who says so; None for what nobody sends a bill for."""
+    if not model.price_source:
+        return None
+    rates = {name: getattr(model.price, name, None) for name in ("input", "cached_input", "output")}
+    return {**rates, "source": model.price_source}
 
 
 def _table(trials: Iterable[Trial]) -> Table:
@@ -95,4 +105,16 @@ def _remarks(job: Job, trials: tuple[Trial, ...]) -> list[str]:
     lines += [f"`{name}` sends the target's source code to {host}" for name, host in sent.items()]
     if not sent:
         lines.append("no source code leaves this machine")
+    lines += [line for name, model in job.matrix.models.items() for line in _model_remarks(name, model)]
     return lines + [note for feature in job.features for note in notes(feature)]
+
+
+def _model_remarks(name: str, model: ModelConfig) -> Iterator[str]:
+    """What a model costs, by whom, and whether its provider is not known to offer the API that it is asked by."""
+    if model.price is not None:
+        yield f"`{name}` costs {model.price} ({model.price_source})"
+    elif model.price_source:
+        yield f"`{name}`: price unknown ({model.price_source}); add [models.{name}.price] to have its cost"
+    preset = PRESETS.get(model.provider)
+    if preset is not None and model.api not in preset.apis:
+        yield f"`{name}`: {model.provider} is not known to offer the API `{model.api}`; known: {', '.join(preset.apis)}"

@@ -1,5 +1,6 @@
 """`splitclock run`: execute a matrix and print its board."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,11 @@ import typer
 from harness.commands import options
 from harness.commands.options import SandboxKind
 from harness.commands.running import Finished, execute, load_job
-from harness.commands.session import errors, open_session, output, print_json
+from harness.commands.session import errors, open_session, output, print_json, say
 from harness.commands.showing import show_board, summary
+from harness.errors import InfraError, ProviderError
+from harness.record import Record, Verdict
+from harness.untried import DEFERRED
 
 
 def command(
@@ -41,17 +45,29 @@ def command(
 
 
 def exit_code(finished: Finished) -> int:
-    """0 when the run completed, whatever the verdicts; 130 when it was interrupted; 4 or 5 past the error cap."""
+    """0 when the run completed, whatever the verdicts; 130 when it was interrupted; 4 or 5 past the error cap.
+
+    A provider that was lost for good makes it 5, however few trials were left to lose; so does one that put trials off
+    past the cap. Says why.
+    """
+    for line in finished.losses:
+        say(f"splitclock: {line}")
     if finished.interrupted:
         return 130
-    total = len(finished.records)
-    for verdict, code in (("error:infra", 4), ("error:provider", 5)):
-        broken = sum(record.verdict.value == verdict for record in finished.records)
-        if broken > ERROR_CAP * total:
-            errors().print(f"splitclock: {broken} of {total} trials ended in {verdict}; the run cannot be trusted")
+    for what, code, is_broken in BROKEN:
+        broken = sum(map(is_broken, finished.records))
+        if broken > ERROR_CAP * len(finished.records):
+            say(f"splitclock: {broken} of {len(finished.records)} trials {what}; the run cannot be trusted")
             return code
-    return 0
+    return ProviderError.exit_code if finished.losses else 0
 
+
+BROKEN: tuple[tuple[str, int, Callable[[Record], bool]], ...] = (
+    ("ended in error:infra", InfraError.exit_code, lambda record: record.verdict is Verdict.ERROR_INFRA),
+    ("ended in error:provider", ProviderError.exit_code, lambda record: record.verdict is Verdict.ERROR_PROVIDER),
+    ("were put off by their provider", ProviderError.exit_code, lambda record: record.stop == DEFERRED),
+)
+"""What a trial may end in that says nothing of its model, in words, with the exit code that too many of them make."""
 
 ERROR_CAP = 0.05
 """Share of trials that may end in an error of infrastructure or provider before the run itself counts as failed."""

@@ -2,25 +2,24 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from harness.commands.models import Models, open_models
 from harness.commands.session import Session
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem, trial_digests
-from harness.errors import ConfigError
+from harness.errors import ConfigError, InfraError
 from harness.features import Feature
 from harness.files import disk_errors, write_atomic
 from harness.inputs import Options, load_inputs
 from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
 from harness.matrix import MatrixRun, journalled, run_matrix
-from harness.models.contract import Model
-from harness.models.factory import load_api, open_model
-from harness.models.replay import ReplayModel
+from harness.models.price_table import table_name
 from harness.monitor import Monitor
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, prepare, source_digest
@@ -30,11 +29,8 @@ from harness.record import Record
 from harness.redact import Redactor
 from harness.runners import refusal
 from harness.scripts import script_for, script_key
-from harness.simulator.config import Pace
-from harness.simulator.process import Simulator
 from harness.slots import Slots, slot_count
 from harness.trial import Bench
-from harness.turns import Turn
 from sandbox.checkout import Checkouts
 
 
@@ -51,12 +47,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A run as it ended: its folder, its records in plan order, how many trials were planned, and if it was stopped."""
+    """A run as it ended: its folder, its records in plan order, how many trials were planned, and if it was stopped.
+
+    `losses` is a line for each provider that was lost for good: which, for which models, and what to do.
+    """
 
     folder: Path
     records: tuple[Record, ...]
     planned: int
     interrupted: bool
+    losses: tuple[str, ...] = ()
 
 
 def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
@@ -91,53 +91,93 @@ def planned_trials(job: Job, checkouts: Checkouts, sandbox: str) -> tuple[Trial,
     return plan(job.matrix, job.features, trial_digests(job.features, sources, job.matrix.scripts, settings))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opening:
+    """A run whose folder is made and whose user is told of it; what opens later is closed by `stack`."""
+
+    job: Job
+    session: Session
+    trials: tuple[Trial, ...]
+    journal: Journal
+    redactor: Redactor
+    progress: Progress
+    interrupts: Interrupts
+    stack: ExitStack
+
+
 def execute(job: Job, session: Session, console: Console) -> Finished:
     """Run the whole matrix. Raises ConfigError and InfraError for what stops all of it."""
     check_gradable(job.features)
     trials = planned_trials(job, session.checkouts, session.provider.kind)
-    folder = _folder(job, session)
-    interrupts = Interrupts()
-    secrets = [key for model in job.matrix.models.values() if (key := key_for(model))]
-    redactor = Redactor(secrets)
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal.create(folder, redactor))
-        progress = stack.enter_context(_progress(job, trials, session, console))
-        stack.enter_context(_listening(interrupts, session, progress))
-        prepared = _prepare(job, session, progress, interrupts)
-        progress.say(f"run folder: {_shown(folder)}")
-        scripts = _scripts(job, prepared, session)
-        models = stack.enter_context(_models(job, scripts, folder, session))
-        provenance = host_facts(session.provider) | {"parallel_trials": str(job.matrix.parallel.trials)}
-        slots = Slots(_slot_count(job, provenance))
-        stack.enter_context(interrupts.ending(slots.close))
-        provenance["tool_slots"] = str(slots.count)
-        _write_opening(job, journal, redactor, trials, provenance)
-        bench = Bench(
-            run=folder.name,
-            provider=session.provider,
-            clock=session.clock,
-            slots=slots,
-            open_model=models,
-            on_event=lambda trial, attempt, kind, body: journalled(journal, progress, trial, attempt, (kind, body)),
-            interrupts=interrupts,
-            monitor=stack.enter_context(Monitor(session.clock)),
-            provenance=provenance,
-        )
-        records = run_matrix(
-            MatrixRun(
-                trials=trials,
-                prepared=prepared,
-                bench=bench,
-                journal=journal,
-                redactor=redactor,
-                progress=progress,
-                checkouts=session.checkouts,
-                parallel=job.matrix.parallel.trials,
-            )
-        )
+        opening = _open(job, session, trials, console, stack)
+        journal, interrupts = opening.journal, opening.interrupts
+        features = _prepare(opening)
+        opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
+        models = stack.enter_context(_models(opening, features.prepared))
+        records = run_matrix(_matrix_run(opening, features, models))
         stopped = interrupts.flag.is_set()
         journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(records), "interrupted": stopped}))
-    return Finished(folder=folder, records=records, planned=len(trials), interrupted=stopped)
+    return Finished(
+        folder=journal.folder.root,
+        records=records,
+        planned=len(trials),
+        interrupted=stopped,
+        losses=models.losses(),
+    )
+
+
+def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Console, stack: ExitStack) -> _Opening:
+    folder = _folder(job, session)
+    interrupts = Interrupts()
+    redactor = Redactor([key for model in job.matrix.models.values() if (key := key_for(model))])
+    journal = stack.enter_context(Journal.create(folder, redactor))
+    progress = stack.enter_context(_progress(job, trials, session, console))
+    stack.enter_context(_listening(interrupts, session, progress))
+    return _Opening(
+        job=job,
+        session=session,
+        trials=trials,
+        journal=journal,
+        redactor=redactor,
+        progress=progress,
+        interrupts=interrupts,
+        stack=stack,
+    )
+
+
+def _matrix_run(opening: _Opening, features: "_Features", models: Models) -> MatrixRun:
+    """The run as the matrix executes it, its opening written."""
+    job, session, stack = opening.job, opening.session, opening.stack
+    provenance = host_facts(session.provider) | _prices(job.matrix)
+    slots = Slots(_slot_count(job, provenance))
+    stack.enter_context(opening.interrupts.ending(slots.close))
+    provenance |= {"parallel_trials": str(job.matrix.parallel.trials), "tool_slots": str(slots.count)}
+    _write_opening(opening, provenance)
+    bench = Bench(
+        run=opening.journal.folder.root.name,
+        provider=session.provider,
+        clock=session.clock,
+        slots=slots,
+        open_model=models,
+        on_event=lambda trial, attempt, kind, body: journalled(
+            opening.journal, opening.progress, trial, attempt, (kind, body)
+        ),
+        interrupts=opening.interrupts,
+        monitor=stack.enter_context(Monitor(session.clock)),
+        provenance=provenance,
+    )
+    return MatrixRun(
+        trials=opening.trials,
+        prepared=features.prepared,
+        bench=bench,
+        journal=opening.journal,
+        redactor=opening.redactor,
+        progress=opening.progress,
+        checkouts=session.checkouts,
+        parallel=job.matrix.parallel.trials,
+        unavailable=lambda trial: features.failed.get(trial.feature.key) or models.unavailable(trial),
+    )
 
 
 def _folder(job: Job, session: Session) -> Path:
@@ -171,67 +211,59 @@ def _listening(interrupts: Interrupts, session: Session, progress: Progress) -> 
         yield
 
 
-def _prepare(job: Job, session: Session, progress: Progress, interrupts: Interrupts) -> dict[str, Prepared]:
-    """Environments and checkouts, before any trial's clock starts; of every feature, unless it is interrupted."""
-    prepared = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Features:
+    """What trials start from, and why there is nothing to start from, by feature key."""
+
+    prepared: Mapping[str, Prepared]
+    failed: Mapping[str, InfraError]
+
+
+def _prepare(opening: _Opening) -> _Features:
+    """Environments and checkouts, before any trial's clock starts; of every feature, unless it is interrupted.
+
+    A feature that cannot be prepared leaves the others theirs. Raises InfraError when none can be.
+    """
+    session, progress, interrupts = opening.session, opening.progress, opening.interrupts
+    prepared: dict[str, Prepared] = {}
+    failed: dict[str, InfraError] = {}
     with suppress(KeyboardInterrupt), session.clearing(), interrupts.raising():
-        for feature in job.features:
+        for feature in opening.job.features:
             if interrupts.flag.is_set():
                 break
             progress.say(f"preparing {feature.key}")
-            prepared[feature.key] = prepare(feature, session.provider, session.checkouts, progress.say)
-            check_source(prepared[feature.key])
-    return prepared
+            try:
+                prepared[feature.key] = prepare(feature, session.provider, session.checkouts, progress.say)
+            except InfraError as error:
+                progress.say(str(error))
+                failed[feature.key] = error
+            else:
+                check_source(prepared[feature.key])
+    if failed and not prepared and not interrupts.flag.is_set():
+        raise next(iter(failed.values()))
+    return _Features(prepared=prepared, failed=failed)
 
 
-def _scripts(job: Job, prepared: Mapping[str, Prepared], session: Session) -> dict[str, tuple[Turn, ...]]:
-    """The scripts that simulated models of this matrix play, by key."""
-    return {
+def _models(opening: _Opening, prepared: Mapping[str, Prepared]) -> AbstractContextManager[Models]:
+    """How the trials get their models, with the scripts that simulated ones play."""
+    job, session = opening.job, opening.session
+    scripts = {
         script_key(one.feature, name): script_for(one, name, session.checkouts)
         for one in prepared.values()
         for name in sorted(job.matrix.scripts)
     }
+    log = opening.journal.folder.root / "simulator.jsonl"
+    return open_models(job.matrix.models, scripts, session.clock, log)
 
 
-class _Models:
-    """Opens the model of each trial; the simulator, if any model needs it, runs as long as this context."""
-
-    def __init__(self, scripts: Mapping[str, tuple[Turn, ...]], session: Session) -> None:
-        self._scripts = scripts
-        self._session = session
-        self.simulator: Simulator | None = None
-
-    def __call__(self, trial: Trial) -> Model:
-        config = trial.settings
-        clock = self._session.clock
-        script = script_key(trial.feature, config.turns or "")
-        if config.provider == "replay":
-            return ReplayModel(self._scripts[script], clock)
-        if self.simulator is None or config.provider != "simulator":
-            return open_model(config.settings(), key_for(config), clock)
-        settings = config.settings(self.simulator.base_url, headers={"x-splitclock-script": script})
-        return open_model(settings, None, clock)
-
-
-@contextmanager
-def _models(job: Job, scripts: Mapping[str, tuple[Turn, ...]], folder: Path, session: Session) -> Iterator[_Models]:
-    """How trials get their models, with a simulator at work where one is named."""
-    models = _Models(scripts, session)
-    paced = {
-        name: Pace(
-            first_token_ms=config.first_token_ms or 0.0,
-            tokens_per_s=config.tokens_per_s or 0.0,
-            tokens_per_chunk=config.tokens_per_chunk or 1,
-        )
-        for name, config in job.matrix.models.items()
-        if config.provider == "simulator"
+def _prices(matrix: Matrix) -> dict[str, str]:
+    """What each model that costs anything costs, and who says so, for the run's provenance."""
+    told = {
+        f"price.{name}": f"{model.price or 'unknown'} ({model.price_source})"
+        for name, model in matrix.models.items()
+        if model.price_source
     }
-    for api in sorted({config.api for config in job.matrix.models.values() if config.provider != "replay"}):
-        load_api(api)  # outside every trial's clock: importing an SDK takes longer than many calls
-    with ExitStack() as stack:
-        if paced:
-            models.simulator = stack.enter_context(Simulator(paced, scripts, folder / "simulator.jsonl"))
-        yield models
+    return told | {"prices.source": table_name()} if told else {}
 
 
 def _slot_count(job: Job, provenance: Mapping[str, str]) -> int:
@@ -244,15 +276,14 @@ def _slot_count(job: Job, provenance: Mapping[str, str]) -> int:
     return slot_count(cores, (feature.target.limits.cpus for feature in job.features))
 
 
-def _write_opening(
-    job: Job, journal: Journal, redactor: Redactor, trials: Sequence[Trial], provenance: Mapping[str, str]
-) -> None:
+def _write_opening(opening: _Opening, provenance: Mapping[str, str]) -> None:
     """What a run folder holds before its first trial: matrix, plan, provenance, and the first row."""
-    folder = journal.folder
+    job, trials, redactor = opening.job, opening.trials, opening.redactor
+    folder = opening.journal.folder
     with disk_errors(job.matrix_file, "read"):
         matrix = job.matrix_file.read_bytes()
     write_atomic(folder.matrix, redactor.data(matrix))
     rows = [{"id": t.id, "model": t.model, "feature": t.feature.key, "repeat": t.repeat} for t in trials]
     for path, value in ((folder.plan, {"schema": 1, "trials": rows}), (folder.provenance, provenance)):
         write_atomic(path, (redactor.json(value, indent=1) + "\n").encode())
-    journal.append(Entry(kind=Kind.RUN_STARTED, body={"matrix": job.matrix.name, "trials": len(trials)}))
+    opening.journal.append(Entry(kind=Kind.RUN_STARTED, body={"matrix": job.matrix.name, "trials": len(trials)}))

@@ -32,9 +32,23 @@ def summary(folder: Path, records: Sequence[Record], planned: int) -> dict[str, 
         "run": str(folder),
         "finished": len(records) == planned and not verdicts[Verdict.NOT_RUN.value],
         "trials": {"total": planned, **{verdict.value: verdicts[verdict.value] for verdict in Verdict}},
+        "unscored": _unscored(records),
         "cost_usd": sum(costs) if costs else None,
         "cost_is_lower_bound": bool(costs) and _is_partial(records),
     }
+
+
+def _unscored(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Why trials have no grade: each reason once, with the number of its trials."""
+    reasons = Counter(
+        (record.trial.model, record.verdict.value, record.stop, record.error)
+        for record in records
+        if not record.verdict.scored
+    )
+    return [
+        {"model": model, "verdict": verdict, "stop": stop, "error": error, "trials": trials}
+        for (model, verdict, stop, error), trials in reasons.items()
+    ]
 
 
 def _is_partial(records: Sequence[Record]) -> bool:
