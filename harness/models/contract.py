@@ -67,9 +67,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTimes:
-    """Moments of one HTTP request, monotonic nanoseconds; None where it did not come to pass.
+    """Moments of one request, monotonic nanoseconds; None where it did not come to pass.
 
-    `first_token` is the first non-empty content, reasoning or tool-argument delta (TTFT), `first_answer` the first one
+    On a WebSocket `headers` is the first event of the answer. `first_token` is the first non-empty content, reasoning
+    or tool-argument delta that the client sees (TTFT; a summary of reasoning is one too), `first_answer` the first one
     that is not reasoning. `largest_gap_ns` is the longest silence between two deltas.
     """
 
@@ -87,7 +88,7 @@ class CallTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAttempt:
-    """One HTTP request of a logical call. `fault` is "" when it was answered, else its kind ("rate_limit", ...)."""
+    """One request of a logical call. `fault` is "" when it was answered, else its kind ("rate_limit", ...)."""
 
     times: CallTimes
     fault: str = ""
@@ -112,7 +113,8 @@ class Reply:
     The last of `attempts` is the one that was answered. `finish_reason` is the provider's word ("stop", "tool_calls",
     "length", "content_filter"), or "refusal" where the model declined in a field of its own. `server_timings` are the
     server's own figures, keys and units as it gave them. `transport` is what carried the answer: "http", "websocket",
-    or "" where there was no wire.
+    or "" where there was no wire. `hidden_reasoning` says where the model reasoned without streaming it (a summary is
+    not the reasoning): "before" its answer, or "between" parts of it; "" where nothing is known of that.
     """
 
     message: Message
@@ -126,6 +128,7 @@ class Reply:
     server_timings: Mapping[str, float] = field(default_factory=dict)
     api: str = ""
     transport: str = ""
+    hidden_reasoning: str = ""
 
     @property
     def times(self) -> CallTimes:

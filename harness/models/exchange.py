@@ -1,11 +1,9 @@
-"""One HTTP request in a thread of its own: its bytes are stamped as they arrive, whatever the caller is busy with."""
+"""One request in a thread of its own: its bytes are stamped as they arrive, whatever the caller is busy with."""
 
 import queue
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from harness.clock import Clock
 from harness.models import line
@@ -53,11 +51,15 @@ class Cut:
 Event = Headers | Data | End | Broken | Cut
 
 
+Talk = Callable[["Exchange"], None]
+"""Makes a request and tells the exchange what comes back: all of it, or the rest is told from elsewhere."""
+
+
 class Exchange:
     """Starts at once. The events come in order: headers, data, then one of end, broken or cut."""
 
-    def __init__(self, open_: Callable[[], AbstractContextManager[Any]], clock: Clock) -> None:
-        self._open = open_
+    def __init__(self, talk: Talk, clock: Clock) -> None:
+        self._talk = talk
         self._clock = clock
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.send = clock.now_ns()
@@ -68,7 +70,7 @@ class Exchange:
 
     @property
     def running(self) -> bool:
-        """Whether the answer is still being read."""
+        """Whether the request is still being made, or its answer read, by this exchange's own thread."""
         return self._thread.is_alive()
 
     def sending(self) -> None:
@@ -87,6 +89,25 @@ class Exchange:
         except queue.Empty:
             return None
 
+    def head(self, status: int, fields: Mapping[str, str]) -> None:
+        """Tell of the headers; their moment is that of `answered`."""
+        at = self.headers or self._clock.now_ns()
+        self._events.put(Headers(at=at, status=status, fields=dict(fields)))
+
+    def data(self, data: bytes) -> None:
+        """Tell of bytes that were just read; where nobody stamped headers, the first ones are their moment too."""
+        at = self._clock.now_ns()
+        self.headers = at if self.headers is None else self.headers
+        self._events.put(Data(at=at, data=data))
+
+    def end(self) -> None:
+        """Tell of the clean end of the body."""
+        self._events.put(End(at=self._clock.now_ns()))
+
+    def broke(self, error: Exception) -> None:
+        """Tell that the request or its answer failed."""
+        self._events.put(Broken(at=self._clock.now_ns(), error=error))
+
     def abandon(self) -> None:
         """Wake whoever waits for an event; called before the line is cut."""
         self.cut = True
@@ -95,11 +116,6 @@ class Exchange:
     def _work(self) -> None:
         line.current.set(self)
         try:
-            with self._open() as answer:
-                at = self.headers or self._clock.now_ns()
-                self._events.put(Headers(at=at, status=answer.status_code, fields=dict(answer.headers)))
-                for data in answer.iter_bytes():
-                    self._events.put(Data(at=self._clock.now_ns(), data=data))
-            self._events.put(End(at=self._clock.now_ns()))
+            self._talk(self)
         except Exception as error:  # noqa: BLE001 - a thread's error must reach the one who waits for it
-            self._events.put(Broken(at=self._clock.now_ns(), error=error))
+            self.broke(error)

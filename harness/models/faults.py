@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from harness.models.contract import CallAttempt
-from harness.models.text import sound
+from harness.models.text import mapping_of, sound
 
 
 class Fault(StrEnum):
@@ -27,6 +27,8 @@ class Fault(StrEnum):
     BAD_REQUEST = "bad_request"
     REFUSED = "refused"
     UNSUPPORTED = "unsupported_option"
+    LOST_STATE = "lost_state"
+    EXPIRED = "connection_expired"
     INTERRUPTED = "interrupted"
     DEFERRED = "deferred"
 
@@ -35,8 +37,15 @@ class Fault(StrEnum):
         """Whether the same request may succeed a little later."""
         return self in _PASSING
 
+    @property
+    def at_once(self) -> bool:
+        """Whether there is no use in waiting first: the next attempt is another request."""
+        return self in _AT_ONCE
 
+
+_AT_ONCE = {Fault.UNSUPPORTED, Fault.LOST_STATE, Fault.EXPIRED}
 _PASSING = {
+    *_AT_ONCE,
     Fault.RATE_LIMIT,
     Fault.SERVER_ERROR,
     Fault.CONNECTION,
@@ -44,7 +53,6 @@ _PASSING = {
     Fault.STALLED,
     Fault.MALFORMED,
     Fault.TRUNCATED,
-    Fault.UNSUPPORTED,
 }
 
 
@@ -90,6 +98,8 @@ _BY_STATUS = {
 }
 
 _BY_WORD = {
+    Fault.LOST_STATE: ("previous_response_not_found",),
+    Fault.EXPIRED: ("websocket_connection_limit_reached",),
     Fault.NO_QUOTA: ("insufficient_quota", "billing_hard_limit", "exceeded your current quota", "insufficient credits"),
     Fault.CONTEXT_LENGTH: (
         "context_length_exceeded",
@@ -101,7 +111,14 @@ _BY_WORD = {
         "prompt is too long",
         "reduce the length",
     ),
-    Fault.REFUSED: ("content_filter", "content_policy", "content management policy"),
+    Fault.REFUSED: (
+        "content_filter",
+        "content_policy",
+        "content management policy",
+        "invalid_prompt",  # the words of the Responses API from here on
+        "bio_policy",
+        "policy_violation",
+    ),
     Fault.NO_SUCH_MODEL: ("model_not_found",),
     Fault.AUTHENTICATION: ("invalid_api_key",),
     Fault.RATE_LIMIT: ("rate_limit_exceeded", "rate limit"),
@@ -123,6 +140,31 @@ def classify(status: int | None, body: object) -> tuple[Fault, str]:
             if any(word in known.lower() for word in words):
                 return fault, message
     return _by_status(status), message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorTold:
+    """An error that came where an answer should have been; `headers` as some WebSocket servers send them along."""
+
+    fault: Fault
+    message: str
+    status: int | None = None
+    headers: Mapping[str, str]
+
+
+def error_in(event: Mapping[str, Any], *, named: bool = False) -> ErrorTold | None:
+    """What an event or body says that went wrong, or None; `named` where its frame calls it an error."""
+    if event.get("type") == "response.failed":
+        response = mapping_of(event.get("response"))
+        body: Mapping[str, Any] = {"error": response.get("error") or "the response failed"}
+    elif named or event.get("type") == "error" or event.get("error"):
+        body = event
+    else:
+        return None
+    status = _status_in(event)
+    fault, message = classify(status, body)
+    headers = {str(name).lower(): str(value) for name, value in mapping_of(event.get("headers")).items()}
+    return ErrorTold(fault=fault, message=message, status=status, headers=headers)
 
 
 def _by_status(status: int | None) -> Fault:

@@ -4,8 +4,8 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Protocol
@@ -41,6 +41,26 @@ current: ContextVar[Tracker] = ContextVar("current")
 """Who tracks the requests of this thread."""
 
 
+class _Nobody:
+    cut = False
+
+    def sending(self) -> None:
+        """Nobody asks."""
+
+    def answered(self) -> None:
+        """Nobody asks."""
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Requests of this thread whose moments nobody wants to know."""
+    token = current.set(_Nobody())
+    try:
+        yield
+    finally:
+        current.reset(token)
+
+
 @cache
 def tls() -> ssl.SSLContext:
     """One context of the system's trust store for all lines: making it takes longer than a local call."""
@@ -58,7 +78,7 @@ class Line:
             timeout=httpx2.Timeout(None, connect=settings.timeouts.connect_s, write=_WRITE_S),
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
             follow_redirects=True,
-            trust_env=not _is_loopback(settings.base_url),  # a proxy cannot reach this machine's own servers
+            trust_env=not is_loopback(settings.base_url),  # a proxy cannot reach this machine's own servers
             event_hooks={"request": [self._request], "response": [self._response]},
         )
         self._client = openai.OpenAI(
@@ -72,16 +92,29 @@ class Line:
             None  # read from the environment
         )
 
-    def chat(self, body: bytes) -> AbstractContextManager[httpx2.Response]:
-        """Send a chat completion; the answer, entered with its headers, closed on leaving.
+    @property
+    def client(self) -> openai.OpenAI:
+        """The SDK's client of this line."""
+        return self._client
+
+    def post(self, path: str, body: bytes) -> AbstractContextManager[httpx2.Response]:
+        """Send a request; the answer, entered with its headers, closed on leaving.
 
         The body comes ready: given as messages, the SDK walks through every one of them by its type at each call,
         which takes 30 ms for a history of 120.
         """
-        answer: httpx2.Response = self._client.post(
-            "/chat/completions", cast_to=httpx2.Response, content=body, stream=True
-        )
+        answer: httpx2.Response = self._client.post(path, cast_to=httpx2.Response, content=body, stream=True)
         return closing(answer)
+
+    def hold(self, found: socket.socket) -> None:
+        """Take a new connection's socket, to be broken by `cut`; at once where nobody waits for it any more.
+
+        Closing a file under a blocked read does not wake it, a shutdown does.
+        """
+        with self._lock:
+            self._sockets = [each for each in self._sockets if each.fileno() != -1] + [found]
+        if current.get().cut:
+            _shut(found)
 
     def cut(self) -> None:
         """Break every connection at once, under the hands of whoever reads from it; new ones may be opened."""
@@ -104,24 +137,20 @@ class Line:
         current.get().answered()
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Keep each new connection's socket: closing a file under a blocked read does not wake it, a shutdown does."""
-        if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            return
-        found = info["return_value"].get_extra_info("socket")
-        with self._lock:
-            self._sockets = [each for each in self._sockets if each.fileno() != -1] + [found]
-        if current.get().cut:
-            _shut(found)
+        """Take hold of each new connection's socket."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self.hold(info["return_value"].get_extra_info("socket"))
 
 
 def _shut(each: socket.socket) -> None:
     try:
         socket.socket.shutdown(each, socket.SHUT_RDWR)  # not SSLSocket's own, which would pull TLS from under a read
-    except OSError:
-        return  # it was closed already
+    except (OSError, TypeError):
+        return  # it was closed already, or is TLS inside TLS, which is no socket
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether a URL is of this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

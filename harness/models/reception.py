@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.clock import Clock
-from harness.models.assembly import Assembly, ChunkError
-from harness.models.blame import fault_of
+from harness.models.assembly import EventError
+from harness.models.blame import fault_of, retry_after_s
+from harness.models.dialect import Dialect
 from harness.models.exchange import Broken, Cut, Data, End, Event, Exchange, Headers
-from harness.models.faults import Fault, FaultError, classify
+from harness.models.faults import ErrorTold, Fault, FaultError, error_in
 from harness.models.settings import Timeouts
-from harness.models.sse import EventParser, ServerEvent
+from harness.models.sse import ServerEvent
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """An answer that grows past this is no answer of a model."""
@@ -27,11 +28,11 @@ class _Patience:
 class Reception:
     """Receives one answer; afterwards `assembly` holds it and `end` is the moment of its last byte that counted.
 
-    `over` says that its server has said all it will; a connection that is not over may still be in use.
+    `ended` says that nothing more comes on the connection, `told_error` that its server told why it will not answer.
     """
 
-    def __init__(self, exchange: Exchange, timeouts: Timeouts, clock: Clock) -> None:
-        self.assembly = Assembly()
+    def __init__(self, exchange: Exchange, dialect: Dialect, timeouts: Timeouts, clock: Clock) -> None:
+        self.assembly = dialect.assembly()
         self.fields: Mapping[str, str] = {}
         self.status: int | None = None
         self.received_bytes = 0
@@ -39,12 +40,13 @@ class Reception:
         self._exchange = exchange
         self._timeouts = timeouts
         self._clock = clock
-        self._parser = EventParser()
+        self._parser = dialect.parser()
         self._whole: list[bytes] | None = None
         self._events_seen = 0
         self._last_answer: int | None = None
         self._done = False
-        self.over = False
+        self.ended = False
+        self.told_error = False
 
     def run(self) -> None:
         """Wait until the answer is complete. Raises FaultError where it never will be."""
@@ -69,13 +71,19 @@ class Reception:
         if self._last_answer is None:
             until, what = send + round(limits.first_token_s * 1e9), f"no token within {limits.first_token_s:g} s"
         else:
-            idle_s = limits.tail_s if self.assembly.finish_reason else limits.idle_s
+            idle_s = self._idle_s()
             until, what = self._last_answer + round(idle_s * 1e9), f"no further token for {idle_s:g} s"
         idle = _Patience(until=until, fault=Fault.STALLED, message=what)
         return min(total, idle, key=lambda each: each.until)
 
+    def _idle_s(self) -> float:
+        """How long to wait for more of an answer; reasoning that nobody sees may take as long as a first token."""
+        if self.assembly.finish_reason:
+            return self._timeouts.tail_s
+        return self._timeouts.first_token_s if self.assembly.thinking else self._timeouts.idle_s
+
     def _take(self, event: Event) -> None:
-        self.over = isinstance(event, End | Broken)
+        self.ended = isinstance(event, End | Broken)
         match event:
             case Headers():
                 self._headers(event)
@@ -114,7 +122,7 @@ class Reception:
         """The body is over: an answer sent in one piece is read now; a stream must have said why it ends."""
         self.end = self.end or at
         if self._whole is not None:
-            self._chunk(b"".join(self._whole).decode("utf-8", errors="replace"), self.end)
+            self._event(b"".join(self._whole).decode("utf-8", errors="replace"), self.end)
         else:
             self._events(self._parser.finish(), self.end)
         if not self._events_seen:
@@ -133,29 +141,37 @@ class Reception:
 
     def _events(self, events: Iterable[ServerEvent], at: int) -> None:
         for event in events:
+            if self._done:
+                return
             if event.data.startswith("[DONE]"):
                 self._events_seen += 1
                 self._completed()
                 return
-            self._chunk(event.data, at, named_error=event.name == "error")
+            self._event(event.data, at, named_error=event.name == "error")
 
     def _completed(self) -> None:
         if not self.assembly.finish_reason:
             raise FaultError(Fault.TRUNCATED, "the answer ended without a finish reason")
         self._done = True
 
-    def _chunk(self, text: str, at: int, *, named_error: bool = False) -> None:
+    def _event(self, text: str, at: int, *, named_error: bool = False) -> None:
         self._events_seen += 1
-        chunk = _json_object(text)
-        if named_error or chunk.get("error"):
-            fault, message = classify(None, chunk)
-            raise FaultError(fault, f"error in the answer: {message}", status=self.status)
+        event = _json_object(text)
+        told = error_in(event, named=named_error)
+        if told is not None:
+            self.told_error = True
+            raise self._error(told)
         try:
-            answered = self.assembly.feed(chunk, at)
-        except ChunkError as error:
+            answered = self.assembly.feed(event, at)
+        except EventError as error:
             raise FaultError(Fault.MALFORMED, str(error)) from error
         if answered:
             self._last_answer = at
+        self._done = self._done or self.assembly.final
+
+    def _error(self, told: ErrorTold) -> FaultError:
+        message, asked_s = f"error in the answer: {told.message}", retry_after_s(told.headers, self._clock.utc())
+        return FaultError(told.fault, message, status=told.status or self.status, retry_after_s=asked_s)
 
 
 def _json_object(text: str) -> Mapping[str, Any]:

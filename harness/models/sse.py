@@ -1,8 +1,9 @@
-"""Server-sent events out of raw bytes, as the HTML standard frames them; pure, no wire."""
+"""Events out of raw bytes: server-sent ones as the HTML standard frames them, or messages; pure, no wire."""
 
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 MAX_EVENT_CHARACTERS = 16 * 1024 * 1024
 """An event that grows past this is no answer of a model."""
@@ -14,6 +15,30 @@ class ServerEvent:
 
     data: str
     name: str = ""
+
+
+class Parser(Protocol):
+    """Finds events in what a wire brings."""
+
+    def feed(self, data: bytes) -> Iterator[ServerEvent]:
+        """The events that these bytes complete. Raises ValueError for one without end."""
+        ...
+
+    def finish(self) -> Iterator[ServerEvent]:
+        """What is left at the end of the body."""
+        ...
+
+
+class MessageParser:
+    """Takes each message of a WebSocket as one event."""
+
+    def feed(self, data: bytes) -> Iterator[ServerEvent]:
+        """The event in this message."""
+        yield ServerEvent(data=data.decode("utf-8", errors="replace"))
+
+    def finish(self) -> Iterator[ServerEvent]:
+        """Nothing: a message is never cut."""
+        return iter(())
 
 
 class EventParser:

@@ -1,9 +1,18 @@
 """Text from outside, made fit to be kept."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 
 def text_of(value: object) -> str:
     """The value where it is text, else ""."""
     return value if isinstance(value, str) else ""
+
+
+def mapping_of(value: object) -> Mapping[str, Any]:
+    """The value where it is a JSON object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def sound(text: str) -> str:
@@ -16,3 +25,17 @@ def sound(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def json_object(text: str) -> Mapping[str, Any] | None:
+    """The JSON object this text is, or None."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def sendable_arguments(arguments: str) -> str:
+    """Strict servers reject a history whose arguments are no JSON object: the model's slip must not end the trial."""
+    return arguments if json_object(arguments) is not None else "{}"

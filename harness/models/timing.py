@@ -1,7 +1,9 @@
 """A model call as spans of the trial's clock and as a row of its record; pure."""
 
+from collections.abc import Sequence
+
 from harness.clock import Phase, Span
-from harness.models.contract import CallAttempt, CallFailedError, CallTimes, Reply
+from harness.models.contract import CallAttempt, CallFailedError, CallTimes, Pause, Reply
 from harness.models.prices import Price, cost_usd
 from harness.record import CallRow
 
@@ -24,19 +26,24 @@ def spans(outcome: Reply | CallFailedError, turn: int) -> tuple[Span, ...]:
 
 
 def call_row(reply: Reply, turn: int, price: Price | None) -> CallRow:
-    """The record's row of an answered call.
-
-    `connect_ns` is sending to headers, `first_token_ns` sending to first token (TTFT), `decode_ns` first to last token.
-    """
+    """The record's row of an answered call."""
     times, usage = reply.times, reply.usage
-    decode_tokens = _decode_tokens(reply)
+    failed = reply.attempts[:-1]
+    decode_ns, decode_tokens = _decode(reply)
     return CallRow(
         turn=turn,
         connect_ns=_between(times.send, times.headers),
+        first_chunk_ns=_between(times.send, times.first_chunk),
         first_token_ns=_between(times.send, times.first_token),
-        decode_ns=None if decode_tokens is None else _between(times.first_token, times.last_token),
+        first_answer_ns=_between(times.send, times.first_answer),
+        last_token_ns=_between(times.send, times.last_token),
+        decode_ns=decode_ns,
         decode_tokens=decode_tokens,
         total_ns=times.end - times.send,
+        wait_ns=_waited_ns(failed, reply.pauses),
+        largest_gap_ns=times.largest_gap_ns,
+        deltas=times.deltas,
+        received_bytes=times.received_bytes,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_input_tokens=usage.cached_input_tokens,
@@ -44,10 +51,21 @@ def call_row(reply: Reply, turn: int, price: Price | None) -> CallRow:
         cost_usd=cost_usd(usage, price),
         attempts=len(reply.attempts),
         faults=tuple(each.fault for each in reply.attempts if each.fault),
+        unfinished_deltas=sum(each.times.deltas for each in failed),
         finish_reason=reply.finish_reason,
+        api=reply.api,
+        transport=reply.transport,
         served_model=reply.served_model,
+        service_tier=reply.service_tier,
+        system_fingerprint=reply.system_fingerprint,
+        request_id=reply.attempts[-1].request_id,
         server_timings=dict(reply.server_timings),
     )
+
+
+def _waited_ns(failed: Sequence[CallAttempt], pauses: Sequence[Pause]) -> int:
+    """What failed attempts and pauses took; they never overlap."""
+    return sum(each.times.end - each.times.send for each in failed) + sum(pause.t1 - pause.t0 for pause in pauses)
 
 
 def _answered(times: CallTimes, turn: int) -> list[Span]:
@@ -67,18 +85,30 @@ def _waiting(sub: str, t0: int, t1: int, turn: int, attempt: CallAttempt | None 
     return Span(phase=Phase.WAIT, sub=sub, t0=t0, t1=t1, name=f"call {turn}", details=details)
 
 
-def _decode_tokens(reply: Reply) -> int | None:
-    """Visible output tokens minus the first, or None where the speed cannot be told.
+def _decode(reply: Reply) -> tuple[int | None, int | None]:
+    """From when to when visible tokens were streamed, nanoseconds, and how many without the first; or None and None.
 
-    Reasoning that was not streamed is output nobody saw arrive: it is left out, and where its size is not known but
-    may be there, so is its speed.
+    Reasoning that was not streamed is output nobody saw arrive: its tokens are left out, and time counts from the
+    first token of the answer. Where it went on between parts of the answer, or its size is not known, nor is the speed.
     """
     times, usage = reply.times, reply.usage
-    decode_ns = _between(times.first_token, times.last_token)
-    if decode_ns is None or decode_ns < MIN_DECODE_NS or times.deltas < 2 or usage.output_tokens is None:  # noqa: PLR2004 - a speed needs two moments
-        return None
-    hidden = 0 if reply.message.reasoning else usage.reasoning_tokens or 0
-    return max(0, usage.output_tokens - hidden - 1) or None
+    hidden, start = _hidden_tokens(reply), times.first_token
+    if hidden:
+        start = times.first_answer
+    decode_ns = _between(start, times.last_token)
+    if decode_ns is None or decode_ns < MIN_DECODE_NS or times.deltas < 2:  # noqa: PLR2004 - a speed needs two moments
+        return None, None
+    if usage.output_tokens is None or hidden is None or usage.output_tokens - hidden < 2:  # noqa: PLR2004 - the same
+        return None, None
+    return decode_ns, usage.output_tokens - hidden - 1
+
+
+def _hidden_tokens(reply: Reply) -> int | None:
+    """Reasoning tokens that were not streamed; None where they cannot be told from the others."""
+    tokens = reply.usage.reasoning_tokens
+    if not reply.hidden_reasoning:
+        return 0 if reply.message.reasoning else tokens or 0
+    return tokens if reply.hidden_reasoning == "before" or tokens == 0 else None
 
 
 def _between(t0: int | None, t1: int | None) -> int | None:

@@ -1,21 +1,24 @@
 """Tokens and server timings out of what a provider sends; what is missing or makes no sense is unknown, never zero."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.models.contract import Usage
+from harness.models.text import mapping_of
 
 _USAGE_TIMINGS = ("queue_time", "prompt_time", "completion_time", "total_time")
+_MOMENTS = ("created_at", "completed_at")
 _MAX_TOKENS = 10**9
 _MAX_NUMBER = 10**18
 
 
 def read_usage(raw: object) -> Usage:
-    """The usage of a chat completion. Parts larger than their totals are unknown."""
-    usage = raw if isinstance(raw, Mapping) else {}
-    total_in, total_out = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    cached = _count(_inside(usage, "prompt_tokens_details").get("cached_tokens"))
-    reasoning = _count(_inside(usage, "completion_tokens_details").get("reasoning_tokens"))
+    """The usage of a chat completion or a response. Parts larger than their totals are unknown."""
+    usage = mapping_of(raw)
+    names_in, names_out = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")
+    total_in, total_out = _first(usage, names_in), _first(usage, names_out)
+    cached = _first_inside(usage, names_in, "cached_tokens")
+    reasoning = _first_inside(usage, names_out, "reasoning_tokens")
     return Usage(
         input_tokens=total_in,
         output_tokens=total_out,
@@ -25,8 +28,8 @@ def read_usage(raw: object) -> Usage:
 
 
 def usage_of(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The usage object of a chunk: its own, or Groq's `x_groq.usage`."""
-    for raw in (event.get("usage"), _inside(event, "x_groq").get("usage")):
+    """The usage object of a chunk or a response: its own, or Groq's `x_groq.usage`."""
+    for raw in (event.get("usage"), mapping_of(event.get("x_groq")).get("usage")):
         if isinstance(raw, Mapping):
             return raw
     return None
@@ -39,9 +42,16 @@ def server_timings(event: Mapping[str, Any]) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for place in ("time_info", "metrics", "timings"):
-        found |= _numbers(_inside(event, place))
+        found |= _numbers(mapping_of(event.get(place)))
     usage = _numbers(usage_of(event) or {})
     return found | {key: usage[key] for key in _USAGE_TIMINGS if key in usage}
+
+
+def response_timings(event: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, float]:
+    """The server's own figures in an event and the response inside it; OpenAI's moments are Unix times in seconds."""
+    moments = {name: response[name] for name in _MOMENTS if name in response}
+    told = {f"server.{name}": value for name, value in _numbers(moments).items()}
+    return told | server_timings(response) | server_timings(event)
 
 
 def header_timings(headers: Mapping[str, str]) -> dict[str, float]:
@@ -58,9 +68,13 @@ def request_id(headers: Mapping[str, str]) -> str:
     return headers.get("x-request-id") or headers.get("request-id") or headers.get("cf-ray") or ""
 
 
-def _inside(outer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    inner = outer.get(key)
-    return inner if isinstance(inner, Mapping) else {}
+def _first(usage: Mapping[str, Any], names: Iterable[str]) -> int | None:
+    return next((_count(usage[name]) for name in names if name in usage), None)
+
+
+def _first_inside(usage: Mapping[str, Any], names: Iterable[str], part: str) -> int | None:
+    details = next((mapping_of(usage[f"{name}_details"]) for name in names if f"{name}_details" in usage), {})
+    return _count(details.get(part))
 
 
 def _numbers(raw: Mapping[str, Any]) -> dict[str, float]:

@@ -8,8 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness.clock import SystemClock
-from harness.models.chat import ChatModel
+from harness.models.chat import open_chat
+from harness.models.health import ProviderHealth
 from harness.models.settings import ModelSettings, Quirks, RetryPolicy, Timeouts
+from harness.models.wire_model import WireModel
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -52,7 +54,7 @@ def serve() -> Iterator[Callable[[Answer], str]]:
 
 
 @pytest.fixture
-def open_at() -> Iterator[Callable[..., ChatModel]]:
+def open_at() -> Iterator[Callable[..., WireModel]]:
     """Open a chat model at this base URL; `timeouts`, `retry`, `quirks`, `key` may be given."""
     with ExitStack() as stack:
 
@@ -63,9 +65,9 @@ def open_at() -> Iterator[Callable[..., ChatModel]]:
             retry: RetryPolicy = ONCE,
             quirks: Quirks | None = None,
             key: str | None = None,
-        ) -> ChatModel:
+        ) -> WireModel:
             settings = ModelSettings(model="m", base_url=url, timeouts=timeouts, retry=retry, quirks=quirks or Quirks())
-            model = ChatModel(settings, key, SystemClock())
+            model = open_chat(settings, key, SystemClock(), ProviderHealth())
             stack.callback(model.close)
             return model
 

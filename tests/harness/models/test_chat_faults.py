@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from harness.models.chat import ChatModel
 from harness.models.contract import CallFailedError, Message, Reply, Role
 from harness.models.settings import Quirks, RetryPolicy, Timeouts
+from harness.models.wire_model import WireModel
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 Serve = Callable[[Answer], str]
-OpenAt = Callable[..., ChatModel]
+OpenAt = Callable[..., WireModel]
 
 ASK = [Message(role=Role.USER, content="hello")]
 SWIFT = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.01)
@@ -61,14 +61,14 @@ def stream(handler: BaseHTTPRequestHandler, *pieces: bytes | float) -> None:
             time.sleep(piece)
 
 
-def failure(model: ChatModel) -> CallFailedError:
+def failure(model: WireModel) -> CallFailedError:
     """How a call fails."""
     with pytest.raises(CallFailedError) as caught:
         model.reply(ASK, [])
     return caught.value
 
 
-def close_after(moment: threading.Event, model: ChatModel) -> None:
+def close_after(moment: threading.Event, model: WireModel) -> None:
     """Close the model soon after this moment, when its caller is asleep."""
     moment.wait(20)
     time.sleep(0.1)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.clock import SystemClock
-from harness.models.chat import ChatModel
 from harness.models.contract import Message, Reply, Role
+from harness.models.factory import APIS, open_model
 from harness.models.settings import ModelSettings
 from harness.models.timing import call_row
 from harness.simulator.config import Pace
@@ -42,10 +42,18 @@ def simulator(log: Path) -> Iterator[Simulator]:
         yield running
 
 
-def ask(simulator: Simulator, name: str) -> Reply:
+@pytest.fixture(params=APIS)
+def api(request: pytest.FixtureRequest) -> str:
+    """Each wire API."""
+    name: str = request.param
+    return name
+
+
+def ask(simulator: Simulator, name: str, api: str) -> Reply:
     """One call of this model."""
-    settings = ModelSettings(model=name, base_url=simulator.base_url, headers={"x-splitclock-script": "script"})
-    model = ChatModel(settings, None, SystemClock())
+    headers = {"x-splitclock-script": "script"}
+    settings = ModelSettings(model=name, base_url=simulator.base_url, api=api, headers=headers)
+    model = open_model(settings, None, SystemClock())
     try:
         return model.reply([Message(role=Role.USER, content="go")], [])
     finally:
@@ -67,6 +75,8 @@ def errors_ns(reply: Reply, truth: SentRow) -> tuple[int, int]:
     times = reply.times
     assert times.first_token is not None
     assert times.last_token is not None
+    assert truth.first_token_ns is not None
+    assert truth.last_token_ns is not None
     first_token_ns = truth.first_token_ns - truth.received_ns
     decode_ns = truth.last_token_ns - truth.first_token_ns
     return (
@@ -75,7 +85,7 @@ def errors_ns(reply: Reply, truth: SentRow) -> tuple[int, int]:
     )
 
 
-def least_errors(simulator: Simulator, log: Path, names: list[str]) -> list[tuple[int, int]]:
+def least_errors(simulator: Simulator, log: Path, names: list[str], api: str) -> list[tuple[int, int]]:
     """For each of the streams, run at once, its least errors of some rounds.
 
     A busy machine only ever adds to an error, so the least of them shows what the measuring itself does; the strict
@@ -84,7 +94,7 @@ def least_errors(simulator: Simulator, log: Path, names: list[str]) -> list[tupl
     least: list[tuple[int, int]] = []
     for _ in range(ROUNDS):
         with ThreadPoolExecutor(len(names)) as pool:
-            replies = list(pool.map(lambda name: ask(simulator, name), names))
+            replies = list(pool.map(lambda name: ask(simulator, name, api), names))
         found = [errors_ns(reply, sent(log, reply)) for reply in replies]
         least = [tuple(map(min, *both)) for both in zip(least, found, strict=True)] if least else found  # type: ignore[misc]
         if max(max(pair) for pair in least) <= ALLOWED_NS:
@@ -93,35 +103,38 @@ def least_errors(simulator: Simulator, log: Path, names: list[str]) -> list[tupl
 
 
 @pytest.mark.parametrize("name", PACES)
-def test_one_stream_agrees_with_the_log(simulator: Simulator, log: Path, name: str) -> None:
+def test_one_stream_agrees_with_the_log(simulator: Simulator, log: Path, name: str, api: str) -> None:
     """What the client measures is what the server did."""
-    assert max(least_errors(simulator, log, [name])[0]) <= ALLOWED_NS
+    assert max(least_errors(simulator, log, [name], api)[0]) <= ALLOWED_NS
 
 
-def test_several_streams_agree_with_the_log(simulator: Simulator, log: Path) -> None:
+def test_several_streams_agree_with_the_log(simulator: Simulator, log: Path, api: str) -> None:
     """Streams at the same time do not blur each other's clock."""
-    least = least_errors(simulator, log, ["fast", "slow"] * 2)
+    least = least_errors(simulator, log, ["fast", "slow"] * 2, api)
     assert max(max(pair) for pair in least) <= ALLOWED_NS
 
 
-def test_bytes_and_tokens_agree_with_the_log(simulator: Simulator, log: Path) -> None:
+def test_bytes_and_tokens_agree_with_the_log(simulator: Simulator, log: Path, api: str) -> None:
     """Deltas, tokens and speed are those that were sent: no chunk is lost, merged or counted twice."""
-    reply = ask(simulator, "fast")
+    reply = ask(simulator, "fast", api)
     truth = sent(log, reply)
     carrying = [tokens for _, _, tokens in truth.chunks if tokens]
     assert reply.times.deltas == len(carrying)
     assert reply.usage.output_tokens == sum(carrying) == TURN.output_tokens == 60
     row = call_row(reply, 1, None)
+    assert truth.first_token_ns is not None
+    assert truth.last_token_ns is not None
     assert row.decode_tokens == 59
     assert truth.headers_ns <= truth.first_token_ns <= truth.last_token_ns <= truth.finished_ns
 
 
-def test_client_and_server_share_one_clock(simulator: Simulator, log: Path) -> None:
+def test_client_and_server_share_one_clock(simulator: Simulator, log: Path, api: str) -> None:
     """A byte is stamped by the client after the server began to send it, in absolute terms."""
-    reply = ask(simulator, "slow")
+    reply = ask(simulator, "slow", api)
     truth = sent(log, reply)
     assert reply.times.send <= truth.received_ns
     assert reply.times.first_token is not None
+    assert truth.first_token_ns is not None
     due_ns = truth.received_ns + 100_000_000
     assert due_ns <= truth.first_token_ns
     assert due_ns <= reply.times.first_token

@@ -33,7 +33,7 @@ def test_headers_stay_out_of_the_text_form() -> None:
 
 def test_unknown_api_is_a_configuration_error() -> None:
     """The error names what is known."""
-    with pytest.raises(ConfigError, match="no model api 'telnet'; known: chat"):
+    with pytest.raises(ConfigError, match="no model api 'telnet'; known: chat, responses, responses-websocket"):
         open_model(ModelSettings(model="m", base_url="http://127.0.0.1:1", api="telnet"), None, SystemClock())
 
 
@@ -45,9 +45,14 @@ def test_parameters_are_sent_as_they_are() -> None:
         parameters={"temperature": 0, "max_output_tokens": 9, "odd": [1]},
         quirks=Quirks(max_tokens_field="max_completion_tokens"),
     )
-    assert wire_options(settings, [], ask_usage=False) == {"temperature": 0, "max_completion_tokens": 9, "odd": [1]}
+    assert wire_options(settings, [], {"stream_options"}) == {
+        "model": "m",
+        "temperature": 0,
+        "max_completion_tokens": 9,
+        "odd": [1],
+    }
     tool = ToolSpec(name="t", description="d", parameters={"type": "object"})
-    options = wire_options(settings, [tool], ask_usage=True)
+    options = wire_options(settings, [tool])
     assert options["stream_options"] == {"include_usage": True}
     assert [each["function"]["name"] for each in options["tools"]] == ["t"]
 

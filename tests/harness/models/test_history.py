@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.models.chat_request import History, wire_message
+from harness.models.chat_request import wire_message
 from harness.models.contract import Message, Role, ToolCall
+from harness.models.history import History
+from harness.models.responses_request import input_items
 
 Edit = Callable[[list[Message]], list[Message]]
 
@@ -25,14 +27,21 @@ messages = st.builds(
     tool_call_id=text,
 )
 histories = st.lists(messages, max_size=6)
-options = st.dictionaries(text.filter(lambda name: name != "messages"), st.integers() | st.booleans() | text)
+options = st.dictionaries(
+    text.filter(lambda name: name != "messages"), st.integers() | st.booleans() | text, min_size=1
+)
 
 
 def whole(history: Sequence[Message], given_options: dict[str, Any], reasoning_field: str = "") -> bytes:
     """The request, encoded at once."""
     wire = [wire_message(message, reasoning_field) for message in history]
-    request = {"model": "m", "stream": True, **given_options, "messages": wire}
+    request = {**given_options, "messages": wire}
     return json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def chat(reasoning_field: str = "") -> History:
+    """A history as chat completions encode it."""
+    return History(lambda message, _: (wire_message(message, reasoning_field),))
 
 
 def ids(history: Sequence[Message]) -> set[str]:
@@ -63,18 +72,28 @@ def test_joined_body_is_the_whole_body(
     conversation: list[Message], steps: list[Edit], given_options: dict[str, Any], reasoning_field: str
 ) -> None:
     """Whatever happened to the history between two calls, also in its middle, body and ids are those of a new one."""
-    history = History(reasoning_field)
+    history = chat(reasoning_field)
     for step in [list, *steps]:
         conversation = step(conversation)
         history.follow(conversation)
-        assert history.body("m", given_options) == whole(conversation, given_options, reasoning_field)
+        assert history.body(given_options, "messages") == whole(conversation, given_options, reasoning_field)
         assert history.call_ids == ids(conversation)
+
+
+@given(histories, st.integers(0, 6))
+def test_body_may_begin_anywhere(conversation: list[Message], since: int) -> None:
+    """Only the messages from a position on, also where one of them is several pieces or none at all."""
+    since = min(since, len(conversation))
+    history = History(lambda message, position: () if position == 0 else input_items(message))
+    history.follow(conversation)
+    pieces = [item for message in conversation[max(since, 1) :] for item in input_items(message)]
+    assert json.loads(history.body({"a": 1}, "input", since)) == {"a": 1, "input": pieces}
 
 
 @given(histories, messages)
 def test_ids_of_an_earlier_call_stay(conversation: list[Message], another: Message) -> None:
     """The ids that were handed out do not change when the history goes on."""
-    history = History("")
+    history = chat()
     history.follow(conversation)
     handed_out = history.call_ids
     history.follow([*conversation, another])
@@ -85,23 +104,23 @@ def test_known_messages_are_not_encoded_again() -> None:
     """A message stands for its text by being the same object: not even a change that nobody may make is seen."""
     known, more = Message(role=Role.USER, content="as it was"), Message(role=Role.USER, content="more")
     before = replace(known)
-    history = History("")
+    history = chat()
     history.follow([known])
     object.__setattr__(known, "content", "changed behind its back")
     history.follow([known, more])
-    assert history.body("m", {}) == whole([before, more], {})
+    assert history.body({"model": "m"}, "messages") == whole([before, more], {"model": "m"})
     history.follow([replace(known), more])
-    assert history.body("m", {}) == whole([known, more], {})
+    assert history.body({"model": "m"}, "messages") == whole([known, more], {"model": "m"})
 
 
 def test_text_that_no_wire_takes_leaves_the_history_whole() -> None:
     """Half a character cannot be sent; what was known before can be sent again."""
     good, bad = Message(role=Role.USER, content="go"), Message(role=Role.USER, content="\ud83d")
-    history = History("")
+    history = chat()
     with pytest.raises(UnicodeEncodeError):
         history.follow([good, bad])
     history.follow([good, good])
-    assert history.body("m", {}) == whole([good, good], {})
+    assert history.body({"model": "m"}, "messages") == whole([good, good], {"model": "m"})
 
 
 def test_history_is_fit_for_strict_servers() -> None:

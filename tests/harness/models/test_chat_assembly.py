@@ -6,25 +6,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.models.assembly import Assembly, ChunkError
+from harness.models.assembly import EventError
+from harness.models.chat_assembly import ChatAssembly
 from harness.models.contract import Usage
 
 
-def fed(*deltas: dict[str, Any], finish: str = "stop", **last: Any) -> Assembly:
+def fed(*deltas: dict[str, Any], finish: str = "stop", **last: Any) -> ChatAssembly:
     """An assembly of these deltas, one each 10 ns from 100 on, and a last chunk."""
-    assembly = Assembly()
+    assembly = ChatAssembly()
     for number, delta in enumerate(deltas):
         assembly.feed({"choices": [{"index": 0, "delta": delta}]}, 100 + 10 * number)
     assembly.feed({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}], **last}, 1000)
     return assembly
 
 
-def fragments(*parts: dict[str, Any]) -> Assembly:
+def fragments(*parts: dict[str, Any]) -> ChatAssembly:
     """An assembly of these tool-call fragments, one a delta."""
     return fed(*({"tool_calls": [part]} for part in parts))
 
 
-def calls(assembly: Assembly, taken: tuple[str, ...] = ()) -> list[tuple[str, str, str]]:
+def calls(assembly: ChatAssembly, taken: tuple[str, ...] = ()) -> list[tuple[str, str, str]]:
     """Id, name and arguments of the calls."""
     return [(call.id, call.name, call.arguments) for call in assembly.message(taken, "call_5").tool_calls]
 
@@ -38,8 +39,12 @@ def part(arguments: Any = "", name: str | None = None, **fields: Any) -> dict[st
 def test_moments_of_tokens() -> None:
     """The role alone is a chunk but no token; reasoning is a token but no answer."""
     assembly = fed({"role": "assistant", "content": ""}, {"reasoning": "hm"}, {"content": "a"}, {"content": "b"})
-    assert (assembly.first_chunk, assembly.first_token, assembly.first_answer) == (100, 110, 120)
-    assert (assembly.last_token, assembly.deltas, assembly.largest_gap_ns) == (130, 3, 10)
+    assert (assembly.moments.first_chunk, assembly.moments.first_token, assembly.moments.first_answer) == (
+        100,
+        110,
+        120,
+    )
+    assert (assembly.moments.last_token, assembly.moments.deltas, assembly.moments.largest_gap_ns) == (130, 3, 10)
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
@@ -120,7 +125,7 @@ def test_rubbish_for_tool_calls_breaks_nothing(rubbish: object) -> None:
 def test_refusal_is_told() -> None:
     """A refusal in a field of its own is the content, and the finish reason says so."""
     assembly = fed({"refusal": "I will not."})
-    assert (assembly.message((), "c").content, assembly.ending()) == ("I will not.", "refusal")
+    assert (assembly.message((), "c").content, assembly.finish_reason) == ("I will not.", "refusal")
 
 
 @pytest.mark.parametrize(
@@ -149,37 +154,37 @@ def test_refusal_is_told() -> None:
 )
 def test_usage_is_a_count_or_unknown(raw: object, usage: Usage) -> None:
     """Missing, negative, textual and impossible counts are unknown, never zero."""
-    assert fed({"content": "a"}, usage=raw).usage() == usage
+    assert fed({"content": "a"}, usage=raw).facts.usage(1) == usage
 
 
 def test_usage_of_groq() -> None:
     """Groq puts usage, with its timings, under a name of its own."""
     raw = {"prompt_tokens": 1, "completion_tokens": 2, "queue_time": 0.5, "prompt_time": 0.25}
     assembly = fed({"content": "a"}, x_groq={"usage": raw})
-    assert assembly.usage() == Usage(input_tokens=1, output_tokens=2)
-    assert assembly.timings == {"queue_time": 0.5, "prompt_time": 0.25}
+    assert assembly.facts.usage(1) == Usage(input_tokens=1, output_tokens=2)
+    assert assembly.facts.timings == {"queue_time": 0.5, "prompt_time": 0.25}
 
 
 def test_server_timings_are_kept() -> None:
     """Figures of Cerebras, llama.cpp and vLLM are kept under their own names; what is no finite number is not."""
     cerebras = {"queue_time": 0.1, "total_time": 2}
-    assert fed({"content": "a"}, time_info=cerebras).timings == {"queue_time": 0.1, "total_time": 2.0}
+    assert fed({"content": "a"}, time_info=cerebras).facts.timings == {"queue_time": 0.1, "total_time": 2.0}
     llama = {"prompt_n": 5, "predicted_ms": 12.5, "cache_n": None, "x": float("nan"), "y": 10**400, "z": True}
-    assert fed({"content": "a"}, timings=llama).timings == {"prompt_n": 5.0, "predicted_ms": 12.5}
-    assert fed({"content": "a"}, metrics={"queue_time_ms": 3}).timings == {"queue_time_ms": 3.0}
+    assert fed({"content": "a"}, timings=llama).facts.timings == {"prompt_n": 5.0, "predicted_ms": 12.5}
+    assert fed({"content": "a"}, metrics={"queue_time_ms": 3}).facts.timings == {"queue_time_ms": 3.0}
 
 
 def test_usage_may_come_without_choices() -> None:
     """The last chunk of some servers has usage or timings and no choices at all."""
     assembly = fed({"content": "a"})
     assert not assembly.feed({"usage": {"prompt_tokens": 1, "completion_tokens": 1}}, 2000)
-    with pytest.raises(ChunkError):
+    with pytest.raises(EventError):
         assembly.feed({"choices": None}, 2000)
 
 
 def test_other_choices_are_left_out() -> None:
     """Only the first choice is an answer."""
-    assembly = Assembly()
+    assembly = ChatAssembly()
     assembly.feed({"choices": [{"index": 1, "delta": {"content": "x"}}, {"index": 0, "delta": {"content": "y"}}]}, 1)
     assert assembly.message((), "c").content == "y"
 
@@ -203,13 +208,13 @@ JSON = st.recursive(
 @given(st.lists(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=5), max_size=5), JSON)
 def test_no_chunk_breaks_the_assembly(chunks: list[dict[str, Any]], delta: object) -> None:
     """Any JSON object is either taken in or refused as no chunk; what is there can always be read."""
-    assembly = Assembly()
+    assembly = ChatAssembly()
     for chunk in [*chunks, {"choices": [{"delta": delta}]}]:
         try:
             assembly.feed(chunk, 1)
-        except ChunkError:
+        except EventError:
             continue
     message = assembly.message((), "c")
     assert len({call.id for call in message.tool_calls}) == len(message.tool_calls)
-    assert (message.content + message.reasoning + assembly.ending() + repr(message.tool_calls)).encode()
-    assert (assembly.usage().output_tokens or 0) >= 0
+    assert (message.content + message.reasoning + assembly.finish_reason + repr(message.tool_calls)).encode()
+    assert (assembly.facts.usage(1).output_tokens or 0) >= 0

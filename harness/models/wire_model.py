@@ -1,0 +1,169 @@
+"""A model behind a wire: what all wire APIs have in common. One attempt is one exchange, received into one reply."""
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.clock import Clock
+from harness.models.carrier import Carrier
+from harness.models.contract import CallAttempt, CallTimes, Message, Reply, ToolSpec
+from harness.models.dialect import Dialect
+from harness.models.exchange import Exchange, Talk
+from harness.models.faults import FailedAttemptError, Failure, Fault, FaultError
+from harness.models.health import ProviderHealth
+from harness.models.history import History
+from harness.models.reception import Reception
+from harness.models.retry import Persistence
+from harness.models.settings import ModelSettings
+from harness.models.usage import header_timings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """How requests are worded and what carries them."""
+
+    dialect: Dialect
+    carrier: Carrier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What all attempts of one logical call offer, and how ids of tool calls are kept unique."""
+
+    tools: Sequence[ToolSpec]
+    taken_ids: frozenset[str]
+    id_prefix: str
+
+
+class WireModel:
+    """A model behind a wire API. One call at a time; `close` may come from any thread."""
+
+    def __init__(
+        self, settings: ModelSettings, key: str | None, clock: Clock, health: ProviderHealth, wire: Wire
+    ) -> None:
+        self._settings = settings
+        self._key = key
+        self._clock = clock
+        self._dialect, self._carrier = wire.dialect, wire.carrier
+        self._persistence = Persistence(settings.retry, clock, health)
+        self._history = History(wire.dialect.encode)
+        self._dropped: set[str] = set()
+        self._exchange: Exchange | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"WireModel({self._settings!r})"
+
+    def warm(self) -> None:
+        """Open the connection before a trial's clock runs; a server that cannot be reached is the first call's fault.
+
+        Takes at most about the time-out of connecting.
+        """
+        self._carrier.warm()
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
+        """The model's next message, tried again where a fault passes by itself. Raises CallFailedError."""
+        self._history.follow(messages)
+        request = _Request(tools=tools, taken_ids=self._history.call_ids, id_prefix=f"call_{len(messages)}")
+        return self._persistence.call(lambda: self._attempt(request), left_s)
+
+    def close(self) -> None:
+        """End a blocked call at once and release all connections."""
+        self._persistence.interrupt()
+        with self._lock:
+            self._closed, exchange = True, self._exchange
+        if exchange is not None:
+            exchange.abandon()
+        self._carrier.close()
+
+    def _attempt(self, request: _Request) -> Reply:
+        opening = self._history[0] if len(self._history) else None
+        options = self._dialect.options(opening, request.tools, self._dropped)
+        exchange = self._start(self._carrier.talk(self._history, options))
+        reception = Reception(exchange, self._dialect, self._settings.timeouts, self._clock)
+        try:
+            reception.run()
+        except FaultError as error:
+            exchange.abandon()
+            self._carrier.failed(reception, error.failure.fault)
+            failure = self._without_refused_option(self._redacted(error.failure), options)
+            raise self._failed(failure, exchange, reception) from error
+        reply = self._reply(request, exchange, reception)
+        self._carrier.answered(reply, len(self._history))
+        return reply
+
+    def _start(self, talk: Talk) -> Exchange:
+        with self._lock:
+            if self._exchange is not None and self._exchange.running:
+                self._carrier.cut()  # the last answer is complete, but its server still holds the connection
+            self._exchange = Exchange(talk, self._clock)
+            if self._closed:
+                self._exchange.abandon()
+            return self._exchange
+
+    def _redacted(self, failure: Failure) -> Failure:
+        """The failure with nothing of the key in it: some servers repeat it in their message."""
+        if not self._key:
+            return failure
+        return replace(failure, message=failure.message.replace(self._key, "[key]"))
+
+    def _without_refused_option(self, failure: Failure, options: dict[str, Any]) -> Failure:
+        """Some servers reject an option: from then on it is not sent, and what it asked for may be unknown."""
+        if failure.fault is not Fault.BAD_REQUEST:
+            return failure
+        for name, words in self._dialect.optional.items():
+            if name in options and any(word in failure.message for word in words):
+                self._dropped.add(name)
+                return replace(failure, fault=Fault.UNSUPPORTED, retry_after_s=0.0)
+        return failure
+
+    def _reply(self, request: _Request, exchange: Exchange, reception: Reception) -> Reply:
+        assembly = reception.assembly
+        facts = assembly.facts
+        attempt = CallAttempt(
+            times=_times(exchange, reception, exchange.send if reception.end is None else reception.end),
+            status=reception.status,
+            request_id=self._carrier.request_id(reception),
+        )
+        return Reply(
+            message=assembly.message(request.taken_ids, request.id_prefix),
+            finish_reason=assembly.finish_reason,
+            usage=facts.usage(assembly.moments.deltas),
+            attempts=(attempt,),
+            served_model=facts.served_model,
+            service_tier=facts.service_tier,
+            system_fingerprint=facts.system_fingerprint,
+            server_timings=header_timings(reception.fields) | facts.timings,
+            api=self._settings.api,
+            transport=self._carrier.transport,
+            hidden_reasoning=assembly.hidden_reasoning,
+        )
+
+    def _failed(self, failure: Failure, exchange: Exchange, reception: Reception) -> FailedAttemptError:
+        attempt = CallAttempt(
+            times=_times(exchange, reception, self._clock.now_ns()),
+            fault=failure.fault,
+            message=failure.message,
+            status=failure.status or reception.status,
+            request_id=failure.request_id or self._carrier.request_id(reception),
+        )
+        return FailedAttemptError(attempt, failure)
+
+
+def _times(exchange: Exchange, reception: Reception, end: int) -> CallTimes:
+    moments = reception.assembly.moments
+    return CallTimes(
+        send=exchange.send,
+        end=end,
+        headers=exchange.headers,
+        first_chunk=moments.first_chunk,
+        first_token=moments.first_token,
+        first_answer=moments.first_answer,
+        last_token=moments.last_token,
+        largest_gap_ns=moments.largest_gap_ns,
+        deltas=moments.deltas,
+        received_bytes=reception.received_bytes,
+    )
