@@ -21,6 +21,7 @@ from harness.journal import Journal
 from harness.matrix import MatrixRun, journalled, run_matrix
 from harness.model_config import ModelConfig
 from harness.models.contract import Model
+from harness.monitor import Monitor
 from harness.plan import Trial
 from harness.prepare import Prepared, prepare
 from harness.progress import Quiet
@@ -136,15 +137,22 @@ class Workshop:
         self._open_model = open_model
         self._number = 0
 
-    def run(self, journal: Journal, count: int) -> tuple[Record, ...]:
-        """Run this many trials, all at once; their records. Raises RuntimeError for one that ended in an error."""
+    def run(self, journal: Journal, count: int, slots: int | None = None) -> tuple[Record, ...]:
+        """Run this many trials, all at once; their records. Without `slots` nobody waits for one.
+
+        Raises RuntimeError for a trial that ended in an error.
+        """
+        with Monitor(self._rig.clock) as monitor:
+            return self._run(journal, count, self._bench(journal, slots or count, monitor))
+
+    def _run(self, journal: Journal, count: int, bench: Bench) -> tuple[Record, ...]:
         trials = tuple(trial(self._prepared.feature, self._number + each) for each in range(1, count + 1))
         self._number += count
         records = run_matrix(
             MatrixRun(
                 trials=trials,
                 prepared={self._prepared.feature.key: self._prepared},
-                bench=self._bench(journal, count),
+                bench=bench,
                 journal=journal,
                 redactor=Redactor(),
                 progress=Quiet(),
@@ -157,15 +165,16 @@ class Workshop:
                 raise RuntimeError(f"a trial of this benchmark ended as {record.stop} {record.verdict}: {record.error}")
         return records
 
-    def _bench(self, journal: Journal, count: int) -> Bench:
+    def _bench(self, journal: Journal, slots: int, monitor: Monitor) -> Bench:
         return Bench(
             run=journal.folder.root.name,
             provider=self._provider,
             clock=self._rig.clock,
-            slots=Slots(count),
+            slots=Slots(slots),
             open_model=self._open_model,
             on_event=lambda one, attempt, kind, body: journalled(journal, Quiet(), one, attempt, (kind, body)),
             interrupts=Interrupts(),
+            monitor=monitor,
         )
 
 
