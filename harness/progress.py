@@ -20,6 +20,9 @@ PHASE_OF_EVENT = {
     "intent": "model",
     "response": "harness",
     "call_failed": "harness",
+    "attempt_failed": "wait",
+    "cool_down": "wait",
+    "attempt": "model",
     "tool_queued": "wait",
     "tool_start": "tool",
     "tool_end": "harness",
@@ -29,6 +32,8 @@ PHASE_OF_EVENT = {
 }
 VERDICT_STYLE = {Verdict.PASS: "bold green", Verdict.FAIL: "red", Verdict.NOT_RUN: "dim"}
 ROWS_SHOWN = 30
+LONG_WAIT_S = 10.0
+"""Waits for a provider from here on are worth a line of a log."""
 NS_A_SECOND = 10**9
 
 
@@ -92,6 +97,8 @@ class PlainLines(Quiet):
             self.say(f"{trial.label}: started (attempt {body['attempt']})")
         elif kind == "suite":
             self.say(f"{trial.label}: agent stopped ({body['stop']}), grading")
+        elif (body.get("wait_s") or 0.0) >= LONG_WAIT_S:
+            self.say(f"{trial.label}: {_waiting(body)}")
 
     def done(self, trial: Trial, record: Record) -> None:
         """Verdict and the time it took."""
@@ -100,10 +107,14 @@ class PlainLines(Quiet):
 
 @dataclass(slots=True)
 class Cell:
-    """The live state of one trial; `spent` are nanoseconds by phase, `since` when the present phase began."""
+    """The live state of one trial; `spent` are nanoseconds by phase, `since` when the present phase began.
+
+    `state` is what is shown of the phase.
+    """
 
     trial: Trial
     phase: str = "queued"
+    state: str = "queued"
     since: int = 0
     began: int = 0
     turns: int = 0
@@ -115,7 +126,7 @@ class Cell:
     def move(self, phase: str, now: int) -> None:
         """Go to another phase, booking the time since the last move."""
         self.spent[self.phase] = self.spent.get(self.phase, 0) + now - self.since
-        self.phase, self.since = phase, now
+        self.phase, self.state, self.since = phase, phase, now
 
     def share(self, phase: str, now: int) -> float:
         """The phase's share of the trial's time so far."""
@@ -155,10 +166,12 @@ class LiveTable:
         with self._lock:
             cell = self._cells[trial.id]
             if kind == "trial_started":
-                cell.began, cell.since, cell.spent, cell.phase = now, now, {}, "setup"
+                cell.began, cell.since, cell.spent, cell.phase, cell.state = now, now, {}, "setup", "setup"
                 cell.turns = cell.tokens = 0
             elif kind in PHASE_OF_EVENT:
                 cell.move(PHASE_OF_EVENT[kind], now)
+            if body.get("wait_s"):
+                cell.state = _waiting(body)
             if kind == "response":
                 cell.turns = body["turn"]
                 cell.tokens += body.get("output_tokens") or 0
@@ -217,7 +230,7 @@ def _row(cell: Cell, now: int) -> tuple[Text | str, ...]:
         elapsed, agent = record.wall_ns, max(1, record.wall_ns)
         shares = (record.phases["model"] / agent, record.phases["tool"] / agent)
     else:
-        state = Text(cell.phase, style="dim" if cell.phase == "queued" else "cyan")
+        state = Text(cell.state, style="dim" if cell.phase == "queued" else "cyan")
         elapsed = now - cell.began if cell.phase != "queued" else 0
         shares = (cell.share("model", now), cell.share("tool", now))
     cost = "" if cell.cost_usd is None else f"${cell.cost_usd:.2f}"
@@ -232,6 +245,11 @@ def _bar(model: float, tool: float, width: int = 12) -> Text:
     bar.append("█" * tool_cells, style="yellow")
     bar.append("░" * max(0, width - model_cells - tool_cells), style="dim")
     return bar
+
+
+def _waiting(body: Mapping[str, Any]) -> str:
+    """What a trial waits for before it asks its provider again: "waiting 12 s (rate limit)"."""
+    return f"waiting {body['wait_s']:.0f} s ({plain(str(body['fault'])).replace('_', ' ')})"
 
 
 def _why(record: Record) -> str:

@@ -17,6 +17,7 @@ from harness.plan import Trial
 from harness.scripts import script_key
 from harness.simulator.config import Pace
 from harness.simulator.process import Simulator
+from harness.simulator.stage import SCRIPT_HEADER, TRIAL_HEADER
 from harness.turns import Turn
 
 Configs = Mapping[str, ModelConfig]
@@ -42,7 +43,7 @@ class Models:
             return ReplayModel(self._scripts[script], self._clock)
         if self._simulator is None or config.provider != "simulator":
             return open_model(config.settings(), key_for(config), self._clock, health)
-        headers = {"x-splitclock-script": script, "x-splitclock-trial": trial.id}
+        headers = {SCRIPT_HEADER: script, TRIAL_HEADER: trial.id}
         return open_model(config.settings(self._simulator.base_url, headers), None, self._clock, health)
 
     def unavailable(self, trial: Trial) -> CallFailedError | None:

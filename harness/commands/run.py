@@ -54,12 +54,14 @@ def exit_code(finished: Finished) -> int:
         say(f"splitclock: {line}")
     if finished.interrupted:
         return 130
+    codes = []
     for what, code, is_broken in BROKEN:
         broken = sum(map(is_broken, finished.records))
         if broken > ERROR_CAP * len(finished.records):
             say(f"splitclock: {broken} of {len(finished.records)} trials {what}; the run cannot be trusted")
-            return code
-    return ProviderError.exit_code if finished.losses else 0
+            codes.append(code)
+    lost = [ProviderError.exit_code] if finished.losses else []
+    return next(iter((*codes, *lost)), 0)
 
 
 BROKEN: tuple[tuple[str, int, Callable[[Record], bool]], ...] = (
