@@ -10,23 +10,21 @@ from harness.untrusted import one_line
 from scoreboards.report import layout
 from scoreboards.report.grid import Cell, Grid, Name
 
-LEAST_TABLE = 60
-"""With fewer columns than this a table would cut figures: grids are shown as lists."""
-
 
 def grid_view(grid: Grid, width: int) -> RenderableType:
     """The grid for `width` columns and its lines below, with names made safe to print."""
-    shown = grid_list(grid) if width < LEAST_TABLE else grid_table(grid, width)
-    return Group(shown, *(Text(line, style="dim") for line in grid.lines))
+    return Group(grid_table(grid, width) or grid_list(grid), *(Text(line, style="dim") for line in grid.lines))
 
 
-def grid_table(grid: Grid, width: int) -> Table:
-    """The grid as a table, stacked in the first of its ways that fits, else in the last."""
+def grid_table(grid: Grid, width: int) -> Table | None:
+    """The grid as a table, stacked in the first of its ways that fits, else in the last; None where that is cut too."""
     stacks = grid.stacks or ([[place] for place in range(len(grid.heads) - grid.names)],)
     for stack in stacks:
         names, rows = _texts(grid, stack)
         if layout.fits(names, rows, width):
             break
+    if not layout.goes(names, rows, width, bar=False):
+        return None
     table = layout.table("", [names[0], *rows[0]], layout.widths(names, rows, width, bar=False).name)
     table.title = _title(grid)
     for name, row in zip(names[1:], rows[1:], strict=True):

@@ -20,6 +20,10 @@ BAR_CELLS = range(8, 61)
 """How short and how long a bar may be, in characters."""
 
 
+LEAST = 60
+"""No table is made for fewer columns: most would cut their figures."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widths:
     """Characters for the name column and for the bar; `folds` when the longest name does not fit in one line."""
@@ -59,6 +63,12 @@ def table(title: str, heads: Sequence[Text], name_cells: int) -> Table:
 def fits(names: Sequence[Text], figures: Sequence[Sequence[Text]], width: int) -> bool:
     """Whether `names` and `figures` (columns, heads included) go into `width` columns without folding a name."""
     return _widest(names) + _fixed(figures) <= width
+
+
+def goes(names: Sequence[Text], figures: Sequence[Sequence[Text]], width: int, *, bar: bool) -> bool:
+    """Whether they go into it at all, beside a short bar if there is one: names may fold, figures are never cut."""
+    beside = GAP + BAR_CELLS.start if bar else 0
+    return width >= LEAST and min(_widest(names), NAME_CELLS) + _fixed(figures) + beside <= width
 
 
 def _fixed(figures: Sequence[Sequence[Text]]) -> int:

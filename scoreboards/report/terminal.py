@@ -14,7 +14,7 @@ from scoreboards.inside import AGENT_PHASES
 from scoreboards.report import layout
 from scoreboards.report.bars import bar, head
 from scoreboards.report.call_tables import calls_grid
-from scoreboards.report.grid_view import LEAST_TABLE, grid_view
+from scoreboards.report.grid_view import grid_list, grid_view
 from scoreboards.report.inside_table import inside_grid
 from scoreboards.report.notes import notes
 from scoreboards.report.tables import clock_grid, cost, features_grid, models_grid, tokens_out
@@ -52,33 +52,36 @@ def board_view(board: Board, width: int, kinds: Iterable[By] = ()) -> Renderable
 
 
 def _tables(board: Board, width: int, kinds: tuple[By, ...]) -> Iterator[RenderableType]:
-    is_narrow = width < LEAST_TABLE
-    yield grid_view(models_grid(board), width) if is_narrow else models_table(board, width)
-    yield grid_view(clock_grid(board), width) if is_narrow else clock_table(board, width)
+    yield models_table(board, width) or grid_list(models_grid(board))
+    yield clock_table(board, width) or grid_list(clock_grid(board))
     for grid in (inside_grid(board), calls_grid(board), *tool_grids(board, kinds)):
         yield grid_view(grid, width)
-    yield grid_view(features_grid(board), width) if is_narrow else features_table(board, width)
+    yield features_table(board, width) or grid_list(features_grid(board))
 
 
-def models_table(board: Board, width: int) -> Table:
-    """One model a row: how much it solved, how long it took, how fast it spoke, what it used."""
+def models_table(board: Board, width: int) -> Table | None:
+    """One model a row: what it solved, how long it took, how fast it spoke, what it used; None if it does not fit."""
     names = [Text("model\n"), *map(_model_name, board.models)]
     rows = [_model_cells(row) for row in board.models]
     heads = [_head(text) for text in _WIDE_HEADS]
     if layout.widths(names, [heads, *rows], width, bar=False).folds:
         heads = [_head(text) for text in _HEADS]
+    if not layout.goes(names, [heads, *rows], width, bar=False):
+        return None
     table = layout.table("Models", [names[0], *heads], layout.widths(names, [heads, *rows], width, bar=False).name)
     for name, row in zip(names[1:], rows, strict=True):
         table.add_row(name, *row)
     return table
 
 
-def clock_table(board: Board, width: int) -> Table:
-    """Where the agent's wall-clock went, in percent and as a bar; what is no part of it stands beside."""
+def clock_table(board: Board, width: int) -> Table | None:
+    """Where the agent's wall-clock went, in percent and as a bar, and what is beside it; None if it does not fit."""
     phases = [phase for phase in AGENT_PHASES if phase is not Phase.OVERLAP or _any_overlap(board)]
     names = [Text("model"), *(_two(_name(row), "simulated" if row.simulated else "") for row in board.models)]
     heads = [*map(head, phases), _two("set-up", "grading\nown queue")]
     rows = [_clock_cells(row, phases) for row in board.models]
+    if not layout.goes(names, [heads, *rows], width, bar=True):
+        return None
     cells = layout.widths(names, [heads, *rows], width, bar=True)
     table = layout.table("Where the agent's wall-clock went", [names[0], Text(), *heads], cells.name)
     for name, row, own in zip(names[1:], rows, board.models, strict=True):
@@ -86,13 +89,18 @@ def clock_table(board: Board, width: int) -> Table:
     return table
 
 
-def features_table(board: Board, width: int) -> Table:
-    """Each feature with the models that tried it; bars are as long as the median agent wall, within the feature."""
+def features_table(board: Board, width: int) -> Table | None:
+    """Each feature with the models that tried it; bars are as long as the median agent wall, within the feature.
+
+    None if it does not fit.
+    """
     heads = [Text(text) for text in ("solved", "agent wall", "turns", "tokens", "cost")]
     groups = [(feature, [_feature_cells(row) for row in feature.models]) for feature in board.features]
     names = [Text("feature"), *(_inner_name(row) for row in board.models)]
     titles = [Text(one_line(feature.feature), style="bold") for feature in board.features]
     all_rows = [row for _, rows in groups for row in rows]
+    if not layout.goes([*names, *titles], [heads, *all_rows], width, bar=True):
+        return None
     cells = layout.widths([*names, *titles], [heads, *all_rows], width, bar=True)
     table = layout.table("Features", [names[0], *heads[:2], Text(), *heads[2:]], cells.name)
     table.columns[3].justify = "left"

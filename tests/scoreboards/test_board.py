@@ -200,6 +200,14 @@ def test_flags_are_carried(record: Make) -> None:
     assert not build_board([record({"model": 1})]).figures("fast").simulated
 
 
+def test_noise_is_counted_by_reason(record: Make) -> None:
+    """The most frequent first; a reason counts once a trial, and only where the trial is marked."""
+    noise = [("load",), ("pressure", "load", "load"), ("swap",)]
+    trials = [record({"model": 1}, repeat=n, noisy=n < 3, noise=why) for n, why in enumerate(noise, 1)]
+    figures = build_board(trials).figures("fast")
+    assert (figures.noisy, list(figures.noise.items())) == (2, [("load", 2), ("pressure", 1)])
+
+
 def test_the_harness_own_queue_is_no_part_of_the_agent_wall(record: Callable[..., Record]) -> None:
     """Two trials that differ only in how long they stood in the queue for a tool slot took the agent equally long."""
     queue_ns = 7_000_000_000

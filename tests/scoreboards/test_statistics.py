@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreboards.statistics import geometric_mean, mean, median, median_int, pass_at_k, pass_hat_k, wilson
+from scoreboards.statistics import (
+    geometric_mean,
+    mean,
+    median,
+    median_int,
+    pass_at_k,
+    pass_hat_k,
+    percentile_int,
+    wilson,
+)
 
 COUNTS = st.integers(1, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n)))
 
@@ -99,3 +108,19 @@ def test_median_int_is_exact(values: list[int]) -> None:
     ordered = sorted(values)
     exact = Fraction(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2], 2)
     assert median_int(values) == round(exact)
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=40), st.integers(1, 100))
+def test_percentiles_are_nearest_ranks(values: list[int], percent: int) -> None:
+    """A value that is there; so many do not exceed it, and the next smaller value would not do."""
+    found = percentile_int(values, percent)
+    assert found in values
+    assert sum(value <= found for value in values) * 100 >= percent * len(values)
+    assert sum(value < found for value in values) * 100 < percent * len(values)
+
+
+def test_percentiles_by_hand() -> None:
+    """The ninth of ten; of one it is that one; of nothing there is none."""
+    assert percentile_int(range(1, 11), 90) == 9
+    assert percentile_int([5], 90) == 5
+    assert percentile_int([], 90) is None

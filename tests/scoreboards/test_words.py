@@ -74,3 +74,17 @@ def test_speed_and_times() -> None:
     """Tokens per second and ratios."""
     assert [words.speed(value) for value in (None, 64.84, 99.96, 1012.3)] == ["\u2013", "64.8", "100", "1,012"]
     assert [words.times(value) for value in (1, 15.14, 99.9, 1234.5)] == ["1.0x", "15.1x", "99.9x", "1,234x"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0, "0 B"), (999, "999 B"), (999.6, "1.0 kB"), (12_345, "12.3 kB"), (999_950, "1.0 MB"), (3.2e9, "3.2 GB")],
+)
+def test_size(value: float, said: str) -> None:
+    """Bytes in thousands, never "1000.0 kB"."""
+    assert words.size(value) == said
+
+
+def test_difference() -> None:
+    """A sign always, so that a server that counts more is seen."""
+    assert [words.difference(ns) for ns in (12_000_000, -2_380_000, 0)] == ["+12 ms", "-2.38 ms", "+0 s"]
