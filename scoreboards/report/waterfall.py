@@ -23,6 +23,9 @@ LEAST_WIDTH = 60
 MOST_LINES = 40
 """Lines that the waterfall has unless everything is asked for."""
 
+_NAME = 30
+"""Columns for names that bars do not take, where there are twice as many."""
+
 _VERDICTS = {Verdict.PASS: "bold color(28)", Verdict.NOT_RUN: "bold color(136)", Verdict.UNSTABLE: "bold color(136)"}
 _FAILED = "bold color(160)"
 
@@ -79,7 +82,7 @@ def _header(record: Record, width: int) -> Iterable[Text]:
     yield Text(f"trial {one_line(trial.id)}{attempt} of {one_line(record.run)}", style="dim")
     wall = f"wall {words.duration(record.wall_ns)}: agent {words.duration(record.agent_wall_ns)}"
     beside = (("set-up", record.phases["setup"]), ("queues", record.queue_ns), ("grading", record.phases["grade"]))
-    yield Text(wall + "".join(f", {name} {words.duration(ns)}" for name, ns in beside))
+    yield Text(wall + "".join(f", {name} {words.duration(ns)}" for name, ns in beside if ns >= BRIEF_QUEUE_NS))
     why = record.error or record.grade.reason
     if why and record.verdict is not Verdict.PASS:
         yield Text(one_line(f"why: {why}", width), no_wrap=True)
@@ -94,7 +97,7 @@ def _table(lines: Sequence[Row | Gap], wall_ns: int, width: int) -> Table:
     labels = [_label(line) for line in lines]
     starts, times = [clock(line.t0, wall_ns) for line in lines], [words.duration(line.duration_ns) for line in lines]
     room = width - _widest(("start", *starts)) - _widest(("time", *times)) - 3 * layout.GAP
-    name = min(_widest(("call or tool", *labels)), room // 2)
+    name = min(_widest(("call or tool", *labels)), room // 2, max(_NAME, room * 2 // 5))
     axis = Axis(wall_ns=max(1, wall_ns), cells=room - name)
     table = layout.table("Timeline", [Text("call or tool"), Text("start"), Text("time"), axis.head()], name)
     table.columns[3].justify = "left"
