@@ -1,73 +1,15 @@
 """The loop: what it asks, what it runs, why it stops."""
 
-import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.agent import Agent, Assignment, Transcript
-from harness.clock import Phase, Stopwatch, SystemClock, partition
-from harness.config import TrialLimits
-from harness.models.contract import Message, Reply, Role, ToolCall, ToolSpec
-from harness.models.replay import ReplayModel
-from harness.slots import Slots
-from harness.turns import ScriptedCall, Turn
-from sandbox.contract import File
-from tests.harness.boxes import local_box
-
-
-class Play:
-    """One agent's work on a script, and everything that can be looked at afterwards."""
-
-    def __init__(self, cache: Path, turns: Sequence[Turn], **settings: Any) -> None:
-        clock = SystemClock()
-        self.events: list[tuple[str, Mapping[str, Any]]] = []
-        self.stopwatch = Stopwatch(clock)
-        limits = TrialLimits(**settings.pop("limits", {}))
-        assignment = Assignment(brief="Do it.", test_command="pytest", limits=limits, **settings)
-        self.start_ns = clock.now_ns()
-        with local_box(cache, File(path="a.txt", data=b"one\n" * 3)) as box:
-            self.model = Recorder(ReplayModel(turns, clock))
-            agent = Agent(
-                model=self.model,
-                sandbox=box,
-                stopwatch=self.stopwatch,
-                slots=Slots(1),
-                on_event=lambda kind, body: self.events.append((kind, body)),
-            )
-            self.transcript: Transcript = agent.work(assignment)
-        self.end_ns = clock.now_ns()
-
-    def kinds(self) -> list[str]:
-        """The events in order."""
-        return [kind for kind, _ in self.events]
-
-
-class Recorder:
-    """A model that keeps what it was sent."""
-
-    def __init__(self, inner: ReplayModel) -> None:
-        self._inner = inner
-        self.sent: list[list[Message]] = []
-
-    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
-        """The inner model's reply."""
-        self.sent.append(list(messages))
-        return self._inner.reply(messages, tools, left_s)
-
-    def close(self) -> None:
-        """Closes the inner model."""
-        self._inner.close()
-
-
-def calls(*pairs: tuple[str, Any]) -> Turn:
-    """A turn of tool calls."""
-    return Turn(tool_calls=tuple(ScriptedCall(name=name, arguments=arguments) for name, arguments in pairs))
-
-
-FINISH = calls(("finish", {"summary": "done"}))
+from harness.clock import Phase, partition
+from harness.models.contract import Role, ToolCall
+from harness.models.prices import Price
+from harness.turns import Turn
+from tests.harness.play import FINISH, Play, calls
 
 
 def test_a_finished_script_finishes(tmp_path: Path) -> None:
@@ -114,12 +56,74 @@ def test_malformed_arguments_are_told_and_not_resent(tmp_path: Path) -> None:
     assert "not valid JSON" in play.model.sent[1][-1].content
 
 
-def test_unknown_tools_and_missing_files_are_told(tmp_path: Path) -> None:
-    """The model's mistakes are its own to mend."""
-    play = Play(tmp_path, [calls(("browse", {}), ("read", {"path": "nowhere"}), ("read", {"path": "../.."})), FINISH])
-    answers = [message.content for message in play.model.sent[1] if message.role is Role.TOOL]
-    assert all(answer.startswith("error: ") for answer in answers)
+def test_a_sound_call_between_malformed_ones_starts_the_count_anew(tmp_path: Path) -> None:
+    """Only five in a row say that nothing will come of it."""
+    rubbish, sound = calls(("shell", "[1]")), calls(("read", {"path": "a.txt"}))
+    play = Play(tmp_path, [*[rubbish] * 4, sound, *[rubbish] * 4, FINISH])
+    assert (play.transcript.stop, play.transcript.turns) == ("finished", 10)
+    assert "must be a JSON object" in play.told()[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (("browse", {}), "error: there is no tool `browse`; the tools are: shell, read, edit, finish"),
+        (("read", {"path": "nowhere"}), "error: "),
+        (("read", {"path": "../.."}), "error: "),
+        (("read", {}), 'error: bad arguments for `read`: path: Field required. Schema: {"'),
+        (("read", {"path": "a.txt", "first_line": "one"}), "error: bad arguments for `read`: first_line: "),
+        (("read", {"path": "a.txt", "colour": 1}), "error: bad arguments for `read`: colour: "),
+    ],
+)
+def test_the_models_mistakes_are_told(tmp_path: Path, call: tuple[str, Any], told: str) -> None:
+    """An unknown tool is answered with the tools there are, wrong or missing arguments with the schema."""
+    play = Play(tmp_path, [calls(call), FINISH])
+    assert play.told()[0].startswith(told)
     assert play.transcript.stop == "finished"
+
+
+def test_calls_of_a_cut_answer_are_not_run(tmp_path: Path) -> None:
+    """A turn that ended at the output limit is told so, and none of its calls is executed or re-sent."""
+    cut = calls(("shell", {"command": "touch made"})).model_copy(update={"ending": "length"})
+    play = Play(tmp_path, [cut, calls(("read", {"path": "."})), FINISH])
+    assert [row.tool for row in play.transcript.tool_calls] == ["read", "finish"]
+    assert "made" not in play.told()[0]
+    assert "cut off" in play.model.sent[1][-1].content
+    assert not any(message.tool_calls for message in play.model.sent[1])
+    assert play.transcript.calls[0].finish_reason == "length"
+
+
+@pytest.mark.parametrize("ending", ["content_filter", "refusal"])
+def test_a_refusal_is_never_rolled_again(tmp_path: Path, ending: str) -> None:
+    """What the model declined stays declined: one call, its words kept."""
+    play = Play(tmp_path, [Turn.model_validate({"content": "I will not.", "ending": ending}), FINISH])
+    assert (play.transcript.stop, play.transcript.turns, len(play.model.sent)) == ("refused", 1, 1)
+    assert [message.content for message in play.transcript.messages if message.role is Role.ASSISTANT] == [
+        "I will not."
+    ]
+
+
+def test_each_call_is_given_the_time_that_is_left(tmp_path: Path) -> None:
+    """A provider that wants longer than that is not worth waiting for."""
+    play = Play(tmp_path, [calls(("shell", {"command": "sleep 0.3"})), FINISH], limits={"wall_s": 50.0})
+    first, second = play.model.left_s
+    assert second <= first - 0.3
+    assert first <= 50
+
+
+def test_calls_are_priced_as_they_were_served(tmp_path: Path) -> None:
+    """The price of an answer may depend on who gave it, and in which tier; an unknown one costs nobody knows what."""
+    asked = []
+
+    def price_of(served_model: str, service_tier: str) -> Price | None:
+        asked.append((served_model, service_tier))
+        return None if len(asked) > 1 else Price(input=1e6, output=0)
+
+    play = Play(tmp_path, [calls(("read", {"path": "a.txt"})), FINISH], price_of=price_of)
+    first, second = play.transcript.calls
+    assert first.cost_usd == first.input_tokens
+    assert second.cost_usd is None
+    assert asked == [("replay", "")] * 2
 
 
 @pytest.mark.parametrize(
