@@ -37,15 +37,8 @@ class Fault(StrEnum):
         """Whether the same request may succeed a little later."""
         return self in _PASSING
 
-    @property
-    def at_once(self) -> bool:
-        """Whether there is no use in waiting first: the next attempt is another request."""
-        return self in _AT_ONCE
 
-
-_AT_ONCE = {Fault.UNSUPPORTED, Fault.LOST_STATE, Fault.EXPIRED}
 _PASSING = {
-    *_AT_ONCE,
     Fault.RATE_LIMIT,
     Fault.SERVER_ERROR,
     Fault.CONNECTION,
@@ -53,6 +46,9 @@ _PASSING = {
     Fault.STALLED,
     Fault.MALFORMED,
     Fault.TRUNCATED,
+    Fault.UNSUPPORTED,
+    Fault.LOST_STATE,
+    Fault.EXPIRED,
 }
 
 
@@ -163,7 +159,8 @@ def error_in(event: Mapping[str, Any], *, named: bool = False) -> ErrorTold | No
         return None
     status = _status_in(event)
     fault, message = classify(status, body)
-    headers = {str(name).lower(): str(value) for name, value in mapping_of(event.get("headers")).items()}
+    told = mapping_of(event.get("headers")) or mapping_of(mapping_of(event.get("error")).get("headers"))
+    headers = {str(name).lower(): str(value) for name, value in told.items()}
     return ErrorTold(fault=fault, message=message, status=status, headers=headers)
 
 

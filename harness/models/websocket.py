@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import openai
 from openai.resources.responses.responses import ResponsesConnection
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection
 
 from harness.models.contract import Message, Reply
@@ -94,6 +94,7 @@ class WebSocketCarrier:
         self._link: Link | None = None
         self._held: _Held | None = None
         self._losses = 0
+        self._refusal: InvalidStatus | None = None
 
     def talk(self, history: History, options: Mapping[str, Any]) -> Talk:
         """One event, on the open connection or a new one."""
@@ -106,8 +107,12 @@ class WebSocketCarrier:
             event["previous_response_id"], since = held.response_id, held.length + 1
         body = history.body(event, "input", since)
 
+        refusal, self._refusal = self._refusal, None
+
         def ask(exchange: Exchange) -> None:
             exchange.sending()
+            if refusal is not None:
+                raise refusal
             open_link = link or self._open()
             if link is not None:
                 exchange.sending()
@@ -131,10 +136,12 @@ class WebSocketCarrier:
             self.cut()
 
     def warm(self) -> None:
-        """Open the connection."""
+        """Open the connection. A server that refuses it has said so once: the first request fails with that."""
         try:
             with unwatched():
                 self._open()
+        except InvalidStatus as error:
+            self._refusal = error
         except (openai.OpenAIError, WebSocketException, OSError, EOFError):
             return  # the first call will tell what is wrong, on the record
 
