@@ -34,7 +34,7 @@ _CROWDED = "for {:.0%} of the time its commands ran, others waited for a core an
 _STOLEN = "other guests of the hypervisor had {:.0%} of the CPU time that its commands could have had"
 _STARVED = "for {:.0%} of the time everything waited for memory"
 
-Interval = tuple[int, int]
+_STAMPED = (Phase.MODEL, Phase.TOOL)
 
 
 class Totals(NamedTuple):
@@ -63,6 +63,8 @@ class Sample(NamedTuple):
 class Conditions:
     """What a trial ran under; None where the machine does not tell. Shares are between 0 and 1.
 
+    Lateness is of the time in which calls and tools were stamped: how late a thread is at setting one up, or at
+    grading, is nobody's measurement.
     `cpu_pressure` is the kernel's own figure over the whole trial: it also rises when the processes of one sandbox wait
     for each other within its quota, which is the target's affair. `crowded` counts it only where no core was idle and
     only while the trial's own commands ran; `stolen` is of these times too, `starved` of the whole trial.
@@ -102,20 +104,11 @@ def reasons(found: Conditions) -> tuple[str, ...]:
     )
 
 
-def command_times(spans: Iterable[Span]) -> tuple[Interval, ...]:
-    """When a trial had commands in a sandbox: its tools and its suite."""
-    return tuple(
-        (span.t0, span.t1)
-        for span in spans
-        if span.phase is Phase.TOOL or (span.phase is Phase.GRADE and span.sub == "suite")
-    )
-
-
-def conditions(samples: Sequence[Sample], commands: Iterable[Interval]) -> Conditions:
-    """What these samples, in order, say of the time from the first to the last, and of the commands in it."""
-    late = sorted(each for sample in samples for each in sample.late_ns)
-    covered = Covered(commands)
-    looks = tuple(_looks(samples, covered))
+def conditions(samples: Sequence[Sample], spans: Iterable[Span]) -> Conditions:
+    """What these samples, in order, say of the time from the first to the last, and of the trial's spans in it."""
+    known = tuple(spans)
+    late = sorted(_late(samples, Covered(span for span in known if span.phase in _STAMPED)))
+    looks = tuple(_looks(samples, Covered(span for span in known if _is_command(span))))
     wall = sum(look.wall for look in looks)
     theirs = sum(look.wall * look.share for look in looks)
     enough = theirs >= LEAST_COMMANDS_NS
@@ -129,12 +122,17 @@ def conditions(samples: Sequence[Sample], commands: Iterable[Interval]) -> Condi
     )
 
 
-class Covered:
-    """The union of some intervals: how much of a stretch lies in it."""
+def _is_command(span: Span) -> bool:
+    """Whether the target's programs ran in it: a tool, or the suite."""
+    return span.phase is Phase.TOOL or (span.phase is Phase.GRADE and span.sub == "suite")
 
-    def __init__(self, intervals: Iterable[Interval]) -> None:
-        merged: list[Interval] = []
-        for t0, t1 in sorted(intervals):
+
+class Covered:
+    """The union of some spans: how much of a stretch lies in it."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        merged: list[tuple[int, int]] = []
+        for t0, t1 in sorted((span.t0, span.t1) for span in spans):
             if merged and t0 <= merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], t1))
             elif t0 < t1:
@@ -165,6 +163,13 @@ class _Look(NamedTuple):
     busy: int
     stolen: int
     starved: int
+
+
+def _late(samples: Sequence[Sample], covered: Covered) -> Iterator[int]:
+    """The latenesses that were noted at the end of a stretch in which something was stamped."""
+    for one, next_ in pairwise(samples):
+        if covered.within(one.at_ns, next_.at_ns):
+            yield from next_.late_ns
 
 
 def _looks(samples: Sequence[Sample], covered: Covered) -> Iterator[_Look]:

@@ -18,7 +18,7 @@ from harness.grade_policy import Submission, submission
 from harness.interrupt import Interrupts
 from harness.models.contract import Model
 from harness.monitor import Monitor
-from harness.noise import command_times, conditions, reasons
+from harness.noise import conditions, reasons
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.provenance import load_facts, trial_facts
@@ -234,7 +234,7 @@ class _Attempt:
         transcript, trial = self._transcript, self._trial
         costs = [call.cost_usd for call in transcript.calls]
         known = [cost for cost in costs if cost is not None]
-        found = conditions(self._window.close(), command_times(self._stopwatch.spans()))
+        found = conditions(self._window.close(), self._stopwatch.spans())
         noise = reasons(found)
         return Record(
             run=self._bench.run,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.clock import ManualClock, Phase, Span, SystemClock
 from harness.monitor import KernelTotals, Monitor
-from harness.noise import Conditions, Covered, Interval, Sample, Totals, command_times, conditions, reasons
+from harness.noise import Conditions, Covered, Sample, Totals, conditions, reasons
 
 SECOND = 10**9
 CORES = 2
@@ -45,7 +45,12 @@ def run_of(*steps: Totals, late_ms: Sequence[float] = ()) -> tuple[Sample, ...]:
     return tuple(samples)
 
 
-WHOLE = ((0, 1000 * SECOND),)
+def spans(*times: tuple[int, int], phase: Phase = Phase.TOOL, sub: str = "exec") -> tuple[Span, ...]:
+    """Spans of tools, or of what is named."""
+    return tuple(Span(phase=phase, sub=sub, t0=t0, t1=t1) for t0, t1 in times)
+
+
+WHOLE = spans((0, 1000 * SECOND))
 QUIET = totals(idle=0.5)
 
 
@@ -58,13 +63,13 @@ def test_a_quiet_machine_is_not_noisy() -> None:
 
 def test_late_threads_are_noise() -> None:
     """Two wakes of a hundred were 14 ms late: p99 says so, in milliseconds."""
-    found = conditions(run_of(QUIET, late_ms=[0.1] * 98 + [14.2] * 2), ())
+    found = conditions(run_of(QUIET, late_ms=[0.1] * 98 + [14.2] * 2), WHOLE)
     assert reasons(found) == ("the harness woke up 14 ms late (p99); times are not good to 5 ms",)
 
 
 def test_one_hiccup_in_many_is_no_noise() -> None:
     """One wake of two hundred was late: the largest is told, the judgement is by p99."""
-    found = conditions(run_of(QUIET, late_ms=[0.1] * 199 + [40.0]), ())
+    found = conditions(run_of(QUIET, late_ms=[0.1] * 199 + [40.0]), WHOLE)
     assert (found.lateness_p99_ms, found.lateness_max_ms) == (0.1, 40.0)
     assert reasons(found) == ()
 
@@ -86,14 +91,14 @@ def test_a_sandbox_that_fills_its_own_quota_is_no_noise() -> None:
 def test_a_crowd_while_no_command_ran_is_no_noise() -> None:
     """What others did while the trial waited for its model did not prolong its commands."""
     samples = run_of(*[totals(pressed=1)] * 4, *[QUIET] * 4)
-    found = conditions(samples, [(4 * SECOND, 8 * SECOND)])
+    found = conditions(samples, spans((4 * SECOND, 8 * SECOND)))
     assert (found.cpu_pressure, found.crowded) == (0.5, 0)
     assert reasons(found) == ()
 
 
 def test_a_moment_of_commands_is_not_judged() -> None:
     """A few milliseconds of commands are too little to say anything of."""
-    found = conditions(run_of(*[totals(pressed=1, stolen=0.5)] * 4), [(0, SECOND // 10)])
+    found = conditions(run_of(*[totals(pressed=1, stolen=0.5)] * 4), spans((0, SECOND // 10)))
     assert (found.crowded, found.stolen) == (None, None)
     assert reasons(found) == ()
 
@@ -125,33 +130,50 @@ def test_a_machine_that_tells_nothing_is_not_judged() -> None:
     assert conditions(samples[:1], WHOLE) == Conditions()
 
 
-def test_commands_are_tools_and_the_suite() -> None:
-    """Not calls, not queues, not the start of the grading sandbox."""
-    kinds = [(Phase.TOOL, "exec"), (Phase.GRADE, "suite"), (Phase.GRADE, "slot"), (Phase.WAIT, "tool_slot")]
-    spans = [Span(phase=phase, sub=sub, t0=place, t1=place + 1) for place, (phase, sub) in enumerate(kinds)]
-    assert command_times(spans) == ((0, 1), (1, 2))
+@pytest.mark.parametrize(
+    ("phase", "sub", "judged"),
+    [
+        (Phase.TOOL, "exec", True),
+        (Phase.GRADE, "suite", True),
+        (Phase.GRADE, "slot", False),
+        (Phase.WAIT, "tool_slot", False),
+        (Phase.MODEL, "decode", False),
+    ],
+)
+def test_commands_are_tools_and_the_suite(phase: Phase, sub: str, judged: bool) -> None:  # noqa: FBT001 - a column
+    """Not calls, not queues: a crowd prolongs what runs in the sandbox."""
+    found = conditions(run_of(*[totals(pressed=1)] * 4), spans((0, 4 * SECOND), phase=phase, sub=sub))
+    assert (found.crowded is not None) == judged
+
+
+@pytest.mark.parametrize(("phase", "stamped"), [(Phase.MODEL, True), (Phase.SETUP, False), (Phase.GRADE, False)])
+def test_lateness_counts_while_something_is_stamped(phase: Phase, stamped: bool) -> None:  # noqa: FBT001 - a column
+    """A thread that is late while sandboxes are set up spoils no measurement."""
+    found = conditions(run_of(QUIET, late_ms=[50]), spans((0, SECOND), phase=phase))
+    assert (found.lateness_p99_ms == 50) == stamped
 
 
 share = st.floats(0, 1)
 steps = st.lists(st.builds(totals, share, share, share, share), min_size=1, max_size=12)
 moments = st.integers(0, 12 * SECOND)
 intervals = st.lists(st.tuples(moments, moments).map(lambda pair: (min(pair), max(pair))), max_size=8)
+Times = list[tuple[int, int]]
 
 
 @given(steps, intervals, st.lists(st.floats(0, 100), max_size=50))
-def test_shares_are_shares(took: list[Totals], commands: list[Interval], late_ms: list[float]) -> None:
+def test_shares_are_shares(took: list[Totals], commands: Times, late_ms: list[float]) -> None:
     """Whatever was counted, shares lie between 0 and 1, and the p99 is one of what was seen, at most the largest."""
-    found = conditions(run_of(*took, late_ms=late_ms), commands)
+    found = conditions(run_of(*took, late_ms=late_ms), spans(*commands))
     known = (found.cpu_pressure, found.crowded, found.stolen, found.starved)
     assert all(value is None or -1e-9 <= value <= 1 + 1e-9 for value in known)
-    if late_ms:
-        assert found.lateness_p99_ms is not None
+    if found.lateness_p99_ms is not None:
+        assert found.lateness_p99_ms in [round(each * 1e6) / 1e6 for each in late_ms]
         assert found.lateness_max_ms is not None
         assert found.lateness_p99_ms <= found.lateness_max_ms
 
 
 @given(steps, intervals, st.integers(1, 10**15))
-def test_only_differences_count(took: list[Totals], commands: list[Interval], since: int) -> None:
+def test_only_differences_count(took: list[Totals], commands: Times, since: int) -> None:
     """When the machine was started, and where the clock's zero lies, changes nothing."""
     samples = run_of(*took)
     shifted = tuple(
@@ -160,30 +182,30 @@ def test_only_differences_count(took: list[Totals], commands: list[Interval], si
         if one.totals is not None
     )
     moved = [(t0 + since, t1 + since) for t0, t1 in commands]
-    assert conditions(shifted, moved) == conditions(samples, commands)
+    assert conditions(shifted, spans(*moved)) == conditions(samples, spans(*commands))
 
 
 @given(steps, intervals)
-def test_a_crowd_is_never_more_than_the_pressure(took: list[Totals], commands: list[Interval]) -> None:
+def test_a_crowd_is_never_more_than_the_pressure(took: list[Totals], commands: Times) -> None:
     """Of all the time that something waited, only a part was while commands ran and no core was idle."""
     samples = run_of(*took)
-    found = conditions(samples, commands)
-    theirs_ns = Covered(commands).within(0, samples[-1].at_ns)
+    found = conditions(samples, spans(*commands))
+    theirs_ns = Covered(spans(*commands)).within(0, samples[-1].at_ns)
     if found.crowded is not None and found.cpu_pressure is not None:
         assert found.crowded * theirs_ns <= found.cpu_pressure * samples[-1].at_ns + 1
 
 
 @given(intervals, moments, moments, moments)
-def test_cover_adds_up(given_: list[Interval], first: int, second: int, third: int) -> None:
+def test_cover_adds_up(given_: Times, first: int, second: int, third: int) -> None:
     """Two neighbouring stretches are covered as much as both together, and no stretch more than its length."""
     a, b, c = sorted((first, second, third))
-    covered = Covered(given_)
+    covered = Covered(spans(*given_))
     assert covered.within(a, b) + covered.within(b, c) == covered.within(a, c)
     assert 0 <= covered.within(a, c) <= c - a
     assert covered.within(0, 12 * SECOND) == len_of_union(given_)
 
 
-def len_of_union(given_: list[Interval]) -> int:
+def len_of_union(given_: Times) -> int:
     """The same by counting elementary pieces."""
     ends = sorted({end for pair in given_ for end in pair})
     pieces = pairwise(ends)
@@ -232,7 +254,7 @@ def test_the_monitor_watches_while_it_is_entered() -> None:
         begun_ns = clock.now_ns()
         while clock.now_ns() - begun_ns < SECOND // 2:
             clock.sleep(0.01)
-        found = conditions(window.close(), ())
+        found = conditions(window.close(), spans((begun_ns, clock.now_ns())))
     assert found.lateness_p99_ms is not None
     assert found.lateness_max_ms is not None
 
