@@ -60,10 +60,12 @@ class Pair:
     """One interval as the client measured it and as the server's log has it, in milliseconds.
 
     `what` is one of `WHATS`. `begins` and `ends` are the client's moments after the server's; their difference is the
-    error.
+    error. `t0` and `t1` are the client's moments in nanoseconds.
     """
 
     what: str
+    t0: int
+    t1: int
     measured: float
     truth: float
     begins: float
@@ -158,6 +160,8 @@ def _pair(what: str, client: Sequence[int], server: Sequence[int]) -> Pair:
     (client_t0, client_t1), (server_t0, server_t1) = client, server
     return Pair(
         what=what,
+        t0=client_t0,
+        t1=client_t1,
         measured=(client_t1 - client_t0) / _NS_A_MS,
         truth=(server_t1 - server_t0) / _NS_A_MS,
         begins=(client_t0 - server_t0) / _NS_A_MS,
