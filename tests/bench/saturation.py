@@ -1,0 +1,111 @@
+"""How many streams this machine can time: errors against the simulator's log, and what the monitor says meanwhile."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from harness.clock import Phase, Span
+from harness.monitor import Monitor
+from harness.noise import LATE_MS, Conditions, conditions, reasons
+from tests.bench.figures import Details, Figure, Findings, percentile
+from tests.bench.rig import Rig
+from tests.bench.truth import WHATS, Ask, Load, Pair, asking
+
+LEVELS: Mapping[int, tuple[int, ...]] = {65: (1, 4, 16, 32, 64), 1000: (1, 4, 8, 16)}
+"""Tokens/s, and how many streams at once."""
+
+ROUNDS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A load, its errors, and what the machine was like meanwhile."""
+
+    load: Load
+    pairs: tuple[Pair, ...]
+    found: Conditions
+
+    @property
+    def worst(self) -> Pair:
+        """The pair that misses the truth most, by what is allowed."""
+        return max(self.pairs, key=lambda pair: pair.severity)
+
+    @property
+    def missed(self) -> float:
+        """Share of the intervals that miss the truth by more than is allowed."""
+        return sum(pair.severity > 1 for pair in self.pairs) / len(self.pairs)
+
+    @property
+    def holds(self) -> bool:
+        """Whether all but one of a hundred intervals are as true as they should be."""
+        return percentile((pair.severity for pair in self.pairs), 0.99) <= 1
+
+    def errors(self, what: str) -> str:
+        """Worst and p99 error of first tokens or of decoding."""
+        errors = [pair.error for pair in self.pairs if pair.what == what]
+        return f"{max(errors):.2f} / {percentile(errors, 0.99):.2f} ms"
+
+
+def measure(rig: Rig) -> Findings:
+    """More and more streams of the chat API at 65 and at 1,000 tokens/s; two rounds each."""
+    with asking(rig, LEVELS) as ask, Monitor(rig.clock) as monitor:
+        levels = tuple(
+            _level(ask, monitor, Load(api="chat", speed=speed, streams=streams))
+            for speed, counts in LEVELS.items()
+            for streams in counts
+        )
+    for level in (_first_missed(levels, speed) for speed in LEVELS):
+        if level is not None:
+            rig.say(f"the first level where the truth is missed: {level.load}")
+    return Findings(figures=tuple(_figures(levels)), details=(_details(levels),))
+
+
+def _level(ask: Ask, monitor: Monitor, load: Load) -> Level:
+    window = monitor.open()
+    pairs = tuple(pair for _ in range(ROUNDS) for pair in ask(load))
+    spans = [Span(phase=Phase.MODEL, sub="", t0=pair.t0, t1=pair.t1) for pair in pairs]
+    return Level(load=load, pairs=pairs, found=conditions(window.close(), spans))
+
+
+def _first_missed(levels: tuple[Level, ...], speed: int) -> Level | None:
+    return next((level for level in levels if level.load.speed == speed and not level.holds), None)
+
+
+def _figures(levels: tuple[Level, ...]) -> Iterator[Figure]:
+    """For each speed: the most streams that are timed truly, up to the first level that is not."""
+    for speed, mine in groupby(levels, key=lambda level: level.load.speed):
+        every = tuple(mine)
+        missed = _first_missed(every, speed)
+        held = every if missed is None else every[: every.index(missed)]
+        yield Figure(
+            name=f"saturation_{speed}_tokens_per_s",
+            value=held[-1].load.streams if held else 0,
+            unit="streams",
+            reference="the most tried",
+            reference_value=every[-1].load.streams,
+        )
+    wrong = [level for level in levels if level.holds == bool(reasons(level.found))]
+    yield Figure(
+        name="saturation_noisy_marks_wrong",
+        value=len(wrong),
+        unit="levels",
+        reference="all levels",
+        reference_value=len(levels),
+        target="noisy where the truth is missed, and only there",
+        met=not wrong,
+    )
+
+
+def _details(levels: tuple[Level, ...]) -> Details:
+    rows = [
+        (
+            str(level.load),
+            *(level.errors(what) for what in WHATS),
+            f"{level.missed:.0%}",
+            f"{level.found.lateness_max_ms or 0:.1f} / {level.found.lateness_p99_ms or 0:.1f} ms",
+            "yes" if reasons(level.found) else "no",
+        )
+        for level in levels
+    ]
+    columns = ("streams", *(f"{what}: worst / p99 error" for what in WHATS), "missed", "woke late", "noisy")
+    return Details(title=f"noisy: woken up more than {LATE_MS:g} ms late (p99)", columns=columns, rows=tuple(rows))
