@@ -38,7 +38,7 @@ _HEADS = (
 )
 _FLAT = [[place] for place in range(len(_HEADS))]
 _PAIRS = [[0, 1], [2, 3], [4, 5], [6], [7, 8], [9, 10], [11], [12, 13]]
-_THREES = [[0, 1, 12, 13], [2, 3], [4, 5, 6], [7, 8], [9, 10, 11]]
+_THREES = [[0, 1, 12], [2, 3, 13], [4, 5, 6], [7, 8], [9, 10, 11]]
 _READ = (
     "Tool time is summed work of the scored trials: calls that ran at once count each. Exec is the command's own time,"
     " transport the rest: what the sandbox costs. CPU is its part of exec (over 100 %: several cores), I/O exec without"

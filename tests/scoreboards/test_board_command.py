@@ -1,0 +1,80 @@
+"""`splitclock board` on a journal: what is asked for is what is shown."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from harness.cli import app
+from harness.journal import Journal
+from harness.record import CallRow, Record, ToolRow
+
+SECOND = 1_000_000_000
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, record: Callable[..., Record], call: Callable[..., CallRow], tool: Callable[..., ToolRow]
+) -> Path:
+    """A run with one trial, in which the tests were run and a file was read."""
+    tools = [
+        tool(work="test", signature="a", exec_ns=SECOND - 5, cpu_s=0.5),
+        tool(tool="read", work="read", total_ns=SECOND // 100),
+    ]
+    trial = record(
+        {"model": 2.5, "tool": 1.01},
+        sub_phases={"model.decode": 2_500_000_000, "tool.exec": SECOND, "tool.transport": SECOND // 100},
+        calls=[call()],
+        tool_calls=tools,
+    )
+    with Journal.create(tmp_path / "run") as journal:
+        journal.append_record(trial)
+    return tmp_path / "run"
+
+
+def board(run: Path, *options: str) -> Result:
+    """The command's outcome at 80 columns."""
+    return CliRunner().invoke(app, ["board", str(run), *options], env={"COLUMNS": "80"})
+
+
+def test_both_tool_tables_when_both_are_asked_for(run: Path) -> None:
+    """One by class, one by tool; what a record says of a call's work outlives the journal."""
+    shown = board(run, "--by-tool", "--by-class").output
+    assert shown.index("Tool work by class: fast") < shown.index("Tool work by tool: fast")
+    by_class = shown[shown.index("Tool work by class") :]
+    assert by_class.index("test ") < by_class.index("read ")
+    assert "(not recorded)" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("option", "by"), [("--by-class", "class"), ("--by-tool", "tool")])
+def test_one_tool_table_when_one_is_asked_for(run: Path, option: str, by: str) -> None:
+    """And none without; the share of `other` is said wherever classes are."""
+    shown = board(run, option).output
+    assert shown.count("Tool work by") == 1
+    assert f"Tool work by {by}: fast" in shown
+    assert ("Nothing is in other" in shown) == (by == "class")
+    assert "Retry loops" in shown
+    assert "Tool work" not in board(run).output
+
+
+def test_markdown_has_them_too(run: Path) -> None:
+    """As further sections."""
+    assert "### Tool work by tool: `fast`" in board(run, "--markdown", "--by-tool").output
+
+
+def test_json_always_has_them(run: Path) -> None:
+    """Fields are only added, whatever is asked for."""
+    plain, asked = (json.loads(board(run, "--json", *more).stdout) for more in ((), ("--by-tool", "--by-class")))
+    assert plain == asked
+    model = plain["models"][0]
+    assert [(group["name"], group["calls"]) for group in model["by_class"]] == [("test", 1), ("read", 1)]
+    assert [(group["name"], group["total_ns"]) for group in model["by_tool"]] == [
+        ("shell", SECOND),
+        ("read", SECOND // 100),
+    ]
+    assert model["sub_phases"]["tool.transport"] == SECOND // 100
+    assert model["retry_loops"]["loops"] == 0
+    assert model["model_calls"]["answered"] == 1
