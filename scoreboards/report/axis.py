@@ -76,9 +76,12 @@ def _drawn(spans: Sequence[SpanRow], t0: float, t1: float) -> Text:
     """One cell: the sub-phase with most of it, or a blank."""
     lengths: dict[str, float] = defaultdict(float)
     for span in spans:
-        lengths[shade_key(span)] += max(0.0, min(span.t1, t1) - max(span.t0, t0))
+        if span.t0 < t1 and span.t1 > t0:
+            lengths[shade_key(span)] += min(span.t1, t1) - max(span.t0, t0)
+    if not lengths:
+        return Text(" ")
     shade = SHADES[max(lengths, key=lambda key: lengths[key])]
-    return Text(shade.glyph, shade.style) if any(lengths.values()) else Text(" ")
+    return Text(shade.glyph, shade.style)
 
 
 def shade_key(span: SpanRow) -> str:
