@@ -32,13 +32,15 @@ class ScriptedCall(BaseModel):
 
 
 class ScriptedFault(BaseModel):
-    """A failing answer that comes before a turn's own one, each to one request.
+    """A failing answer that comes before a turn's own one, each to one request of a trial.
 
-    `status`: an error answer with this status, headers, code and message. The others begin to stream the turn and then,
-    after at least `after_tokens` tokens (0: before the first), `cut` resets the connection, `end` closes the answer
-    cleanly without its end, `stall` sends nothing for `seconds`, `keep_alive` sends only comments for `seconds`,
-    `error_in_answer` sends an error event. `html`, `empty` and `no_choices` are answers with status 200 that hold
-    a web page, nothing, and no choice.
+    `status`: an error answer with this status, headers, code and message; over a WebSocket it is an error event.
+    `handshake`: the same, but a new WebSocket is refused with it. The next ones begin to stream the turn and strike
+    after at least `after_tokens` tokens (0: before the first): `cut` resets the connection, `end` closes the answer
+    cleanly without its end, `error_in_answer` sends an error event, `failed` ends a response as failed (an error event
+    in APIs without such an ending), `stall` sends nothing for `seconds`, `keep_alive` only signs of life (comments or
+    pings); after these two the answer goes on. `html`, `empty` and `no_choices` are answers with status 200 that hold
+    a web page, nothing, and no choice (no output).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +53,7 @@ class ScriptedFault(BaseModel):
         "stall",
         "keep_alive",
         "error_in_answer",
+        "failed",
         "html",
         "empty",
         "no_choices",
@@ -66,9 +69,10 @@ class ScriptedFault(BaseModel):
 class Turn(BaseModel):
     """What a scripted model says in one turn, and how a simulated provider goes wrong over it.
 
-    `faults` are answered to the first requests of a trial for this turn, one each. The rest bends the answer itself:
+    `faults` are answered to the first requests of each trial for this turn, one each. The rest bends the answer itself:
     `ending` replaces its finish reason, `usage` and `ids` (of tool calls) say what is wrong with those, `served_model`
-    is another model than the one asked for. The replay model knows `ending` and no other of them.
+    is another model than the one asked for. The replay model knows `ending` and no other of them. With `refusal` the
+    content is said in the API's own place for that.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

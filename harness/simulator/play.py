@@ -129,7 +129,7 @@ class _Player:
                 channel.cut()
             case "end":
                 channel.end()
-            case "error_in_answer":
+            case "error_in_answer" | "failed":
                 self._put(channel.error(answer, fault, number))
                 channel.stop()
             case _:

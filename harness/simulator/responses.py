@@ -48,7 +48,11 @@ class ResponsesAnswer:
         return self._response(_status(self.turn), self.items())
 
     def broken(self, fault: ScriptedFault, sent: int) -> dict[str, Any]:
-        """An error event, flat as this API has it over HTTP; without a stream an error object."""
+        """An error event, flat as this API has it over HTTP, or a failed response; unstreamed, the object itself."""
+        if fault.kind == "failed":
+            failed = self._response("failed", []) | {"error": {"code": fault.code, "message": fault.message}}
+            event = {"type": "response.failed", "response": failed, "sequence_number": sent}
+            return event if self.stream else failed
         if not self.stream:
             return {"error": RejectedError(fault.status, fault.message, fault.code).body()}
         told = {"code": fault.code or None, "message": fault.message, "param": None}
@@ -118,7 +122,7 @@ class ResponsesAnswer:
             "tools": [],
             **{name: raw[name] for name in _ECHOED if raw.get(name) is not None},
             "service_tier": self.turn.service_tier or raw.get("service_tier"),
-            "usage": None if status == "in_progress" else self._usage(),
+            "usage": None if status in {"in_progress", "failed"} else self._usage(),
         }
 
     def _usage(self) -> dict[str, Any] | None:

@@ -76,8 +76,10 @@ class WebSocketChannel:
         headers = {"headers": dict(error.headers)} if error.headers else {}
         self.write(self.encode({"type": "error", "status": error.status, "error": {**error.body(), **headers}}))
 
-    def error(self, answer: Answer, fault: ScriptedFault, sent: int) -> bytes:  # noqa: ARG002 - same for every answer
-        """An error event with its number."""
+    def error(self, answer: Answer, fault: ScriptedFault, sent: int) -> bytes:
+        """An error event with its number, or a failed response."""
+        if fault.kind == "failed":
+            return self.encode(answer.broken(fault, sent))
         told = RejectedError(fault.status, fault.message, fault.code).body()
         return self.encode({"type": "error", "status": fault.status, "error": told, "sequence_number": sent})
 
