@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from harness.commands.models import Models, open_models
+from harness.commands.preparing import Features, prepare_features
 from harness.commands.session import Session
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem, trial_digests
-from harness.errors import ConfigError, InfraError
+from harness.errors import ConfigError
 from harness.features import Feature
 from harness.files import disk_errors, write_atomic
 from harness.inputs import Options, load_inputs
@@ -22,7 +23,7 @@ from harness.matrix import MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
 from harness.monitor import Monitor
 from harness.plan import Trial, plan
-from harness.prepare import Prepared, prepare, source_digest
+from harness.prepare import Prepared, source_digest
 from harness.progress import LiveTable, PlainLines, Progress, Quiet
 from harness.provenance import host_facts, prompt_digest, usable_cores
 from harness.record import Record
@@ -65,17 +66,6 @@ def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
     return Job(matrix=inputs.matrix, features=inputs.features, matrix_file=matrix_file, out=out)
 
 
-def check_source(prepared: Prepared) -> None:
-    """Raise ConfigError when the manifest was made from another source tree: its lists would grade something else."""
-    feature, manifest = prepared.feature, prepared.feature.manifest
-    made_from = manifest.made_from.get("snapshot") if manifest else None
-    if made_from not in (None, prepared.snapshot.digest):
-        raise ConfigError(
-            f"{feature.key}: the source is not the one that manifest.json was made from; "
-            f"run `splitclock validate {feature.key}` with the same --source and --working-tree"
-        )
-
-
 def check_gradable(features: Sequence[Feature]) -> None:
     """Raise ConfigError with a line for each feature that no trial could be graded on."""
     problems = [line for feature in features if (line := refusal(feature.target.suite))]
@@ -112,7 +102,7 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
     with ExitStack() as stack:
         opening = _open(job, session, trials, console, stack)
         journal, interrupts = opening.journal, opening.interrupts
-        features = _prepare(opening)
+        features = prepare_features(job.features, session, opening.progress, interrupts)
         opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
         models = stack.enter_context(_models(opening, features.prepared))
         records = run_matrix(_matrix_run(opening, features, models))
@@ -146,7 +136,7 @@ def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Consol
     )
 
 
-def _matrix_run(opening: _Opening, features: "_Features", models: Models) -> MatrixRun:
+def _matrix_run(opening: _Opening, features: Features, models: Models) -> MatrixRun:
     """The run as the matrix executes it, its opening written."""
     job, session, stack = opening.job, opening.session, opening.stack
     provenance = host_facts(session.provider) | _prices(job.matrix)
@@ -209,39 +199,6 @@ def _listening(interrupts: Interrupts, session: Session, progress: Progress) -> 
 
     with interrupts.listening(first, session.remove_containers):
         yield
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Features:
-    """What trials start from, and why there is nothing to start from, by feature key."""
-
-    prepared: Mapping[str, Prepared]
-    failed: Mapping[str, InfraError]
-
-
-def _prepare(opening: _Opening) -> _Features:
-    """Environments and checkouts, before any trial's clock starts; of every feature, unless it is interrupted.
-
-    A feature that cannot be prepared leaves the others theirs. Raises InfraError when none can be.
-    """
-    session, progress, interrupts = opening.session, opening.progress, opening.interrupts
-    prepared: dict[str, Prepared] = {}
-    failed: dict[str, InfraError] = {}
-    with suppress(KeyboardInterrupt), session.clearing(), interrupts.raising():
-        for feature in opening.job.features:
-            if interrupts.flag.is_set():
-                break
-            progress.say(f"preparing {feature.key}")
-            try:
-                prepared[feature.key] = prepare(feature, session.provider, session.checkouts, progress.say)
-            except InfraError as error:
-                progress.say(str(error))
-                failed[feature.key] = error
-            else:
-                check_source(prepared[feature.key])
-    if failed and not prepared and not interrupts.flag.is_set():
-        raise next(iter(failed.values()))
-    return _Features(prepared=prepared, failed=failed)
 
 
 def _models(opening: _Opening, prepared: Mapping[str, Prepared]) -> AbstractContextManager[Models]:
