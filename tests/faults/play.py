@@ -1,0 +1,123 @@
+"""Rows of the table through the real command line, against the simulator over real HTTP, and what was seen of each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.artefacts import read_spans
+from harness.journal import read_records
+from harness.record import Record
+from harness.run_folder import RunFolder
+from harness.simulator.log import SentRow, read_attempts
+from tests.end_to_end.desk import Desk
+from tests.end_to_end.targets import FINISH, FeatureFiles, TargetFiles, matrix, simulated
+from tests.faults.rows import WORK, Row
+
+AT_ONCE = 3
+"""Commands at once; each of them waits for most of its time."""
+
+TRIALS = 12
+OTHER = "other"
+"""A model of another provider, which must not be harmed."""
+
+_PRICE = {"input": 1, "output": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came of a row over one API: how the command ended, the trial's record, and the simulator's requests.
+
+    `later` are the records of further trials of the same provider, `other` that of another one, `said` all that the
+    trial's transcript holds, `failed` the kinds of its failed attempts.
+    """
+
+    row: Row
+    api: str
+    exit_code: int
+    record: Record
+    requests: tuple[SentRow, ...]
+    later: tuple[tuple[Record, int], ...]
+    other: Record | None
+    failed: tuple[str, ...]
+    said: str
+
+    def wait_ns(self, sub: str) -> int:
+        """What was booked as this kind of waiting."""
+        return self.record.sub_phases.get(f"wait.{sub}", 0)
+
+    @property
+    def waits(self) -> tuple[str, ...]:
+        """The kinds of waiting for the provider that time was booked as."""
+        return tuple(sub for sub in ("failed_call", "backoff", "rate_limit") if self.wait_ns(sub))
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The tool calls that were run, or answered with what is wrong with them."""
+        return tuple(call.tool for call in self.record.tool_calls)
+
+
+def played(desk: Desk, wanted: Sequence[Row], apis: Sequence[str]) -> tuple[Seen, ...]:
+    """Play these rows over these APIs: those that can be together in one run, each other one in runs of its own."""
+    scripts = {row.name: row.turns for row in wanted} | {OTHER: (WORK, FINISH)}
+    TargetFiles().write(desk.folder / "targets", FeatureFiles(turns=scripts))
+    cells = [(row, api) for row in wanted for api in row.apis if api in apis]
+    groups = [[cell for cell in cells if not cell[0].alone]] + [[cell] for cell in cells if cell[0].alone]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [seen for group in pool.map(lambda group: _run(desk, group), filter(None, groups)) for seen in group]
+    order = [(row.name, api) for row, api in cells]
+    return tuple(sorted(found, key=lambda seen: order.index((seen.row.name, seen.api))))
+
+
+def _name(row: Row, api: str) -> str:
+    return f"{row.name}_{api}"
+
+
+def _run(desk: Desk, cells: Sequence[tuple[Row, str]]) -> list[Seen]:
+    """One command: a model for each cell; a row that is alone has a second trial after it, and another provider's."""
+    models: dict[str, Mapping[str, object]] = {
+        _name(row, api): simulated(row.name) | {"api": api, "price": _PRICE} for row, api in cells
+    }
+    alone = all(row.alone for row, _ in cells)
+    if alone:
+        models[OTHER] = {"provider": "replay", "turns": OTHER}
+    name = _name(*cells[0]) if alone else "together"
+    file = matrix(desk.folder / f"{name}.toml", models, trials=1 if alone else TRIALS)
+    repeats = ("--repeats", "2") if alone and cells[0][0].expected.requests == 1 else ()
+    options = ("--fixtures", desk.folder / "targets", "--sandbox", "local", "--out", f"out-{name}", *repeats)
+    said = desk.give("run", file, *options)
+    out = desk.folder / f"out-{name}"
+    if not (out / "plan.json").exists():
+        raise RuntimeError(f"the command that plays {name} ended with {said.code}: {said.err}")
+    records = sorted(read_records(out), key=lambda record: record.trial.repeat)
+    attempts = read_attempts(out / "simulator.jsonl")
+    return [_seen(cell, said.code, out, records, attempts) for cell in cells]
+
+
+def _seen(cell: tuple[Row, str], code: int, out: Path, records: Sequence[Record], attempts: Sequence[SentRow]) -> Seen:
+    row, api = cell
+    mine = [record for record in records if record.trial.model == _name(row, api)]
+    first = mine[0]
+    folder = out / "trials" / first.trial.id
+    return Seen(
+        row=row,
+        api=api,
+        exit_code=code,
+        record=first,
+        requests=tuple(sorted(_of(first, attempts), key=lambda sent: sent.received_ns)),
+        later=tuple((record, len(_of(record, attempts))) for record in mine[1:]),
+        other=next((record for record in records if record.trial.model == OTHER), None),
+        failed=_failures(out, first),
+        said=(folder / "transcript.jsonl").read_text(encoding="utf-8"),
+    )
+
+
+def _failures(out: Path, record: Record) -> tuple[str, ...]:
+    """The kinds of the failed attempts, as they stand in the spans of waiting for them."""
+    spans = read_spans(RunFolder(root=out), record.trial.id, record.attempt)
+    failed = sorted((span.t0, span.details.get("fault")) for span in spans if span.sub == "failed_call")
+    return tuple(str(kind) for _, kind in failed)
+
+
+def _of(record: Record, attempts: Iterable[SentRow]) -> list[SentRow]:
+    return [sent for sent in attempts if sent.trial == record.trial.id]
