@@ -9,6 +9,7 @@ from harness.clock import Phase
 from harness.record import Record, Verdict
 from scoreboards.calls import Calls, model_calls
 from scoreboards.inside import AGENT_PHASES, Inside, inside
+from scoreboards.noise import noise_reasons
 from scoreboards.statistics import Interval, mean, median_int, pass_at_k, wilson
 from scoreboards.sums import Sum, known_sum
 from scoreboards.tool_work import ToolWork, tool_work
@@ -177,7 +178,7 @@ def _figures(records: Records) -> Figures:
         model=records[0].trial.model,
         simulated=any(record.trial.simulated for record in records),
         noisy=sum(record.noisy for record in records),
-        noise=_noise(records),
+        noise=noise_reasons(records),
         resumed=sum(record.resumed for record in records),
         features=len({record.trial.feature for record in records}),
         outcomes=_outcomes(records, scored),
@@ -187,11 +188,6 @@ def _figures(records: Records) -> Figures:
         calls=calls,
         tools=tool_work(scored),
     )
-
-
-def _noise(records: Records) -> Mapping[str, int]:
-    reasons = Counter(reason for record in records if record.noisy for reason in dict.fromkeys(record.noise))
-    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _outcomes(records: Records, scored: Records) -> Outcomes:

@@ -14,7 +14,8 @@ class ServerTime:
     """What the server says of one call, in nanoseconds; what it does not say is None.
 
     `queue_ns` waited in the server, `first_token_ns` until its first token, the queue included, `generation_ns` from
-    there to the last, `total_ns` all of it. `headers_ns` is what it worked before it sent its headers.
+    there to the last, `total_ns` all of it; `coarse_total_ns` is that by a clock of whole seconds. `headers_ns` is what
+    it worked before it sent its headers.
     """
 
     source: str
@@ -22,6 +23,7 @@ class ServerTime:
     first_token_ns: int | None = None
     generation_ns: int | None = None
     total_ns: int | None = None
+    coarse_total_ns: int | None = None
     headers_ns: int | None = None
 
 
@@ -46,9 +48,9 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BothClocks:
-    """The calls on both clocks, by stretch ("headers", "first_token", "generation", "total"); only known ones.
+    """The calls on both clocks.
 
-    `sources` counts calls by who the server is taken for, `queue_ns` is the time in the servers' own queues, None where
+    `stretches` are "headers", "first_token", "generation", "total" and "coarse_total", as far as known. `sources` counts calls by who the server is taken for, `queue_ns` is the time in the servers' own queues, None where
     nobody says.
     """
 
@@ -61,7 +63,8 @@ def server_time(timings: Mapping[str, float]) -> ServerTime | None:
     """What a server's figures mean, by their keys and units; None where nothing in them is known.
 
     Sources: llama.cpp `timings` and vLLM per-request metrics (ms; its first-token time begins when the request leaves
-    the queue), Cerebras `time_info` and Groq `usage` (s), OpenAI's header `openai-processing-ms`.
+    the queue), Cerebras `time_info` and Groq `usage` (s), OpenAI's header
+    `openai-processing-ms` and the moments of a response.
     """
     for reader in (_llama_cpp, _vllm, _timed_usage, _openai):
         found = reader(timings)
@@ -93,6 +96,7 @@ _STRETCHES: Mapping[str, Callable[[_Pair], tuple[int | None, int | None]]] = {
     "first_token": lambda pair: (pair[0].first_token_ns, pair[1].first_token_ns),
     "generation": lambda pair: (pair[0].decode_ns, pair[1].generation_ns),
     "total": lambda pair: (pair[0].total_ns, pair[1].total_ns),
+    "coarse_total": lambda pair: (pair[0].total_ns, pair[1].coarse_total_ns),
 }
 
 
@@ -151,9 +155,13 @@ def _timed_usage(timings: Mapping[str, float]) -> ServerTime | None:
 
 
 def _openai(timings: Mapping[str, float]) -> ServerTime | None:
-    """Its header is sent before the stream, so that it speaks of the time until then only."""
+    """Its header is sent before the stream, so that it speaks of the time until then; its moments are whole seconds."""
     headers = _ns(timings, "openai-processing-ms", MS)
-    return None if headers is None else ServerTime(source="OpenAI", headers_ns=headers)
+    moments = [timings[key] for key in ("server.created_at", "server.completed_at") if key in timings]
+    total = _ns({"total": moments[1] - moments[0]}, "total", S) if moments[1:] else None
+    if headers is None and total is None:
+        return None
+    return ServerTime(source="OpenAI", headers_ns=headers, coarse_total_ns=total)
 
 
 def _ns(timings: Mapping[str, float], key: str, unit: int) -> int | None:

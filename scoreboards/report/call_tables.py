@@ -116,6 +116,7 @@ _STRETCHES = {
     "first_token": "to the first token",
     "generation": "decode",
     "total": "whole calls",
+    "coarse_total": "whole calls, by its clock of whole seconds,",
 }
 
 

@@ -1,10 +1,9 @@
 """What a reader must know beside the figures, in lines that every view shows alike. Pure."""
 
-from collections import Counter
-
 from harness.record import Verdict
 from harness.untrusted import one_line
 from scoreboards.board import Board, Figures
+from scoreboards.noise import noise_reasons
 
 RATE = "Rates are over scored trials, with the 95 % Wilson interval, which takes trials as independent."
 WALL = (
@@ -27,7 +26,9 @@ def notes(board: Board) -> tuple[str, ...]:
         lines.append("≥: the usage or the price of some calls is not known, so the sum is a lower bound.")
     noisy, resumed = (sum(row.noisy for row in board.models), sum(row.resumed for row in board.models))
     if noisy:
-        lines.append(f"{_trials(noisy)} ran on an overloaded machine (noisy): their times say less{_why(board)}.")
+        lines.append(
+            f"{_trials(noisy)} ran on a machine too busy to be trusted (noisy): their times say less{_why(board)}."
+        )
     if resumed:
         lines.append(f"{_trials(resumed)} went on after an interruption (resumed): the gap is not in their wall.")
     return tuple(lines)
@@ -35,13 +36,10 @@ def notes(board: Board) -> tuple[str, ...]:
 
 def _why(board: Board) -> str:
     """The reasons for noise, most frequent first."""
-    reasons: Counter[str] = Counter()
-    for row in board.models:
-        reasons.update(row.noise)
-    ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    said = [f"{one_line(reason, 80)} ({number:,})" for reason, number in ranked[:MOST_REASONS]]
-    more = [f"{len(ranked) - MOST_REASONS:,} more reasons"] if len(ranked) > MOST_REASONS else []
-    return f": {', '.join([*said, *more])}" if said else ""
+    ranked = tuple(noise_reasons(board.trials).items())
+    said = [f"{one_line(reason, 120)} ({_trials(number)})" for reason, number in ranked[:MOST_REASONS]]
+    more = [f"and {len(ranked) - MOST_REASONS:,} more"] if len(ranked) > MOST_REASONS else []
+    return f": {'; '.join([*said, *more])}" if said else ""
 
 
 def _outside(row: Figures) -> list[str]:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from harness.clock import Phase
 from harness.record import CallRow, Record, ToolRow, TrialRow, Verdict
 from scoreboards.board import build_board
+from scoreboards.noise import noise_reasons
+from scoreboards.report.notes import notes
 from scoreboards.sums import known_sum
 
 SECOND = 1_000_000_000
@@ -206,6 +208,16 @@ def test_noise_is_counted_by_reason(record: Make) -> None:
     trials = [record({"model": 1}, repeat=n, noisy=n < 3, noise=why) for n, why in enumerate(noise, 1)]
     figures = build_board(trials).figures("fast")
     assert (figures.noisy, list(figures.noise.items())) == (2, [("load", 2), ("pressure", 1)])
+
+
+def test_reasons_for_noise_that_differ_in_figures_are_one(record: Make) -> None:
+    """Each trial has its own figures: their range is shown, and what all share stands as it is."""
+    said = ("9.5 % crowded; good to 5 ms", "12 % crowded; good to 5 ms", "30 % crowded; good to 5 ms", "other")
+    noisy = [record({}, repeat=n, noisy=True, noise=(why,)) for n, why in enumerate(said, 1)]
+    assert noise_reasons(noisy) == {"9.5 to 30 % crowded; good to 5 ms": 3, "other": 1}
+    line = next(line for line in notes(build_board(noisy)) if "noisy" in line)
+    assert line.startswith("4 trials ran on")
+    assert line.endswith(": 9.5 to 30 % crowded; good to 5 ms (3 trials); other (1 trial).")
 
 
 def test_the_harness_own_queue_is_no_part_of_the_agent_wall(record: Callable[..., Record]) -> None:

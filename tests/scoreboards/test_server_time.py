@@ -51,6 +51,12 @@ GROQ = {"queue_time": 0.5, "prompt_time": 1.0, "completion_time": 2.0, "total_ti
             ),
         ),
         ({"openai-processing-ms": 350}, ServerTime(source="OpenAI", headers_ns=350 * MS)),
+        (
+            {"server.created_at": 1.7e9, "server.completed_at": 1.7e9 + 3},
+            ServerTime(source="OpenAI", coarse_total_ns=3 * S),
+        ),
+        ({"server.created_at": 1.7e9}, None),
+        ({"server.created_at": 9.0, "server.completed_at": 5.0}, None),
         ({}, None),
         ({"tokens_per_second": 65}, None),
     ],
