@@ -1,5 +1,6 @@
 """A request that gets an error for an answer."""
 
+import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -40,5 +41,7 @@ def understood(read: Callable[[], _Request]) -> _Request:
     """What `read` makes of a request. Raises RejectedError with status 400 for what is none."""
     try:
         return read()
+    except json.JSONDecodeError as error:
+        raise RejectedError(HTTPStatus.BAD_REQUEST, f"this is no JSON: {error}") from error
     except (ValueError, RecursionError) as error:
         raise RejectedError(HTTPStatus.BAD_REQUEST, " ".join(str(error).split())[:500]) from error
