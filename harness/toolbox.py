@@ -1,6 +1,7 @@
 """Runs the tool calls of one turn: checked, timed, reads in parallel, everything else in order."""
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,8 @@ from harness.models.contract import ToolCall
 from harness.record import ToolRow
 from harness.slots import Slots
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
-from harness.tools.registry import BadCallError, resolve
-from sandbox.contract import Sandbox
+from harness.tools.registry import BadCallError, parse_arguments, resolve
+from sandbox.contract import CommandResult, Sandbox, sha256
 from sandbox.errors import FileAccessError, SandboxDiedError
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
@@ -70,7 +71,7 @@ class Toolbox:
         with self._slot(checked.tool):
             self._on_event("tool_start", {"turn": turn, "tool": call.name, "arguments": call.arguments, "id": call.id})
             result, total_ns = self._timed(checked, left_s())
-        row = _row(call, result, turn, total_ns)
+        row = _row(checked, result, turn, total_ns)
         self._on_event("tool_end", {"id": call.id, "content": result.content, **row.model_dump()})
         return ToolOutcome(call=call, result=result, row=row, malformed=checked.malformed)
 
@@ -82,7 +83,7 @@ class Toolbox:
             result = _result(checked, Reach(sandbox=self._sandbox, most_s=most_s))
         finally:
             t1 = clock.now_ns()
-            exec_ns = _exec_ns(checked.tool, result, t1 - t0)
+            exec_ns = _exec_ns(checked.tool, result, t1 - t0) or 0
             self._stopwatch.add(*tool_spans(checked.call.name, t0, t1, exec_ns, checked.place))
         return result, t1 - t0
 
@@ -134,27 +135,65 @@ def _result(checked: _Checked, reach: Reach) -> ToolResult:
         return ToolResult(content=told, summary=str(error)[:100], failed=True)
 
 
-def _exec_ns(tool: Tool | None, result: ToolResult | None, total_ns: int) -> int:
-    """In-sandbox process time; the whole call where it began a process and nobody was left to say how long that ran."""
+def _exec_ns(tool: Tool | None, result: ToolResult | None, total_ns: int) -> int | None:
+    """In-sandbox process time; the whole call where it began a process and nobody was left to say how long that ran.
+
+    The sandbox's clock may claim anything: never more than the host saw. None where no process was begun.
+    """
     if result is not None and result.command is not None:
-        return result.command.exec_ns
-    return total_ns if tool is not None and tool.starts_process else 0
+        return min(max(result.command.exec_ns, 0), total_ns)
+    return total_ns if tool is not None and tool.starts_process else None
 
 
-def _row(call: ToolCall, result: ToolResult, turn: int, total_ns: int) -> ToolRow:
-    command = result.command
+def _row(checked: "_Checked", result: ToolResult, turn: int, total_ns: int) -> ToolRow:
+    call, tool = checked.call, checked.tool
     return ToolRow(
         turn=turn,
         tool=call.name[:80],
         total_ns=total_ns,
-        exec_ns=command.exec_ns if command else None,
-        cpu_s=command.user_cpu_s + command.system_cpu_s if command else None,
-        peak_memory_bytes=command.peak_memory_bytes if command else None,
+        exec_ns=_exec_ns(tool, result, total_ns),
         output_bytes=result.produced_bytes,
+        kept_bytes=result.kept_bytes,
         failed=result.failed,
-        timed_out=command.timed_out if command else False,
+        work=tool.work_of(checked.arguments) if tool is not None else "other",
+        signature=_signature(checked),
         summary=result.summary,
+        **(_used(result.command) if result.command is not None else {}),
     )
+
+
+def _used(command: CommandResult) -> dict[str, Any]:
+    """How a process ended and what it used, in the names of a row."""
+    user_s, system_s = command.user_cpu_s, command.system_cpu_s
+    return {
+        "cpu_s": None if user_s is None or system_s is None else user_s + system_s,
+        "user_cpu_s": user_s,
+        "system_cpu_s": system_s,
+        "container_cpu_s": command.container_cpu_s,
+        "peak_memory_bytes": command.peak_memory_bytes,
+        "exit_code": command.exit_code,
+        "signal": command.signal,
+        "timed_out": command.timed_out,
+        "oom_killed": command.oom_killed,
+        "survivors": len(command.survivors),
+    }
+
+
+def _signature(checked: "_Checked") -> str:
+    """16 hex digits over the tool's name and its arguments: the same for calls that ask for the same thing.
+
+    Order of names, spaces and defaults left out make no difference; arguments that are no JSON object count as written.
+    """
+    asked = _asked(checked.call.arguments if checked.arguments is None else checked.arguments.model_dump_json())
+    return sha256(json.dumps([checked.call.name, asked]).encode())[:16]
+
+
+def _asked(arguments: str) -> str:
+    """Arguments with their names in order; as they are where they are no JSON object."""
+    try:
+        return json.dumps(parse_arguments(arguments), sort_keys=True)
+    except (BadCallError, RecursionError):
+        return arguments
 
 
 def tool_spans(name: str, t0: int, t1: int, exec_ns: int, place: Mapping[str, int]) -> tuple[Span, ...]:

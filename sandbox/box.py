@@ -1,12 +1,13 @@
 """What all sandboxes with an executor share: calls go to a live one, and a lost one is replaced at the next call."""
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from sandbox.client import Channel, ExecutorClient
-from sandbox.contract import Command, CommandResult, File, FileStat, OnOutput
+from sandbox.contract import Command, CommandResult, File, FileStat, OnOutput, credible
 from sandbox.errors import SandboxDiedError
 
 T = TypeVar("T")
@@ -75,12 +76,19 @@ class ExecutorBox(ABC):
 
     @property
     @abstractmethod
-    def _counts_oom(self) -> bool:
-        """Whether the memory cgroup that the executor sees is the sandbox's alone."""
+    def _owns_cgroup(self) -> bool:
+        """Whether the cgroup that the executor sees is the sandbox's alone."""
+
+    @property
+    @abstractmethod
+    def _cpus(self) -> float:
+        """How many cores the sandbox's processes can use at most."""
 
     def run(self, command: Command, on_stdout: OnOutput | None = None) -> CommandResult:
         """Run one command to its end or deadline. A non-zero exit is a result, not an error."""
-        return self._call(lambda client: client.run(command, on_stdout))
+        began_ns = time.monotonic_ns()
+        result = self._call(lambda client: client.run(command, on_stdout))
+        return credible(result, time.monotonic_ns() - began_ns, self._cpus)
 
     def read(self, path: str, max_bytes: int) -> bytes:
         """The first `max_bytes` of a regular file. Raises FileAccessError."""
@@ -132,7 +140,7 @@ class ExecutorBox(ABC):
         """A client of a fresh executor that has answered. Raises SandboxError."""
         client = ExecutorClient(self._connect())
         try:
-            client.hello(self.workspace, count_oom=self._counts_oom)
+            client.hello(self.workspace, own_cgroup=self._owns_cgroup)
         except BaseException:
             client.close()
             raise

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from sandbox.contract import Command, CommandResult, File, FileStat, OnOutput, Output
 from sandbox.errors import FileAccessError, SandboxDiedError, SandboxError
 
-PROTOCOL = 1
+PROTOCOL = 2
 LENGTHS = struct.Struct(">II")
 MAX_HEADER = 1024 * 1024
 MAX_BODY = 64 * 1024 * 1024
@@ -99,9 +99,12 @@ class ExecutorClient:
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def hello(self, workspace: str, *, count_oom: bool) -> Mapping[str, object]:
-        """Name the workspace; returns the executor's facts (`protocol`, `python`). Raises SandboxDiedError."""
-        reply = self._ask({"op": "hello", "workspace": workspace, "count_oom": count_oom})
+    def hello(self, workspace: str, *, own_cgroup: bool) -> Mapping[str, object]:
+        """Name the workspace, and say whether the cgroup seen inside is the sandbox's alone.
+
+        Returns the executor's facts (`protocol`, `python`). Raises SandboxDiedError.
+        """
+        reply = self._ask({"op": "hello", "workspace": workspace, "own_cgroup": own_cgroup})
         if reply.header.get("protocol") != PROTOCOL:
             raise self._die(f"the executor speaks protocol {reply.header.get('protocol')!r}, not {PROTOCOL}")
         return reply.header
@@ -329,7 +332,9 @@ def _maybe_integer(value: object) -> int | None:
     return None if value is None else _integer(value)
 
 
-def _seconds(value: object) -> float:
+def _maybe_seconds(value: object) -> float | None:
+    if value is None:
+        return None
     if type(value) not in {int, float} or not 0 <= value < 2**40:  # type: ignore[operator]
         raise TypeError(value)
     return float(value)  # type: ignore[arg-type]
@@ -380,9 +385,10 @@ def _command_result(reply: Reply) -> CommandResult:
         output_held=_flag(header["output_held"]),
         survivors=_strings(header["survivors"]),
         exec_ns=_integer(header["exec_ns"]),
-        user_cpu_s=_seconds(header["user_cpu_s"]),
-        system_cpu_s=_seconds(header["system_cpu_s"]),
-        peak_memory_bytes=_integer(header["peak_memory_bytes"]),
+        user_cpu_s=_maybe_seconds(header["user_cpu_s"]),
+        system_cpu_s=_maybe_seconds(header["system_cpu_s"]),
+        container_cpu_s=_maybe_seconds(header["container_cpu_s"]),
+        peak_memory_bytes=_maybe_integer(header["peak_memory_bytes"]),
     )
 
 

@@ -93,8 +93,12 @@ class DockerSandbox(ExecutorBox):
         return self._container
 
     @property
-    def _counts_oom(self) -> bool:
+    def _owns_cgroup(self) -> bool:
         return True
+
+    @property
+    def _cpus(self) -> float:
+        return self._spec.limits.cpus
 
     # -- life and death ------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -67,9 +67,15 @@ class CommandResult:
 
     `exit_code` is None when a signal ended it; then `signal` is its number. As in a shell it is 127 when the program or
     the working folder is not there and 126 when the program cannot be started; standard error then says why. `exec_ns`
-    is process start to exit on the sandbox's own monotonic clock. CPU is in seconds, `peak_memory_bytes` is the largest
-    resident set among the command's reaped processes (the kernel counts the few megabytes of the executor that started
-    them too). `oom_killed` says that a command which did not succeed, or one of its processes, was killed for memory.
+    is process start to exit on the sandbox's own monotonic clock.
+
+    What was used is None where it cannot be told. `user_cpu_s` and `system_cpu_s` are the CPU seconds of the command's
+    own reaped processes, `container_cpu_s` those of everything in the sandbox's cgroup meanwhile: daemons that earlier
+    commands left, processes that were not waited for, and the executor's own work (about a millisecond).
+    `peak_memory_bytes` is the largest resident set among the command's reaped processes (the kernel counts the few
+    megabytes of the executor that started them too). All this is the sandbox's word: see `credible`.
+
+    `oom_killed` says that a command which did not succeed, or one of its processes, was killed for memory.
     `survivors` are the command lines of processes it left behind; `output_held` says that one of them still holds the
     output stream.
     """
@@ -83,9 +89,25 @@ class CommandResult:
     output_held: bool = False
     survivors: tuple[str, ...] = ()
     exec_ns: int = 0
-    user_cpu_s: float = 0.0
-    system_cpu_s: float = 0.0
-    peak_memory_bytes: int = 0
+    user_cpu_s: float | None = None
+    system_cpu_s: float | None = None
+    container_cpu_s: float | None = None
+    peak_memory_bytes: int | None = None
+
+
+QUOTA_SLACK_S = 0.2
+"""Seconds that a CPU quota may be overdrawn by in any stretch of time: two of the kernel's accounting periods."""
+
+
+def credible(result: CommandResult, waited_ns: int, cpus: float) -> CommandResult:
+    """The result without CPU seconds that `cpus` cores cannot have given in the `waited_ns` that the caller waited."""
+    most_s = (waited_ns / 1e9 + QUOTA_SLACK_S) * cpus
+    own = None if result.user_cpu_s is None or result.system_cpu_s is None else result.user_cpu_s + result.system_cpu_s
+    if own is not None and own > most_s:
+        result = replace(result, user_cpu_s=None, system_cpu_s=None)
+    if result.container_cpu_s is not None and result.container_cpu_s > most_s:
+        result = replace(result, container_cpu_s=None)
+    return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ names the workspace. End of input ends everything that was started here, and the
 """
 
 # Descriptors and bytes all the way down; pathlib would be imported for nothing at every start.
-# ruff: noqa: PTH103, PTH116, PTH118, PTH120, PTH208
+# ruff: noqa: PTH103, PTH110, PTH116, PTH118, PTH120, PTH208
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ try:
 except ImportError:  # a cut-down Python; orphans then go to the container's init and are still found below it
     ctypes = None  # type: ignore[assignment]
 
-PROTOCOL = 1
+PROTOCOL = 2
 LENGTHS = struct.Struct(">II")
 MAX_HEADER = 1024 * 1024
 MAX_BODY = 64 * 1024 * 1024
@@ -44,6 +44,10 @@ HELD_OUTPUT_GRACE_S = 0.1
 KILL_PATIENCE_S = 2.0
 SPARE_THREADS = 2
 OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
+CPU_COUNTERS = (  # of v1 and v2: file, field, unit in seconds; a file beside it, and whether it stands in root cgroups
+    ("/sys/fs/cgroup/cpuacct/cpuacct.usage", b"", 1e-9, "/sys/fs/cgroup/cpuacct/release_agent", True),
+    ("/sys/fs/cgroup/cpu.stat", b"usage_usec", 1e-6, "/sys/fs/cgroup/cgroup.type", False),
+)
 
 Header = Dict[str, Any]
 
@@ -381,29 +385,49 @@ def has_children() -> bool:
 # ------------------------------------------------------------------------------------------------------- commands
 
 
-class Oom:
-    """The cgroup's count of out-of-memory kills; stays 0 where it cannot be read."""
+class Counter:
+    """One number of the sandbox's own cgroup, v1 or v2; None where it cannot be read."""
 
     def __init__(self) -> None:
         self._file: Optional[int] = None
+        self._field = b""
+        self._unit: float = 1
 
-    def open(self) -> None:
-        """Find the counter of cgroup v1 or v2."""
-        for path in OOM_COUNTERS:
-            with contextlib.suppress(OSError):
-                self._file = os.open(path, os.O_RDONLY)
-                return
+    def open(self, path: str, field: bytes, unit: float = 1) -> bool:
+        """Read this field of this file from now on ("" is the whole file), times `unit`; False if it is not there."""
+        with contextlib.suppress(OSError):
+            self._file, self._field, self._unit = os.open(path, os.O_RDONLY), field, unit
+        return self._file is not None
 
-    def count(self) -> int:
-        """Kills so far."""
+    def read(self) -> Optional[float]:
+        """The number now."""
         if self._file is None:
-            return 0
+            return None
         with contextlib.suppress(OSError, ValueError):
             for line in os.pread(self._file, 4096, 0).splitlines():
-                name, _, value = line.partition(b" ")
-                if name == b"oom_kill":
-                    return int(value)
-        return 0
+                name, _, value = line.rpartition(b" ")
+                if name == self._field:
+                    return int(value) * self._unit
+        return None
+
+    def risen(self, before: Optional[float]) -> Optional[float]:
+        """How much it rose since `before`; None where that cannot be told."""
+        now = self.read()
+        return now - before if now is not None and before is not None and now >= before else None
+
+
+def open_oom(counter: Counter) -> None:
+    """Have the kills for memory counted."""
+    any(counter.open(path, b"oom_kill") for path in OOM_COUNTERS)
+
+
+def open_cpu(counter: Counter) -> None:
+    """Have the CPU seconds of all processes counted; a root cgroup's would be those of the whole machine."""
+    for path, field, unit, sign, of_root in CPU_COUNTERS:
+        if os.path.exists(path):
+            if os.path.exists(sign) != of_root:
+                counter.open(path, field, unit)
+            return
 
 
 class Drain:
@@ -555,7 +579,8 @@ class Executor:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._commands = Commands()
-        self._oom = Oom()
+        self._oom = Counter()
+        self._cpu = Counter()
         self._drain = Drain()
         self._files = Files("/")
         self._running: Dict[int, Running] = {}
@@ -629,8 +654,9 @@ class Executor:
 
     def _hello(self, header: Header, _body: bytes) -> Tuple[Header, bytes]:
         self._files = Files(header["workspace"])
-        if header["count_oom"]:
-            self._oom.open()
+        if header["own_cgroup"]:
+            open_oom(self._oom)
+            open_cpu(self._cpu)
         return {"protocol": PROTOCOL, "python": "%d.%d.%d" % sys.version_info[:3], "pid": os.getpid()}, b""
 
     def _cancel(self, header: Header, _body: bytes) -> Tuple[Header, bytes]:
@@ -665,7 +691,7 @@ class Executor:
         self._wire.send(dict(reply, id=request), b"".join(part for pair in ends for part in pair))
 
     def _run_with(self, streams: Streams, header: Header) -> Header:
-        killed_before = self._oom.count()
+        killed_before, cpu_before = self._oom.read(), self._cpu.read()
         env = dict(header["env"]) if header["clean_env"] else dict(self._env, **header["env"])
         options = dict(streams.options, cwd=self._files.beside(header["cwd"]), env=env)
         running = self._commands.spawn(header["argv"], options)
@@ -678,9 +704,11 @@ class Executor:
             if timed_out:
                 self._commands.kill(running)
                 streams.pump(running.exited, time.monotonic() + KILL_PATIENCE_S)
+            cpu_s = self._cpu.risen(cpu_before)
             held = streams.finish(HELD_OUTPUT_GRACE_S)
             reply = account(running, timed_out=timed_out)
-            reply["oom_killed"] = reply["exit_code"] != 0 and self._oom.count() > killed_before
+            reply["container_cpu_s"] = cpu_s
+            reply["oom_killed"] = reply["exit_code"] != 0 and bool(self._oom.risen(killed_before))
             reply["survivors"] = self._commands.survivors(running)
             reply["output_held"] = held
             return reply
@@ -705,9 +733,10 @@ ENDED: Header = {
     "output_held": False,
     "survivors": [],
     "exec_ns": 0,
-    "user_cpu_s": 0.0,
-    "system_cpu_s": 0.0,
-    "peak_memory_bytes": 0,
+    "user_cpu_s": None,
+    "system_cpu_s": None,
+    "container_cpu_s": None,
+    "peak_memory_bytes": None,
 }
 
 

@@ -79,8 +79,12 @@ class LocalSandbox(ExecutorBox):
         return str(self._place / "tools")
 
     @property
-    def _counts_oom(self) -> bool:
-        return False  # the cgroup is shared with the rest of the machine
+    def _owns_cgroup(self) -> bool:
+        return False  # it is shared with the rest of the machine
+
+    @property
+    def _cpus(self) -> float:
+        return float(os.cpu_count() or 1)
 
     @property
     def _place(self) -> Path:

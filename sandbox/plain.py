@@ -1,7 +1,7 @@
 """The slow path, for images without Python: one exec of `sh` for each call. Same contract, less told.
 
-Times are the host's (transport is in them), CPU and memory are unknown (0), a signal is seen as 128 + its number, and
-a daemon that left its session outlives a deadline until the sandbox is killed.
+Times are the host's (transport is in them), CPU and memory are unknown (None), a signal is seen as 128 + its number,
+and a daemon that left its session outlives a deadline until the sandbox is killed.
 """
 
 import contextlib

@@ -20,8 +20,8 @@ class Arguments(BaseModel):
 class ToolResult:
     """What a tool call gave: `content` is the text for the model, `summary` a short line for people.
 
-    `command` is set when a process ran. `produced_bytes` counts output before anything was cut. `finished` ends the
-    agent's work.
+    `command` is set when a process ran. `produced_bytes` counts output before anything was cut, `kept_bytes` what of it
+    `content` still holds, as UTF-8 and never more than that. `finished` ends the agent's work.
     """
 
     content: str
@@ -29,6 +29,7 @@ class ToolResult:
     failed: bool = False
     finished: bool = False
     produced_bytes: int = 0
+    kept_bytes: int = 0
     command: CommandResult | None = None
 
 
@@ -42,7 +43,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One tool. `reads_only` calls of one turn may run at once; `starts_process` needs a tool slot first."""
+    """One tool. `reads_only` calls of one turn may run at once; `starts_process` needs a tool slot first.
+
+    `work` is the class of work of its calls (one of `record.WORK`), or what tells it from a call's arguments.
+    """
 
     name: str
     description: str
@@ -50,6 +54,11 @@ class Tool:
     run: Callable[[Reach, Any], ToolResult]
     reads_only: bool = False
     starts_process: bool = False
+    work: str | Callable[[Any], str] = "other"
+
+    def work_of(self, arguments: Any) -> str:
+        """The class of work of a call with these checked arguments, one of `record.WORK`."""
+        return self.work if isinstance(self.work, str) else self.work(arguments)
 
     def spec(self) -> ToolSpec:
         """The tool as a model sees it, with a JSON schema of its arguments."""

@@ -63,4 +63,5 @@ EDIT = Tool(
     'With old = "" a new file is created.',
     arguments=EditArguments,
     run=run,
+    work="edit",
 )

@@ -1,9 +1,11 @@
 """`read`: the lines of a file, or the entries of a folder, without starting a process."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
-from harness.tools.text import readable, shorten
+from harness.tools.text import Shown, readable, shorten
 from sandbox.contract import FileStat
 
 MOST_BYTES = 2 * 1024**2
@@ -27,7 +29,13 @@ def run(reach: Reach, arguments: ReadArguments) -> ToolResult:
     data = reach.sandbox.read(arguments.path, MOST_BYTES)
     if b"\0" in data[:8192]:
         return ToolResult(content=f"{arguments.path} is a binary file of {stat.size} bytes", summary=arguments.path)
-    return ToolResult(content=_lines(data, stat, arguments), summary=arguments.path, produced_bytes=len(data))
+    shown = _lines(data, stat, arguments)
+    return ToolResult(
+        content=shown.text,
+        summary=arguments.path,
+        produced_bytes=len(data),
+        kept_bytes=min(shown.kept_bytes, len(data)),
+    )
 
 
 def _folder(reach: Reach, path: str) -> ToolResult:
@@ -36,24 +44,36 @@ def _folder(reach: Reach, path: str) -> ToolResult:
     shown = names[:MOST_ENTRIES]
     if len(names) > len(shown):
         shown.append(f"[{len(names) - len(shown)} further entries not shown]")
-    return ToolResult(content="\n".join(shown) or "[the folder is empty]", summary=path)
+    return ToolResult(
+        content="\n".join(shown) or "[the folder is empty]",
+        summary=path,
+        produced_bytes=_bytes_of(names),
+        kept_bytes=_bytes_of(names[:MOST_ENTRIES]),
+    )
 
 
-def _lines(data: bytes, stat: FileStat, arguments: ReadArguments) -> str:
+def _bytes_of(lines: Sequence[str]) -> int:
+    """Their length as UTF-8, an end of line each."""
+    return sum(len(line.encode(errors="replace")) + 1 for line in lines)
+
+
+def _lines(data: bytes, stat: FileStat, arguments: ReadArguments) -> Shown:
     lines = readable(data).split("\n")
     if lines[-1] == "":
         lines.pop()
     first = arguments.first_line
     last = min(arguments.last_line or len(lines), first + MOST_LINES - 1, len(lines))
     if first > len(lines):
-        return f"[{arguments.path} has {len(lines)} lines; none from line {first} on]"
+        return Shown(text=f"[{arguments.path} has {len(lines)} lines; none from line {first} on]", kept_bytes=0)
     body = "\n".join(f"{number}\t{lines[number - 1]}" for number in range(first, last + 1))
     notes = []
     if stat.size > len(data):
         notes.append(f"[only the first {len(data)} of {stat.size} bytes were read]")
     if last < len(lines):
         notes.append(f"[lines {last + 1} to {len(lines)} not shown; ask for them with first_line]")
-    return "\n".join([shorten(body, head=16_000, tail=4_000), *notes])
+    shown = shorten(body, head=16_000, tail=4_000)
+    wanted = _bytes_of(lines[first - 1 : last])  # without the numbers, which are ours
+    return Shown(text="\n".join([shown.text, *notes]), kept_bytes=min(shown.kept_bytes, wanted))
 
 
 READ = Tool(
@@ -62,4 +82,5 @@ READ = Tool(
     arguments=ReadArguments,
     run=run,
     reads_only=True,
+    work="read",
 )

@@ -7,6 +7,7 @@ from pydantic import Field
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
 from harness.tools.text import output_text
 from harness.untrusted import one_line
+from harness.work import work_of
 from sandbox.contract import Command, CommandResult
 
 DEFAULT_TIMEOUT_S = 120
@@ -30,13 +31,14 @@ def run(reach: Reach, arguments: ShellArguments) -> ToolResult:
     deadline_s = max(1.0, min(float(arguments.timeout_s), reach.most_s))
     command = Command(argv=("/bin/sh", "-c", arguments.command), deadline_s=deadline_s, merge_stderr=True)
     result = reach.sandbox.run(command)
-    text = output_text(result.stdout)
-    ending = "" if not text or text.endswith("\n") else "\n"
+    shown = output_text(result.stdout)
+    ending = "" if not shown.text or shown.text.endswith("\n") else "\n"
     return ToolResult(
-        content=f"{text}{ending}[{ended(result, deadline_s)}]",
+        content=f"{shown.text}{ending}[{ended(result, deadline_s)}]",
         summary=one_line(arguments.command, 100),
         failed=result.exit_code != 0,
         produced_bytes=result.stdout.total,
+        kept_bytes=min(shown.kept_bytes, result.stdout.total),
         command=result,
     )
 
@@ -71,4 +73,5 @@ SHELL = Tool(
     arguments=ShellArguments,
     run=run,
     starts_process=True,
+    work=lambda arguments: work_of(arguments.command),
 )

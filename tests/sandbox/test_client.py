@@ -25,6 +25,7 @@ ENDED = {
     "exec_ns": 5,
     "user_cpu_s": 0.5,
     "system_cpu_s": 0,
+    "container_cpu_s": 0.75,
     "peak_memory_bytes": 7,
     "output": [[2, 1, 9], [0, 0, 0]],
 }
@@ -92,6 +93,17 @@ def test_honest_answer_is_taken(peer_and_client: Pair) -> None:
     result = ask(client)
     assert (result.stdout.head, result.stdout.tail, result.stdout.total) == (b"ab", b"z", 9)
     assert (result.exit_code, result.exec_ns, result.user_cpu_s, result.peak_memory_bytes) == (0, 5, 0.5, 7)
+    assert result.container_cpu_s == 0.75
+
+
+def test_what_cannot_be_told_is_unknown(peer_and_client: Pair) -> None:
+    """An executor that cannot read a counter says so, and nobody takes that for 0."""
+    peer, client = peer_and_client
+    unknown = dict.fromkeys(("user_cpu_s", "system_cpu_s", "container_cpu_s", "peak_memory_bytes"))
+    peer.answer(lambda number: frame({**ENDED, **unknown, "id": number}, b"abz"))
+    result = ask(client)
+    assert (result.user_cpu_s, result.system_cpu_s) == (None, None)
+    assert (result.container_cpu_s, result.peak_memory_bytes) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +123,8 @@ def test_honest_answer_is_taken(peer_and_client: Pair) -> None:
         {"user_cpu_s": float("nan")},
         {"user_cpu_s": float("inf")},
         {"system_cpu_s": "1"},
+        {"container_cpu_s": -0.1},
+        {"container_cpu_s": True},
         {"peak_memory_bytes": [1]},
         {"output": None},
         {"output": [[2, 1, 9]]},
@@ -305,7 +319,7 @@ def test_other_protocol_is_refused(peer_and_client: Pair) -> None:
     peer, client = peer_and_client
     peer.answer(lambda number: frame({"id": number, "protocol": 99}))
     with pytest.raises(SandboxDiedError, match="protocol 99"):
-        client.hello("/workspace", count_oom=False)
+        client.hello("/workspace", own_cgroup=False)
 
 
 def test_close_is_idempotent_and_prompt(peer_and_client: Pair) -> None:

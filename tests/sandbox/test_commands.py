@@ -1,15 +1,29 @@
 """Conformance: how commands run and end, on every kind of sandbox."""
 
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from sandbox.contract import Command, Limits, Sandbox
+from sandbox.contract import BoxSpec, Command, CommandResult, Limits, Recipe, Sandbox, SandboxProvider
 from tests.sandbox.places import Place, Room, gone, run, sh, text
 
 pytestmark = pytest.mark.slow
+
+
+def own_cpu_s(result: CommandResult) -> float:
+    """User and system seconds of a command; they must be known."""
+    assert result.user_cpu_s is not None
+    assert result.system_cpu_s is not None
+    return result.user_cpu_s + result.system_cpu_s
+
+
+def burn(seconds: float) -> str:
+    """A shell line that uses this much CPU time, on a fast machine or a slow one."""
+    return f"python3 -c 'import time\nwhile time.process_time() < {seconds}: pass'"
 
 
 def test_exit_code_is_a_result(shared_box: Sandbox) -> None:
@@ -176,8 +190,9 @@ def test_usage_is_accounted(shared_box: Sandbox) -> None:
     """CPU time and peak memory of a command, with its children, are those of the work it did."""
     script = "data = bytearray(80_000_000); sum(range(3_000_000))"
     result = sh(shared_box, f"python3 -c '{script}'; true")
+    assert result.peak_memory_bytes is not None
     assert result.peak_memory_bytes > 80_000_000
-    assert result.user_cpu_s > 0.0
+    assert own_cpu_s(result) > 0.0
     assert result.exec_ns > 0
 
 
@@ -187,6 +202,54 @@ def test_exec_time_is_within_the_host_s(shared_box: Sandbox) -> None:
     result = run(shared_box, "sleep", "0.2")
     waited = time.monotonic_ns() - start
     assert 200_000_000 <= result.exec_ns <= waited
+
+
+def test_burning_is_told_from_waiting(shared_box: Sandbox) -> None:
+    """Half a second of CPU is told as that, however long it took; a second asleep as next to none."""
+    burned, asleep = sh(shared_box, burn(0.5)), run(shared_box, "sleep", "1")
+    assert 0.45 <= own_cpu_s(burned) <= max(0.8, burned.exec_ns / 1e9)
+    assert own_cpu_s(asleep) <= 0.2 * asleep.exec_ns / 1e9
+
+
+def test_program_that_cannot_start_used_nothing_known(shared_box: Sandbox) -> None:
+    """Where no process ran, CPU and memory are unknown, not 0."""
+    result = run(shared_box, "no-such-program")
+    assert (result.user_cpu_s, result.system_cpu_s, result.peak_memory_bytes) == (None, None, None)
+
+
+@pytest.mark.docker
+def test_daemon_left_behind_shows_in_the_container_s_cpu(docker_place: Place) -> None:
+    """What burns CPU beside a later command is in the container's figure, and not in that command's own."""
+    until = "while [ ! -e {} ]; do sleep 0.05; done"
+    with docker_place.open() as box:
+        left = sh(box, f"({until.format('go')}; {burn(1)}; touch done) >/dev/null 2>&1 & sleep 0.2")
+        beside = sh(box, f"touch go; {until.format('done')}")
+    assert len(left.survivors) >= 1
+    assert beside.container_cpu_s is not None
+    assert beside.container_cpu_s >= own_cpu_s(beside) + 0.95
+
+
+@pytest.mark.docker
+def test_container_s_cpu_is_its_own(docker_place: Place) -> None:
+    """What this machine burns outside, and what another container does, is not counted."""
+    with docker_place.open() as box, docker_place.open() as other:
+        sh(other, f"({burn(600)}) >/dev/null 2>&1 & true")
+        outside = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        quiet = run(box, "sleep", "1")
+        outside.kill()
+        outside.wait()
+        busy = sh(box, burn(0.5))
+    assert quiet.container_cpu_s is not None
+    assert quiet.container_cpu_s <= 0.15
+    assert busy.container_cpu_s is not None
+    assert busy.container_cpu_s >= 0.9 * own_cpu_s(busy)
+
+
+def test_local_sandbox_has_no_cpu_counter_of_its_own(local_provider: SandboxProvider) -> None:
+    """Where the cgroup is shared with the machine, the figure is unknown."""
+    environment = local_provider.prepare(Recipe(name="base", image="splitclock/base"), lambda _line: None)
+    with local_provider.open(BoxSpec(environment=environment)) as box:
+        assert run(box, "true").container_cpu_s is None
 
 
 def test_output_is_streamed_while_the_command_runs(shared_box: Sandbox) -> None:
