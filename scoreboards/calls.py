@@ -11,6 +11,9 @@ from scoreboards.server_time import BothClocks, both_clocks
 from scoreboards.statistics import median_int
 from scoreboards.sums import Sum, known_sum, says
 
+PROVIDER_WAITS = ("failed_call", "backoff", "rate_limit")
+"""Sub-phases of waiting that a provider causes."""
+
 Key = TypeVar("Key", str, tuple[str, str])
 
 
@@ -30,7 +33,8 @@ class Calls:
 
     Token sums include what calls that never ended used, as unknown; cached and reasoning tokens are parts of the
     others. `faults` counts failed attempts by kind, `fault_groups` splits the waiting for them without counting any of
-    it twice. `wires` counts calls by API and transport, `tiers` by service tier; "" where the record does not say.
+    it twice. `provider_wait` is all of it by sub-phase ("backoff"), unanswered calls included. `wires` counts calls by
+    API and transport, `tiers` by service tier; "" where the record does not say.
     """
 
     answered: int
@@ -47,6 +51,7 @@ class Calls:
     failed_attempts: int
     faults: Mapping[str, int]
     fault_groups: tuple[FaultGroup, ...]
+    provider_wait: Mapping[str, int]
     wires: Mapping[tuple[str, str], int]
     tiers: Mapping[str, int]
     served: tuple[Served, ...]
@@ -73,6 +78,7 @@ def model_calls(records: Iterable[Record]) -> Calls:
         failed_attempts=sum(len(call.faults) for call in calls),
         faults=_counted(fault for call in calls for fault in call.faults),
         fault_groups=_fault_groups(calls),
+        provider_wait={sub: sum(trial.sub_phases.get(f"wait.{sub}", 0) for trial in trials) for sub in PROVIDER_WAITS},
         wires=_counted((call.api, call.transport) for call in calls),
         tiers=_counted(call.service_tier for call in calls),
         served=served_models(trials),

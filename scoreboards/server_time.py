@@ -50,8 +50,9 @@ class Compared:
 class BothClocks:
     """The calls on both clocks.
 
-    `stretches` are "headers", "first_token", "generation", "total" and "coarse_total", as far as known. `sources` counts calls by who the server is taken for, `queue_ns` is the time in the servers' own queues, None where
-    nobody says.
+    `stretches` are "headers", "first_token", "generation", "total" and "coarse_total", as far as known. `sources`
+    counts calls by who the server is taken for, `queue_ns` is the time in the servers' own queues, None where nobody
+    says.
     """
 
     sources: Mapping[str, int]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from harness.untrusted import one_line
 from scoreboards import words
 from scoreboards.board import Board, Figures
+from scoreboards.calls import PROVIDER_WAITS
 from scoreboards.report.grid import Cell, Grid
 from scoreboards.report.tables import model_name
 from scoreboards.server_time import BothClocks
@@ -69,6 +70,9 @@ def _lines(row: Figures) -> Iterator[str]:
         tries = f"{group.attempts:,} failed {'try' if group.attempts == 1 else 'tries'}"
         kinds = " and ".join(_shown(kind) for kind in group.kinds)
         yield f"{tries} before {_calls(group.calls)} ({kinds}) took {words.duration(group.wait_ns)} of waiting."
+    if any(row.calls.provider_wait.values()):
+        failed, slept, held = (words.duration(row.calls.provider_wait[sub]) for sub in PROVIDER_WAITS)
+        yield f"waiting for its provider, answered or not: {failed} failing, {slept} backing off, {held} rate-limited."
     if row.calls.server is not None:
         yield from _server(row.calls.server)
 

@@ -105,6 +105,7 @@ def calls_value(calls: Calls) -> dict[str, Any]:
             {"kinds": list(group.kinds), "calls": group.calls, "attempts": group.attempts, "wait_ns": group.wait_ns}
             for group in calls.fault_groups
         ],
+        "provider_wait_ns": dict(calls.provider_wait),
         "wires": [
             {"api": api or None, "transport": transport or None, "calls": number}
             for (api, transport), number in calls.wires.items()

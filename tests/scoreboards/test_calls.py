@@ -93,4 +93,6 @@ def test_waiting_is_booked_on_the_faults_it_was_for(record: Make, call: MakeCall
         FaultGroup(kinds=("rate_limit", "timeout"), calls=1, attempts=2, wait_ns=9 * SECOND),
     )
     assert found.wires == {("", ""): 3, ("chat", "http"): 1}
+    gave_up = record({"wait": 7}, repeat=2, verdict="error:provider", sub_phases={"wait.backoff": 7 * SECOND})
+    assert model_calls([gave_up]).provider_wait == {"failed_call": 0, "backoff": 7 * SECOND, "rate_limit": 0}
     assert found.tiers == {"": 3, "priority": 1}

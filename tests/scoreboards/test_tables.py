@@ -157,6 +157,8 @@ def test_lines_below_the_calls(board: Board) -> None:
         " decode 2.00 s against 2.05 s (-50 ms, median -50 ms a call);"
         " whole calls 2.50 s against 2.45 s (+50 ms, median +50 ms a call)."
     ) in lines
+    said = "2 min 10 s failing, 20.0 s backing off, 30.0 s rate-limited"
+    assert f"full: waiting for its provider, answered or not: {said}." in lines
     assert not [line for line in lines if line.startswith("old:")]
 
 
