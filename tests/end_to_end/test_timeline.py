@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from harness.commands.status import planned_rows
+from harness.commands.timeline import pick
+from harness.errors import ConfigError
 from harness.journal import Journal, read_records
 from harness.record import Record
 from harness.run_folder import RunFolder
-from harness.turns import ScriptedCall
+from harness.turns import ScriptedCall, ScriptedFault, Turn
 from scoreboards import words
 from tests.end_to_end.desk import Desk, Said, by_model
 from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, TargetFiles, matrix, say, shell, simulated
@@ -28,7 +31,7 @@ SCRIPT = (
         ScriptedCall(name="read", arguments={"path": "tests/test_add.py"}),
     ),
     SOLVE,
-    say("", SUITE),
+    Turn(tool_calls=(SUITE,), faults=(ScriptedFault(kind="status", status=429, headers={"Retry-After": "1"}),)),
     say("Once more.", SUITE, shell(NASTY)),
     FINISH,
 )
@@ -79,7 +82,8 @@ def test_every_call_and_tool_is_on_it(ran: Ran) -> None:
     table = said.out[said.out.index("Timeline") : said.out.index("Most expensive")]
     starts = [table.index(name) for name in ("set-up", "call 1 ·", "call 2 ·", "call 5 ·", "finish", "grading: suite")]
     assert starts == sorted(starts)
-    for name in ("read", "calc.py", "edit", "shell", "finish: Done.", "██ decode", "▓▓ exec"):
+    assert " · 2 attempts" in table
+    for name in ("▒▒ rate limit", "read", "calc.py", "edit", "shell", "finish: Done.", "██ decode", "▓▓ exec"):
         assert name in table
     assert "2 runs of `python -m pytest -q`" in said.out
     assert said.out.splitlines()[-1].startswith(("Bound by ", "Nothing dominates: "))
@@ -114,6 +118,9 @@ def test_rows_are_the_records_tool_calls(ran: Ran) -> None:
     """Each span says whose it is: a row is as long as that tool call, to the nanosecond, parallel reads too."""
     record = ran.of("works")
     value = ran.timeline("works", "--json").json()
+    spans = json.loads((ran.folder / "trials" / record.trial.id / "spans.json").read_text("utf-8"))
+    places = {(span["details"]["turn"], span["details"]["index"]) for span in spans if span["phase"] == "tool"}
+    assert places == {(1, 0), (1, 1), (2, 0), (3, 0), (4, 0), (4, 1), (5, 0)}
     lengths: dict[int, tuple[int, int]] = {}
     names: dict[int, str] = {}
     for row in value["rows"]:
@@ -127,47 +134,59 @@ def test_rows_are_the_records_tool_calls(ran: Ran) -> None:
 
 
 def test_nothing_hostile_reaches_the_terminal(ran: Ran) -> None:
-    """What the model wrote into a command is shown as text, with colours and without."""
-    for variables in ({"COLUMNS": "200"}, {"COLUMNS": "60"}, {"NO_COLOR": "1"}):
-        said = ran.timeline("works", "--all", **variables)
+    """What the model wrote into a command is shown as text, on wide terminals and on narrow ones."""
+    wide, narrow = (ran.timeline("works", "--all", COLUMNS=width, NO_COLOR="1") for width in ("200", "60"))
+    for said in (wide, narrow):
         assert said.code == 0
         assert all(letter == "\n" or letter.isprintable() for letter in said.out)
-    assert "[/nope][bold]" in ran.timeline("works", "--all").out
+    assert "[/nope][bold]" in wide.out
     assert ran.timeline("works", "--json").out.isascii()
 
 
 def test_a_trial_is_found_by_all_its_names(ran: Ran) -> None:
     """By id, by the beginning of the id, by label with slashes or blanks, by the beginning of the label."""
     trial = ran.of("works").trial.id
-    expected = ran.timeline(trial).out
-    for name in (trial[:8], "works/calc/double/1", "works calc/double 1", "works/calc", "works"):
-        assert ran.timeline(name).out == expected, name
+    rows = planned_rows(ran.folder)
+    for name in (trial, trial[:8], "works/calc/double/1", "works calc/double 1", "works/calc", "works"):
+        assert pick(rows, name, ran.folder)["id"] == trial, name
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("name", "complaint"),
     [
-        ((), "out has 2 trials; name one: "),
-        (("",), "'' is 2 of the trials of "),
-        (("nobody",), "'nobody' is none of the trials of "),
-        (("wor",), "'wor' is none of the trials of "),
-        (("works", "--attempt", "7"), "has no record of attempt 7; known: 1"),
+        ("", "'' is 2 of the trials of out; name one: "),
+        ("nobody", "'nobody' is none of the trials of out; name one: "),
+        ("wor", "'wor' is none of the trials of out; name one: "),
+        ("a/b\x1b[31m", "'a/b' is none of the trials of out; name one: "),
     ],
 )
-def test_what_is_unclear_is_one_line_with_the_candidates(ran: Ran, arguments: tuple[str, ...], complaint: str) -> None:
-    """Exit code 2, and every trial that could be meant."""
-    said = ran.timeline(*arguments)
-    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
-    assert complaint in said.err
-    assert "works/calc/double/1" in said.err
+def test_what_is_unclear_is_one_line_with_the_candidates(ran: Ran, name: str, complaint: str) -> None:
+    """Every trial that could be meant; of many the first eight."""
+    rows = planned_rows(ran.folder)
+    with pytest.raises(ConfigError) as raised:
+        pick(rows, name, Path("out"))
+    assert str(raised.value).startswith(complaint)
+    assert "works/calc/double/1" in str(raised.value)
+    with pytest.raises(ConfigError, match=r"\(m/f/8\) and 32 more, see `splitclock status`$"):
+        pick([{"id": f"{n:012x}", "model": "m", "feature": "f", "repeat": n} for n in range(1, 41)], "m", Path("out"))
+    with pytest.raises(ConfigError, match=r"^out has no trials$"):
+        pick([], name, Path("out"))
+
+
+def test_a_run_of_several_asks_which(ran: Ran) -> None:
+    """Exit code 2 and one line, also for an attempt that is not there."""
+    for arguments, complaint in (((), "out has 2 trials; name one: "), (("works", "--attempt", "7"), "known: 1")):
+        said = ran.timeline(*arguments)
+        assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+        assert complaint in said.err
+        assert "works/calc/double/1" in said.err
 
 
 def test_a_terminal_too_narrow_is_told_what_is_needed(ran: Ran) -> None:
-    """Below 60 columns nothing can be read; JSON needs none."""
+    """Below 60 columns nothing can be read."""
     said = ran.timeline("works", COLUMNS="59")
     assert (said.code, said.out) == (2, "")
     assert said.complaints == ["splitclock: a timeline needs 60 columns and has 59: widen it, or take --json"]
-    assert ran.timeline("works", "--json", COLUMNS="59").code == 0
 
 
 def planned(folder: Path, rows: list[dict[str, Any]]) -> None:
@@ -176,15 +195,11 @@ def planned(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def test_an_unfinished_trial_says_so(copied: Ran) -> None:
-    """No record yet is no error of the command's; a long list of candidates is cut."""
-    rows = [{"id": f"{n:012x}", "model": "m", "feature": "calc/double", "repeat": n} for n in range(1, 41)]
-    planned(copied.folder, rows)
-    said = copied.timeline("m/calc/double/3")
+    """No record yet is told with how far it is."""
+    planned(copied.folder, [{"id": "00ab", "model": "m", "feature": "calc/double", "repeat": 3}])
+    said = copied.timeline("m")
     assert said.code == 2
-    assert "trial 000000000003 (m/calc/double/3) has no record yet (it has not begun)" in said.err
-    assert "and 32 more" in copied.timeline("m").err
-    planned(copied.folder, [])
-    assert "has no trials" in copied.timeline().err
+    assert "trial 00ab (m/calc/double/3) has no record yet (it has not begun)" in said.err
 
 
 def test_the_only_trial_needs_no_name(copied: Ran) -> None:
@@ -204,9 +219,10 @@ def test_of_several_attempts_the_latest(copied: Ran) -> None:
     second = folder.trial(record.trial.id, 2)
     second.mkdir()
     shutil.copy(folder.trial(record.trial.id) / "spans.json", second)
-    assert ", attempt 2 of" in copied.timeline("works").out
-    assert "resumed after an interruption" in copied.timeline("works").out
-    assert "attempt" not in copied.timeline("works", "--attempt", "1").out
+    latest = copied.timeline("works").out
+    assert ", attempt 2 of" in latest
+    assert "resumed after an interruption" in latest
+    assert ", attempt" not in copied.timeline("works", "--attempt", "1").out
     assert "known: 1, 2" in copied.timeline("works", "--attempt", "3").err
 
 
