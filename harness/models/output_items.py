@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.models.text import mapping_of, text_of
+from harness.models.assembly import EventError
+from harness.models.text import mapping_of, sound_object, text_of
 
 _TEXT_PARTS = {"output_text": "text", "text": "text", "refusal": "refusal"}
 
@@ -32,7 +33,7 @@ class OutputItem:
 
     def finish(self, raw: Mapping[str, Any]) -> None:
         """The item is whole; where it says less than its deltas did, theirs is kept."""
-        self.raw, self.done = raw, True
+        self.raw, self.done = _sendable(raw), True
         self.text = text_in(raw) or self.text
         self.reasoning = (_joined(raw.get("content"), "text") if self.kind == "reasoning" else "") or self.reasoning
         self.summary = _joined(raw.get("summary"), "text") or self.summary
@@ -52,7 +53,7 @@ class OutputItems:
 
     def begin(self, event: Mapping[str, Any]) -> OutputItem:
         """A new item, as `response.output_item.added` tells it."""
-        item = OutputItem(index=event.get("output_index"), raw=mapping_of(event.get("item")))
+        item = OutputItem(index=event.get("output_index"), raw=_sendable(event.get("item")))
         self.all.append(item)
         return item
 
@@ -80,6 +81,13 @@ def text_in(raw: Mapping[str, Any]) -> str:
     return "".join(
         text_of(part.get(_TEXT_PARTS[part["type"]])) for part in _parts(raw.get("content")) if _is_text(part)
     )
+
+
+def _sendable(raw: object) -> Mapping[str, Any]:
+    try:
+        return sound_object(mapping_of(raw))
+    except ValueError as error:
+        raise EventError(f"an item that cannot be sent again: {error}") from error
 
 
 def _is_text(part: Mapping[str, Any]) -> bool:

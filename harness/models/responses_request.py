@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.models.contract import Message, Role, ToolCall, ToolSpec
 from harness.models.settings import ModelSettings
-from harness.models.text import mapping_of, sendable_arguments
+from harness.models.text import mapping_of, sendable_arguments, text_of
 
 ENCRYPTED = "reasoning.encrypted_content"
 
@@ -71,7 +71,7 @@ def _calls_in_place(message: Message) -> Sequence[ToolCall | None]:
     if len(written) == len(message.tool_calls):
         return message.tool_calls
     known = {call.id: call for call in message.tool_calls}
-    return [known.get(item.get("call_id", "")) for item in written]
+    return [known.get(text_of(item.get("call_id"))) for item in written]
 
 
 def _with_followers(items: Iterator[Mapping[str, Any] | None]) -> Iterator[Mapping[str, Any]]:

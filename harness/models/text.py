@@ -36,6 +36,16 @@ def json_object(text: str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def sound_object(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The JSON object with all its text made sound. Raises ValueError for one that cannot be sent at all."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    whole = sound(text)
+    return value if whole is text else mapping_of(json.loads(whole))
+
+
 def sendable_arguments(arguments: str) -> str:
     """Strict servers reject a history whose arguments are no JSON object: the model's slip must not end the trial."""
     return arguments if json_object(arguments) is not None else "{}"
