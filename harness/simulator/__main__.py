@@ -10,6 +10,9 @@ from harness.errors import ConfigError
 from harness.simulator.config import read_config
 from harness.simulator.server import SimulatorServer
 
+_SWITCH_S = 0.000_5
+"""How long one thread may keep the others from running: less than the time between two chunks."""
+
 
 def main() -> int:
     """Serve; the exit code is 0 after the input closed, 2 for a configuration that cannot be used."""
@@ -21,6 +24,7 @@ def main() -> int:
     except (ConfigError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    sys.setswitchinterval(_SWITCH_S)
     threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
     sys.stdout.write(json.dumps({"port": server.server_address[1]}) + "\n")
     sys.stdout.flush()

@@ -2,10 +2,9 @@
 
 import json
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -86,18 +85,29 @@ class SentLog:
     def begun(self, sent: Sent) -> None:
         """Note that a request was understood and something is about to be sent."""
         names = ("id", "api", "script", "trial", "model", "turn", "attempt", "received_ns")
-        self._write({"event": "begun", **{name: getattr(sent, name) for name in names}})
+        self._write(json.dumps({"event": "begun", **{name: getattr(sent, name) for name in names}}))
 
     def ended(self, sent: Sent) -> None:
         """Note what was sent, whether or not the client stayed to the end."""
-        self._write({"event": "failed" if sent.failed else "answered", **asdict(sent)})
+        self._write(_row_text(sent))
 
-    def _write(self, row: dict[str, Any]) -> None:
+    def _write(self, line: str) -> None:
         if self._file is None:
             return
         with self._lock:
-            self._file.write(json.dumps(row, separators=(",", ":")) + "\n")
+            self._file.write(line + "\n")
             self._file.flush()
+
+
+def _row_text(sent: Sent) -> str:
+    """The line of an attempt. Its chunks, thousands, are put into words one by one.
+
+    One call of an encoder for them all would keep every other stream from its moment for as long as it takes.
+    """
+    facts = {each.name: getattr(sent, each.name) for each in fields(sent) if each.name != "chunks"}
+    head = json.dumps({"event": "failed" if sent.failed else "answered", **facts})
+    chunks = ",".join(f"[{at},{size},{tokens}]" for at, size, tokens in sent.chunks)
+    return f'{head[:-1]}, "chunks": [{chunks}]}}'
 
 
 def read_log(path: Path) -> tuple[SentRow, ...]:
