@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import MAX_BODY, MAX_HEADER, ExecutorClient, Patience
+from sandbox.box import ExecutorBox
+from sandbox.client import MAX_BODY, MAX_HEADER, PROTOCOL, ExecutorClient, Patience
 from sandbox.contract import Command, File
 from sandbox.errors import FileAccessError, SandboxDiedError, SandboxError
 from sandbox.local_box import SocketChannel
@@ -320,6 +321,59 @@ def test_other_protocol_is_refused(peer_and_client: Pair) -> None:
     peer.answer(lambda number: frame({"id": number, "protocol": 99}))
     with pytest.raises(SandboxDiedError, match="protocol 99"):
         client.hello("/workspace", own_cgroup=False)
+
+
+class PlayedBox(ExecutorBox):
+    """A sandbox of one core whose executor is played by the test: it claims these things of every command."""
+
+    def __init__(self, claims: dict[str, Any]) -> None:
+        super().__init__()
+        self._claims = claims
+        self._begin()
+
+    workspace = "/workspace"
+    _owns_cgroup = True
+    _cpus = 1.0
+
+    def _connect(self) -> SocketChannel:
+        ours, theirs = socket.socketpair()
+        self._player = threading.Thread(target=self._serve, args=(Peer(theirs),))
+        self._player.start()
+        return SocketChannel(ours)
+
+    def _serve(self, peer: Peer) -> None:
+        peer.end.sendall(frame({"id": peer.request()["id"], "protocol": PROTOCOL}))
+        peer.end.sendall(frame({**ENDED, **self._claims, "id": peer.request()["id"]}, b"abz"))
+        peer.end.recv(1)  # nothing more but the end
+        peer.close()
+
+    def _post_mortem(self, problem: str) -> str:
+        return problem
+
+    def leave(self) -> None:
+        """Hang up."""
+        self._hang_up("the test is over")
+        self._player.join(20)
+
+
+@pytest.mark.parametrize(
+    ("claims", "own", "container"),
+    [
+        ({}, (0.1, 0.0), 0.05),
+        ({"container_cpu_s": 10**6}, (0.1, 0.0), None),
+        ({"user_cpu_s": 10**6}, (None, None), 0.05),
+    ],
+)
+def test_cpu_beyond_the_wall_is_not_believed(
+    claims: dict[str, Any], own: tuple[float | None, float | None], container: float | None
+) -> None:
+    """A sandbox holds what its executor says against the time that the call took."""
+    box = PlayedBox({"user_cpu_s": 0.1, "container_cpu_s": 0.05, **claims})
+    result = box.run(Command(argv=("true",), deadline_s=30.0))
+    box.leave()
+    assert (result.user_cpu_s, result.system_cpu_s) == own
+    assert result.container_cpu_s == container
+    assert (result.exit_code, result.exec_ns) == (0, 5)
 
 
 def test_close_is_idempotent_and_prompt(peer_and_client: Pair) -> None:
