@@ -8,6 +8,8 @@ from harness.config import Matrix, ModelConfig, TrialLimits
 from harness.features import EnvironmentSpec, Feature, Source, Suite, Target
 from harness.interrupt import Interrupts
 from harness.models.replay import ReplayModel
+from harness.monitor import Monitor
+from harness.noise import Totals
 from harness.plan import plan
 from harness.prepare import Prepared
 from harness.record import Record, Verdict
@@ -31,7 +33,13 @@ class Readings(ManualClock):
         return next(self._readings)
 
 
-def attempted(folder: Path, clock: Clock, environment: Environment, turns: Sequence[Turn] = ()) -> Record:
+def attempted(
+    folder: Path,
+    clock: Clock,
+    environment: Environment,
+    turns: Sequence[Turn] = (),
+    monitor: Monitor | None = None,
+) -> Record:
     """The record of an attempt by a model that plays these turns."""
     (folder / "app").mkdir()
     target = Target(
@@ -56,6 +64,7 @@ def attempted(folder: Path, clock: Clock, environment: Environment, turns: Seque
         open_model=lambda _trial: ReplayModel(turns, clock),
         on_event=lambda _trial, _attempt, _kind, _body: None,
         interrupts=Interrupts(),
+        monitor=monitor or Monitor(),
     )
     prepared = Prepared(
         feature=feature,
@@ -94,3 +103,23 @@ def test_a_workspace_that_the_agent_made_unfit_is_scored(tmp_path: Path) -> None
     record = attempted(tmp_path, SystemClock(), environment, turns)
     assert (record.verdict, record.stop) == (Verdict.FAIL, "finished")
     assert "workspace cannot be read" in record.error
+
+
+def test_what_spoils_the_times_is_in_the_record(tmp_path: Path) -> None:
+    """A machine that starved for memory all the time: the record is noisy, says why, and keeps the figures."""
+    clock = SystemClock()
+    starving = Monitor(clock, lambda now_ns: Totals(pressed=0, idle=now_ns, busy=now_ns, stolen=0, starved=now_ns))
+    gone = Environment(key="gone", digest="gone", workdir="/workspace")
+    record = attempted(tmp_path, clock, gone, monitor=starving)
+    assert record.noisy
+    assert record.noise == ("for 100 % of the time everything waited for memory",)
+    assert record.provenance["during.memory_pressure"] == "1.000"
+
+
+def test_a_record_says_what_its_trial_ran_on(tmp_path: Path) -> None:
+    """Image, limits, and the machine's load at both ends."""
+    gone = Environment(key="bare", digest="sha256:1", workdir="/workspace")
+    record = attempted(tmp_path, SystemClock(), gone)
+    assert (record.provenance["environment"], record.provenance["environment.digest"]) == ("bare", "sha256:1")
+    assert (record.provenance["limits.cpus"], record.provenance["limits.pids"]) == ("1", "512")
+    assert {"start.load", "end.load"} <= record.provenance.keys()
