@@ -120,6 +120,6 @@ def say(line: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output, with a line end."""
-    json.dump(value, sys.stdout, ensure_ascii=False, allow_nan=False)
+    """One JSON document on standard output, with a line end; escaped to ASCII, so that no terminal is steered by it."""
+    json.dump(value, sys.stdout, allow_nan=False)
     sys.stdout.write("\n")
