@@ -98,7 +98,7 @@ class PlainLines(Quiet):
         elif kind == "suite":
             self.say(f"{trial.label}: agent stopped ({body['stop']}), grading")
         elif (body.get("wait_s") or 0.0) >= LONG_WAIT_S:
-            self.say(f"{trial.label}: {_waiting(body)}")
+            self.say(f"{trial.label}: {waiting(body)}")
 
     def done(self, trial: Trial, record: Record) -> None:
         """Verdict and the time it took."""
@@ -171,7 +171,7 @@ class LiveTable:
             elif kind in PHASE_OF_EVENT:
                 cell.move(PHASE_OF_EVENT[kind], now)
             if body.get("wait_s"):
-                cell.state = _waiting(body)
+                cell.state = waiting(body)
             if kind == "response":
                 cell.turns = body["turn"]
                 cell.tokens += body.get("output_tokens") or 0
@@ -247,7 +247,7 @@ def _bar(model: float, tool: float, width: int = 12) -> Text:
     return bar
 
 
-def _waiting(body: Mapping[str, Any]) -> str:
+def waiting(body: Mapping[str, Any]) -> str:
     """What a trial waits for before it asks its provider again: "waiting 12 s (rate limit)"."""
     return f"waiting {body['wait_s']:.0f} s ({plain(str(body['fault'])).replace('_', ' ')})"
 

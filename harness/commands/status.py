@@ -13,10 +13,10 @@ from harness.commands.session import output, print_json
 from harness.commands.showing import summary
 from harness.errors import ConfigError
 from harness.journal import Row, read_last_rows, read_records
-from harness.progress import seconds
+from harness.progress import seconds, waiting
 from harness.record import Record
 from harness.run_folder import RunFolder
-from harness.untrusted import plain
+from harness.untrusted import one_line, plain
 
 
 def command(run: options.RunFolderArgument, *, as_json: options.Json = False) -> None:
@@ -59,10 +59,17 @@ def _table(planned: Iterable[dict[str, Any]], records: dict[str, Record], last: 
     return table
 
 
+def _doing(row: Row) -> str:
+    """What a trial is at, as far as its last row tells."""
+    if row.body.get("wait_s"):
+        return waiting(row.body)
+    return f"last journalled: {row.body.get('note', row.kind)}"
+
+
 def _state(record: Record | None, row: Row | None) -> tuple[str, str, str, str]:
     if record is not None:
         why = record.error or record.grade.reason
         return record.verdict.value, str(record.turns), seconds(record.wall_ns), plain(why)[:120]
     if row is not None:
-        return f"last journalled: {row.kind}", str(row.body.get("turn", "")), "", ""
+        return _doing(row), str(row.body.get("turn", "")), "", one_line(str(row.body.get("message", "")), 120)
     return "not begun", "", "", ""

@@ -1,6 +1,7 @@
 """A provider that is lost, or wants to be left alone, costs its own trials only, and hardly a call."""
 
 import json
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.journal import read_records
+from harness.journal import Kind, read_records
 from harness.record import Record
-from tests.end_to_end.desk import Desk, Said
+from tests.end_to_end.desk import Desk, Said, journalled, until
 from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, TargetFiles, matrix, simulated
 
 pytestmark = pytest.mark.slow
@@ -26,6 +27,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str], str, str]] = {
     "locked": (401, {}, "invalid_api_key", f"Incorrect API key: {KEY}"),
     "unheard-of": (404, {}, "model_not_found", "no such model"),
     "busy": (429, {"retry-after": "86400"}, "rate_limit_exceeded", "slow down"),
+    "hasty": (429, {"retry-after": "600"}, "rate_limit_exceeded", "slow down"),
 }
 
 
@@ -163,6 +165,23 @@ def test_the_run_does_not_look_passed(ran: Ran) -> None:
     assert KEY not in ran.said.err + ran.said.out
     assert ran.summary["finished"] is False
     assert "Traceback" not in ran.said.err
+
+
+def test_a_wait_is_seen_and_can_be_ended(desk: Desk) -> None:
+    """`status` says what a trial waits for, and Ctrl-C does not wait with it; the time is on its record."""
+    TargetFiles().write(desk.folder / "targets", FeatureFiles(turns=SOLVED))
+    with refusing() as server:
+        file = matrix(desk.folder / "wait.toml", {"m": server.table("hasty")})
+        options = ("--fixtures", desk.folder / "targets", "--sandbox", "local", "--out", "out")
+        started = desk.start("run", file, *options)
+        until(lambda: bool(journalled(desk.folder / "out", Kind.NOTE)), started, "the first refusal")
+        assert "(rate limit)" in desk.must("status", "out").out
+        started.send(signal.SIGINT)
+        said = started.wait()
+    (record,) = read_records(desk.folder / "out")
+    assert (said.code, record.stop, record.verdict) == (130, "interrupted", "not_run")
+    assert record.sub_phases["wait.rate_limit"] > 0
+    assert server.asked["hasty"] == 1
 
 
 def test_a_feature_that_cannot_be_prepared_leaves_the_others_theirs(desk: Desk) -> None:
