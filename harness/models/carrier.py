@@ -79,8 +79,8 @@ class HttpCarrier:
         return post
 
     def request_id(self, reception: Reception) -> str:
-        """As the headers of the answer name it; "" where they do not."""
-        return request_id(reception.fields)
+        """As the headers of the answer name it, else the id of the answer."""
+        return request_id(reception.fields) or reception.assembly.facts.response_id
 
     def answered(self, reply: Reply, length: int) -> None:
         """Requests over HTTP leave nothing behind."""

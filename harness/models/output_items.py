@@ -57,6 +57,11 @@ class OutputItems:
         self.all.append(item)
         return item
 
+    def lacks(self, position: int, raw: Mapping[str, Any]) -> bool:
+        """Whether this item, which stands here among all of an answer, was not told of before, or not to its end."""
+        known = self.all[position : position + 1]
+        return not known or (not known[0].done and known[0].kind == raw.get("type"))
+
     def find(self, event: Mapping[str, Any], kind: str) -> OutputItem:
         """The unfinished item that an event is about, begun now where nobody told of it before."""
         identity = text_of(event.get("item_id")) or text_of(mapping_of(event.get("item")).get("id"))

@@ -49,6 +49,7 @@ class ReplayModel:
             ),
             attempts=(CallAttempt(times=_times(turn, send, self._clock.now_ns())),),
             served_model="replay",
+            api="replay",
         )
 
     def close(self) -> None:

@@ -134,8 +134,8 @@ class ResponsesAssembly:
             raise EventError("no response in the event that ends it")
         self._facts({}, response)
         output = response.get("output")
-        if not self._items.all and isinstance(output, list):
-            for index, raw in enumerate(output):
+        for index, raw in enumerate(output if isinstance(output, list) else ()):
+            if self._items.lacks(index, mapping_of(raw)):
                 self._item(mapping_of(raw), {"output_index": index, "item": raw}, at)
         status = text_of(response.get("status")) or "completed"
         if status not in {"completed", "incomplete"} or not isinstance(output, list | None):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.clock import Phase, partition
-from harness.models.contract import CallAttempt, CallTimes, Message, Reply, Role, Usage
+from harness.models.contract import CallAttempt, CallTimes, Message, Pause, Reply, Role, Usage
 from harness.models.prices import Price, cost_usd
 from harness.models.timing import call_row, spans
 
@@ -94,6 +94,67 @@ def test_unknown_cost_is_none() -> None:
     assert cost_usd(Usage(input_tokens=5), price) is None
     assert cost_usd(Usage(input_tokens=5, output_tokens=5), price) == pytest.approx(1e-5)
     assert cost_usd(USAGE, price) == pytest.approx(1101 / 1e6)
+
+
+def test_row_has_every_moment() -> None:
+    """Each counts from sending."""
+    row = call_row(reply(), 3, None)
+    assert (row.first_chunk_ns, row.first_token_ns, row.first_answer_ns) == (30 * MS, 40 * MS, 80 * MS)
+    assert (row.last_token_ns, row.total_ns, row.deltas, row.wait_ns) == (240 * MS, 250 * MS, 20, 0)
+
+
+def test_row_says_what_carried_and_served_it() -> None:
+    """In the provider's own words."""
+    served = replace(
+        reply(replace(TIMES, largest_gap_ns=7, received_bytes=9)),
+        api="responses",
+        transport="http",
+        served_model="m-2",
+        service_tier="flex",
+        system_fingerprint="fp",
+        attempts=(CallAttempt(times=TIMES, request_id="req"),),
+        server_timings={"queue_time": 0.5},
+    )
+    row = call_row(served, 1, None)
+    assert (row.api, row.transport, row.served_model, row.service_tier) == ("responses", "http", "m-2", "flex")
+    assert (row.system_fingerprint, row.request_id, row.server_timings) == ("fp", "req", {"queue_time": 0.5})
+
+
+def test_waiting_is_failed_attempts_and_pauses() -> None:
+    """What came in a failed attempt is counted apart: it may be billed."""
+    failed = CallAttempt(times=CallTimes(send=0, end=3 * MS, deltas=5), fault="connection")
+    retried = replace(
+        reply(),
+        attempts=(failed, *reply().attempts),
+        pauses=(Pause(t0=3 * MS, t1=9 * MS, reason="backoff"),),
+    )
+    row = call_row(retried, 1, None)
+    assert (row.wait_ns, row.unfinished_deltas, row.deltas) == (9 * MS, 5, 20)
+
+
+def test_a_summary_is_not_decode() -> None:
+    """Where reasoning came as a summary at most, speed is that of the answer, from its own first token."""
+    summed = replace(reply(reasoning="in short"), hidden_reasoning="before")
+    row = call_row(summed, 1, None)
+    assert (row.decode_ns, row.decode_tokens) == (160 * MS, 60)
+
+
+@pytest.mark.parametrize(
+    ("where", "tokens"),
+    [("between", 40), ("before", None), ("between", None)],
+)
+def test_hidden_reasoning_of_unknown_size_or_place_hides_the_speed(where: str, tokens: int | None) -> None:
+    """Then nobody can tell what was written when."""
+    usage = replace(USAGE, reasoning_tokens=tokens)
+    row = call_row(replace(reply(usage=usage), hidden_reasoning=where), 1, None)
+    assert (row.decode_ns, row.decode_tokens) == (None, None)
+
+
+def test_an_open_reasoning_item_without_tokens_hides_nothing() -> None:
+    """Some servers announce reasoning and do none."""
+    usage = replace(USAGE, reasoning_tokens=0)
+    row = call_row(replace(reply(usage=usage, reasoning=""), hidden_reasoning="between"), 1, None)
+    assert (row.decode_ns, row.decode_tokens) == (200 * MS, 100)
 
 
 def test_failed_attempts_are_named_in_the_row() -> None:
