@@ -26,19 +26,14 @@ class Level:
     found: Conditions
 
     @property
-    def worst(self) -> Pair:
-        """The pair that misses the truth most, by what is allowed."""
-        return max(self.pairs, key=lambda pair: pair.severity)
-
-    @property
-    def missed(self) -> float:
-        """Share of the intervals that miss the truth by more than is allowed."""
-        return sum(pair.severity > 1 for pair in self.pairs) / len(self.pairs)
+    def missed(self) -> int:
+        """How many intervals miss the truth by more than is allowed."""
+        return sum(pair.severity > 1 for pair in self.pairs)
 
     @property
     def holds(self) -> bool:
-        """Whether all but one of a hundred intervals are as true as they should be."""
-        return percentile((pair.severity for pair in self.pairs), 0.99) <= 1
+        """Whether at most one interval in a hundred misses; or one, which a hiccup of a shared machine may cost."""
+        return self.missed <= max(1, len(self.pairs) // 100)
 
     def errors(self, what: str) -> str:
         """Worst and p99 error of first tokens or of decoding."""
@@ -101,7 +96,7 @@ def _details(levels: tuple[Level, ...]) -> Details:
         (
             str(level.load),
             *(level.errors(what) for what in WHATS),
-            f"{level.missed:.0%}",
+            f"{level.missed} of {len(level.pairs)}",
             f"{level.found.lateness_max_ms or 0:.1f} / {level.found.lateness_p99_ms or 0:.1f} ms",
             "yes" if reasons(level.found) else "no",
         )
