@@ -1,1 +1,1 @@
-"""A real local HTTP server that speaks the OpenAI API and plays scripted turns at a set speed."""
+"""A real local server that speaks the OpenAI APIs, plays scripted turns at a set speed, and fails as scripted."""

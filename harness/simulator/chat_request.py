@@ -80,14 +80,15 @@ class ChatRequest:
 
         Every tool message must answer a call of the assistant message before it, each call exactly once.
         """
-        parsed = _Body.model_validate_json(body)
+        raw = json.loads(body)
+        parsed = _Body.model_validate(raw)
         _check_tool_messages(parsed.messages)
         return cls(
             model=parsed.model,
             turn=sum(message.role == "assistant" for message in parsed.messages),
             stream=parsed.stream,
             wants_usage=parsed.stream_options is not None and parsed.stream_options.include_usage,
-            prompt_tokens=prompt_tokens(json.loads(body)),
+            prompt_tokens=prompt_tokens(raw),
         )
 
 

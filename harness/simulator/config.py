@@ -13,13 +13,17 @@ MOST_TOKENS_PER_CHUNK = 10_000
 
 
 class Pace(BaseModel):
-    """How fast a simulated model speaks; `tokens_per_s` 0 is as fast as the machine can."""
+    """How fast a simulated model speaks; `tokens_per_s` 0 is as fast as the machine can.
+
+    With `timings` the end of a streamed answer says how long the server took, from what was really sent when.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     first_token_ms: float = Field(default=0.0, ge=0, le=MOST_FIRST_TOKEN_MS)
     tokens_per_s: float = Field(default=0.0, ge=0, le=MOST_TOKENS_PER_S)
     tokens_per_chunk: int = Field(default=1, ge=1, le=MOST_TOKENS_PER_CHUNK)
+    timings: bool = False
 
 
 class SimulatorConfig(BaseModel):

@@ -1,6 +1,6 @@
 """The input of a Responses request: what strict servers refuse in it, and how many answers it holds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.simulator.items import REASONED, answer_of, by_model
@@ -35,11 +35,15 @@ def count_answers(items: Iterable[Item]) -> int:
 
 def check_input(items: Sequence[Item], open_calls: Iterable[str] = ()) -> None:
     """Raises RejectedError for items that OpenAI's servers refuse; `open_calls` wait for an output from before."""
-    waiting = list(open_calls)
+    waiting, thoughts = list(open_calls), set[str]()
     for number, item in enumerate(items):
         where = f"input[{number}]"
-        _check_reasoning(items, number, where)
         _check_content(item, where)
+        if item["type"] == "reasoning":
+            after = items[number + 1] if number + 1 < len(items) else None
+            thoughts.add(_check_reasoning(item, after, where))
+        elif by_model(item):
+            _check_thought_of(item, thoughts, where)
         if item["type"] == "function_call":
             waiting.append(item["call_id"])
         elif item["type"] == "function_call_output":
@@ -51,32 +55,25 @@ def check_input(items: Sequence[Item], open_calls: Iterable[str] = ()) -> None:
         raise _bad(f"No tool output found for function call {', '.join(map(repr, waiting))}.", "input")
 
 
-def _check_reasoning(items: Sequence[Item], number: int, where: str) -> None:
-    """Reasoning comes back with its encryption and before what it led to; and what it led to, not without it."""
-    item, answer = items[number], answer_of(items[number])
-    if item["type"] != "reasoning":
-        needed = answer.endswith(REASONED) and item.get("role", "assistant") == "assistant"
-        if needed and not any(_is_reasoning_of(answer, each) for each in items[:number]):
-            told = f"Item {item['id']!r} was provided without its required 'reasoning' item: 'rs_{answer}_0'."
-            raise _bad(told, where)
-        return
-    _check_sealed(item, where)
-    after = items[number + 1] if number + 1 < len(items) else None
-    follows = after is not None and by_model(after) and answer in {"", answer_of(after) or answer}
-    if not follows:
-        raise _bad(
-            f"Item {item.get('id')!r} of type 'reasoning' was provided without its required following item.", where
-        )
+def _check_reasoning(item: Item, after: Item | None, where: str) -> str:
+    """Reasoning comes back with its encryption and right before what it led to; returns whose answer it is of."""
+    answer = answer_of({"id": _unsealed_id(item, where)})
+    if after is None or not by_model(after) or answer != (answer_of(after) or answer):
+        told = f"Item {item.get('id')!r} of type 'reasoning' was provided without its required following item."
+        raise _bad(told, where)
+    return answer
 
 
-def _is_reasoning_of(answer: str, item: Item) -> bool:
-    """The encryption tells whose it is where the id was left out."""
-    if item["type"] != "reasoning":
-        return False
-    return answer == (answer_of(item) or answer_of({"id": unseal(item["encrypted_content"])[0]}))
+def _check_thought_of(item: Item, thoughts: Container[str], where: str) -> None:
+    """What reasoning led to does not come back without it."""
+    answer = answer_of(item)
+    if answer.endswith(REASONED) and answer not in thoughts:
+        told = f"Item {item['id']!r} was provided without its required 'reasoning' item: 'rs_{answer}_0'."
+        raise _bad(told, where)
 
 
-def _check_sealed(item: Item, where: str) -> None:
+def _unsealed_id(item: Item, where: str) -> str:
+    """The id that an item's encryption tells, which its own must not deny."""
     sealed = item.get("encrypted_content")
     if not sealed:
         told = "nothing is stored here: ask for include=['reasoning.encrypted_content'] and send it back"
@@ -89,6 +86,7 @@ def _check_sealed(item: Item, where: str) -> None:
         raise _bad(
             f"Encrypted content of {item_id!r} came with item {item['id']!r}.", where, "invalid_encrypted_content"
         )
+    return item_id
 
 
 def _check_content(item: Item, where: str) -> None:

@@ -39,6 +39,18 @@ class Sent:
         """Whether the simulator did not answer, or meant not to give all of the answer; a client may leave any time."""
         return self.status != HTTPStatus.OK or bool(self.fault and not self.complete)
 
+    def timings(self) -> dict[str, float]:
+        """The server's own view of an answer under way, in the keys that llama.cpp has; empty without a token."""
+        spoken = [(at, tokens) for at, _, tokens in self.chunks if tokens]
+        if not spoken:
+            return {}
+        (first_ns, _), (last_ns, _) = spoken[0], spoken[-1]
+        return {
+            "prompt_ms": (first_ns - self.received_ns) / 1e6,
+            "predicted_n": sum(tokens for _, tokens in spoken),
+            "predicted_ms": (last_ns - first_ns) / 1e6,
+        }
+
 
 class SentRow(BaseModel):
     """A line of the log, read back; fields and moments as in `Sent`."""

@@ -41,15 +41,13 @@ def perform(stage: Stage, part: Part, channel: Channel, sent: Sent) -> Answer:
     fault = turn.faults[sent.attempt - 1] if sent.attempt <= len(turn.faults) else None
     sent.fault = fault.kind if fault else ""
     answer = part.answer(turn, pace)
-    first_ns = sent.received_ns + round(pace.first_token_ms * 1e6)
-    player = _Player(channel, sent, first_ns, lambda: stage.answered(part.audience, part.number))
+    player = _Player(channel, sent, pace, lambda: stage.answered(part.audience, part.number))
     if fault and player.instead(answer, fault):
         return answer
     if answer.stream:
         player.stream(answer, fault)
     else:
-        due_ns = max((chunk.due_ns for chunk in schedule(turn, pace)), default=0)
-        player.whole(answer, fault, due_ns, turn.output_tokens)
+        player.whole(answer, fault, turn)
     return answer
 
 
@@ -63,10 +61,11 @@ def refused(fault: ScriptedFault) -> RejectedError:
 class _Player:
     """`ended` is called before the client can know that the answer is complete."""
 
-    def __init__(self, channel: Channel, sent: Sent, first_ns: int, ended: Callable[[], None]) -> None:
+    def __init__(self, channel: Channel, sent: Sent, pace: Pace, ended: Callable[[], None]) -> None:
         self._channel = channel
         self._sent = sent
-        self._first_ns = first_ns
+        self._pace = pace
+        self._first_ns = sent.received_ns + round(pace.first_token_ms * 1e6)
         self._ended = ended
 
     def instead(self, answer: Answer, fault: ScriptedFault) -> bool:
@@ -97,20 +96,23 @@ class _Player:
                 if self._strike(answer, fault, number):
                     return
                 fault = None
+            payload = event.payload
             if event.ending:
                 self._ended()
-            frame = channel.encode(event.payload)
+                payload = {**payload, "timings": self._sent.timings()} if self._pace.timings else payload
+            frame = channel.encode(payload)
             if event.due_ns is not None:
                 channel.wait_until(self._first_ns + event.due_ns)
             self._put(frame, event.tokens)
             tokens += event.tokens
         self._finish()
 
-    def whole(self, answer: Answer, fault: ScriptedFault | None, due_ns: int, tokens: int) -> None:
+    def whole(self, answer: Answer, fault: ScriptedFault | None, turn: Turn) -> None:
         """The body at the moment at which its last token is due; a fault strikes before or in the midst of it."""
         channel = self._channel
         data = to_json(answer.whole()).encode()
         frame, half = channel.frame(data), channel.frame(data[: len(data) // 2])
+        due_ns = max((chunk.due_ns for chunk in schedule(turn, self._pace)), default=0)
         channel.wait_until(self._first_ns + due_ns)
         self._sent.headers_ns = channel.begin(self._sent.id)
         if fault and fault.kind in {"cut", "end"}:
@@ -118,7 +120,7 @@ class _Player:
         if fault and self._strike(answer, fault, 0):
             return
         self._ended()
-        self._put(frame, tokens)
+        self._put(frame, turn.output_tokens)
         self._finish()
 
     def _strike(self, answer: Answer, fault: ScriptedFault, number: int) -> bool:
@@ -142,7 +144,8 @@ class _Player:
         began_ns = time.monotonic_ns()
         ends_ns = began_ns + round(fault.seconds * 1e9)
         while fault.kind == "keep_alive" and time.monotonic_ns() < ends_ns:
-            self._sent.chunks.append((time.monotonic_ns(), self._channel.keep_alive(), 0))
+            size = self._channel.keep_alive()
+            self._sent.chunks.append((time.monotonic_ns(), size, 0))
             self._channel.idle_until(min(ends_ns, time.monotonic_ns() + KEEP_ALIVE_NS))
         self._channel.idle_until(ends_ns)
         self._first_ns += time.monotonic_ns() - began_ns

@@ -1,17 +1,34 @@
 """Scripted turns: files, tokens, and what is said about bad ones."""
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.clock import SystemClock
 from harness.errors import ConfigError
-from harness.turns import ScriptedCall, Turn, count_tokens, dump_turns, parse_turns, read_turns
+from harness.models.contract import Message, Role
+from harness.models.replay import ReplayModel
+from harness.turns import ScriptedCall, ScriptedFault, Turn, count_tokens, dump_turns, parse_turns, read_turns
+
+faults = st.builds(
+    ScriptedFault,
+    kind=st.sampled_from(["status", "handshake", "cut", "end", "stall", "keep_alive", "failed", "html"]),
+    status=st.integers(400, 599),
+    headers=st.dictionaries(st.text(), st.text(), max_size=2),
+    after_tokens=st.integers(0, 9),
+)
 
 turns = st.builds(
     Turn,
+    faults=st.lists(faults, max_size=2),
+    ending=st.sampled_from(["", "length", "refusal"]),
+    usage=st.sampled_from(["full", "missing"]),
+    ids=st.sampled_from(["unique", "empty"]),
     reasoning=st.text(),
     content=st.text(),
     tool_calls=st.lists(
@@ -60,3 +77,28 @@ def test_tokens_are_four_characters() -> None:
     turn = Turn(reasoning="a", content="abcde", tool_calls=(ScriptedCall(name="x"),))
     assert (turn.output_tokens, turn.reasoning_tokens, turn.finish_reason) == (4, 1, "tool_calls")
     assert Turn(content="a").finish_reason == "stop"
+
+
+@pytest.mark.parametrize("ending", ["stop", "tool_calls", "length", "content_filter", "refusal"])
+def test_ending_is_the_finish_reason(ending: Any) -> None:
+    """A scripted ending takes the place of what would follow from the turn, in the replay model as well."""
+    turn = Turn(content="a", tool_calls=(ScriptedCall(name="x"),), ending=ending)
+    assert turn.finish_reason == ending
+    reply = ReplayModel([turn], SystemClock()).reply((Message(role=Role.USER, content="hi"),), ())
+    assert (reply.finish_reason, reply.message.content, len(reply.message.tool_calls)) == (ending, "a", 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ('{"faults": [{"kind": "nonsense"}]}', "faults.0.kind"),
+        ('{"faults": [{"kind": "status", "status": 200}]}', "faults.0.status"),
+        ('{"faults": [{"kind": "cut", "after_tokens": -1}]}', "faults.0.after_tokens"),
+        ('{"ending": "eos"}', "ending"),
+        ('{"usage": "none"}', "usage"),
+    ],
+)
+def test_bad_faults_are_named(line: str, where: str) -> None:
+    """What no provider can be made to do is told with its field."""
+    with pytest.raises(ConfigError, match=rf"s\.jsonl:1: {re.escape(where)}: "):
+        parse_turns([line], "s.jsonl")

@@ -14,7 +14,7 @@ from harness.simulator.config import Pace
 from harness.simulator.log import SentRow, read_attempts
 from harness.simulator.process import Simulator
 from harness.turns import ScriptedCall, Turn
-from tests.harness.simulator.wires import SEALED, TOOLS, ask, client_of, conversation
+from tests.harness.simulator.wires import SEALED, TOOLS, WIRES, ask, client_of, conversation
 
 pytestmark = pytest.mark.slow
 
@@ -38,9 +38,13 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def simulator(log: Path) -> Iterator[Simulator]:
-    """At full speed, and one model that lets wait for its first token."""
+    """One model at full speed, one that lets wait for its first token, and one that tells its times."""
     ids = [Turn(tool_calls=CALLS, ids=kind) for kind in ("repeated", "empty", "missing")]
-    models = {"m": Pace(tokens_per_chunk=2), "slow": Pace(first_token_ms=300)}
+    models = {
+        "m": Pace(tokens_per_chunk=2),
+        "slow": Pace(first_token_ms=300),
+        "timed": Pace(tokens_per_s=500, timings=True),
+    }
     with Simulator(models, {"s": SCRIPT, "bent": BENT, "ids": ids}, log) as running:
         yield running
 
@@ -163,7 +167,7 @@ def test_requests_wait_their_turn_and_pings_are_answered(simulator: Simulator) -
         ("[]", "Unknown event type"),
         ('{"type": "response.steer"}', "Unknown event type: 'response.steer'"),
         ('{"type": "response.create", "model": "m"}', "input"),
-        ('{"type": "response.create", "model": "x", "input": "hi"}', "known: m, slow"),
+        ('{"type": "response.create", "model": "x", "input": "hi"}', "known: m, slow, timed"),
         ('{"type": "response.create", "model": "m", "input": "hi", "stream_id": "a"}', "one stream"),
     ],
 )
@@ -230,6 +234,26 @@ def test_ids_of_calls_can_be_wrong(simulator: Simulator) -> None:
             assert len(set(ids)) == 1
             calls: Any = completion.choices[0].message.tool_calls
             assert {(each := call.to_dict().get("id")) and each[:4] for call in calls} == expected
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_server_tells_its_own_times(simulator: Simulator, log: Path, wire: str) -> None:
+    """Where the model's pace says so, the last event has what the log has, in milliseconds."""
+    with client_of(simulator, trial=f"timed-{wire}") as client:
+        last = ask(wire, client, model="timed").last.to_dict()
+        assert "timings" not in ask(wire, client).last.to_dict()
+    rows: list[SentRow] = []
+    while len(rows) < 2:
+        rows = [row for row in read_attempts(log) if row.trial == f"timed-{wire}"]
+        time.sleep(0.01)
+    first_ns, last_ns = rows[0].first_token_ns, rows[0].last_token_ns
+    assert first_ns is not None
+    assert last_ns is not None
+    assert last["timings"] == {
+        "prompt_ms": (first_ns - rows[0].received_ns) / 1e6,
+        "predicted_n": SCRIPT[0].output_tokens,
+        "predicted_ms": (last_ns - first_ns) / 1e6,
+    }
 
 
 def test_log_tells_of_every_api(simulator: Simulator, log: Path) -> None:

@@ -18,6 +18,7 @@ SEALED: Any = ["reasoning.encrypted_content"]
 class Seen:
     """What a client saw: the text, whether the answer said that it is complete, its raw last event, and what failed."""
 
+    model: str
     text: str = ""
     complete: bool = False
     last: Any = None
@@ -33,12 +34,12 @@ def client_of(simulator: Simulator, script: str = "s", trial: str = "") -> OpenA
     return OpenAI(api_key="k", base_url=simulator.base_url, default_headers=headers, max_retries=0, timeout=30)
 
 
-def ask(wire: str, client: OpenAI, answers: int = 0) -> Seen:
+def ask(wire: str, client: OpenAI, answers: int = 0, model: str = "m") -> Seen:
     """Ask one streamed question whose history holds this many answers."""
     history: Any = [{"role": "user", "content": "hi"}]
     for number in range(answers):
         history += [{"role": "assistant", "content": f"a{number}"}, {"role": "user", "content": "on"}]
-    seen = Seen()
+    seen = Seen(model=model)
     try:
         _ASK[wire](client, history, seen)
     except Exception as error:  # noqa: BLE001 - whatever the client raises is what is looked at
@@ -50,7 +51,7 @@ def ask(wire: str, client: OpenAI, answers: int = 0) -> Seen:
 
 
 def _chat(client: OpenAI, history: Any, seen: Seen) -> None:
-    for chunk in client.chat.completions.create(model="m", messages=history, stream=True):
+    for chunk in client.chat.completions.create(model=seen.model, messages=history, stream=True):
         seen.last = chunk
         for choice in chunk.choices or ():
             seen.text += choice.delta.content or ""
@@ -58,14 +59,14 @@ def _chat(client: OpenAI, history: Any, seen: Seen) -> None:
 
 
 def _responses(client: OpenAI, history: Any, seen: Seen) -> None:
-    with client.responses.create(model="m", input=history, stream=True) as events:
+    with client.responses.create(model=seen.model, input=history, stream=True) as events:
         for event in events:
             _look(event, seen)
 
 
 def _websocket(client: OpenAI, history: Any, seen: Seen) -> None:
     with client.responses.connect() as connection:
-        connection.response.create(model="m", input=history)
+        connection.response.create(model=seen.model, input=history)
         for event in _until_end(connection.recv):
             _look(event, seen)
 
