@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.clock import SystemClock
-from tests.bench import contention, fixed, memory, residual, saturation, transport, truth
+from tests.bench import contention, delays, fixed, memory, residual, saturation, transport, truth
 from tests.bench.figures import Figure, Findings, figure_table, show, write
 from tests.bench.rig import NoEngineError, Rig, quiet_logs
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Rig], Findings]] = {
     "memory": memory.measure,
     "harness": residual.measure,
     "truth": truth.measure,
+    "delays": delays.measure,
     "saturation": saturation.measure,
     "contention": contention.measure,
 }
