@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from harness.work_tables import (
+    DEAREST_FIRST,
+    ITSELF,
     MODULES,
     NOTHING,
     PROGRAM,
@@ -62,7 +64,7 @@ def _plain(words: Words, name: str, most: int) -> Classes:
     elif name in TASK_RUNNERS:
         yield _tasks(name, rest), ""
     else:
-        yield PROGRAMS[name] if name in PROGRAMS else _unknown(words[0], name), ""
+        yield PROGRAMS.get(name) or _unnamed(words[0], name), ""
     if name in _EXECUTE:
         yield from _executed(rest, _EXECUTE[name], most)
 
@@ -75,11 +77,11 @@ def _program(word: str) -> str:
     return base.rstrip("0123456789.-") or base
 
 
-def _unknown(word: str, name: str) -> str:
-    """What is not in the tables: a script of the project, by the words in its name, or "other"."""
+def _unnamed(word: str, name: str) -> str:
+    """What the tables give no class: a script of the project, by the words in its name; nothing; or "other"."""
     if word.endswith(SCRIPT_ENDINGS) or ("/" in word and not word.startswith("/")):
         return task(name) or "run"
-    return "other"
+    return PROGRAMS.get(name, "other")
 
 
 def task(name: str) -> str:
@@ -87,8 +89,11 @@ def task(name: str) -> str:
     plain = name[:200].lower()
     for mark in ":-_./":
         plain = plain.replace(mark, " ")
-    found = {TASKS[word] for word in plain.split() if word in TASKS}
-    return next((work for work in ("test", "build", "install", "run", "edit") if work in found), NOTHING)
+    return _dearest({TASKS[word] for word in plain.split() if word in TASKS})
+
+
+def _dearest(found: set[str]) -> str:
+    return next((work for work in DEAREST_FIRST if work in found), NOTHING)
 
 
 # -- programs that run others ----------------------------------------------------------------------------------------
@@ -142,6 +147,8 @@ def _subcommand(name: str, rest: Words, most: int) -> Classes:
     work = table.get(word) or (table.get("*", "other") if word else table.get("", "other"))
     if work == PYTHON:
         yield _python(after[1:], options.valued, most), ""
+    elif work == ITSELF:
+        yield from _parts(after, "", most - 1)
     elif work in {SCRIPT, PROGRAM}:
         inner = _after_options(after[1:], options) if word in table else after
         yield from _script(inner, most) if work == SCRIPT else _parts(inner, "", most - 1)
@@ -187,11 +194,9 @@ def _module(words: Words, most: int) -> str:
 
 def _tasks(name: str, rest: Words) -> str:
     """The dearest of the tasks that a task runner is told; its usual work where none says anything."""
+    usual = TASK_RUNNERS[name]
     words = _without_options(rest, VALUED.get(name, ()))
-    found = {task(word) for word in words if "=" not in word} - {NOTHING}
-    if not found:
-        return TASK_RUNNERS[name]
-    return next(work for work in ("test", "build", "install", "run", "edit") if work in found)
+    return _dearest({task(word) or usual for word in words if "=" not in word}) or usual
 
 
 def _without_options(words: Words, valued: Words) -> Iterator[str]:

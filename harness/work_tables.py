@@ -19,6 +19,9 @@ SCRIPT = "<script>"
 PROGRAM = "<program>"
 """Instead of a class: the next word is a program, and decides."""
 
+ITSELF = "<itself>"
+"""Instead of a class: the word is a program itself, as in `uv pip install`."""
+
 PYTHON = "<python>"
 """Instead of a class: what follows are the arguments of a Python."""
 
@@ -52,7 +55,7 @@ PROGRAMS: Mapping[str, str] = _by_name(
             zip gzip gunzip dd mktemp split black isort autopep8 yapf autoflake pyupgrade prettier gofmt goimports
             rustfmt clang-format shfmt dos2unix unlink sponge""",
         "vcs": "git hg svn jj gh glab tig",
-        "run": """node nodejs ts-node tsx ruby php java lua luajit Rscript julia sqlite3 psql mysql redis-cli mongosh
+        "run": """ts-node tsx ruby php java lua luajit Rscript julia sqlite3 psql mysql redis-cli mongosh
             curl wget http flask uvicorn gunicorn hypercorn celery alembic django-admin streamlit ipython jupyter gdb
             osascript""",
         "other": "sleep wait",
@@ -112,7 +115,7 @@ _PROJECTS = {
     **dict.fromkeys(("show", "list", "tree", "--version"), "read"),
     "run": SCRIPT,
     "build": "build",
-    "pip": PROGRAM,
+    "pip": ITSELF,
     "test": "test",
 }
 _PIP = {**dict.fromkeys(("list", "show", "freeze", "check", "inspect", "--version"), "read"), "*": "install"}
