@@ -1,6 +1,5 @@
 """Whether a trial's times can be trusted: what the machine did meanwhile, and the judgement of it. Pure."""
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -113,13 +112,18 @@ def conditions(samples: Sequence[Sample], spans: Iterable[Span]) -> Conditions:
     theirs = sum(look.wall * look.share for look in looks)
     enough = theirs >= LEAST_COMMANDS_NS
     return Conditions(
-        lateness_p99_ms=late[math.ceil(0.99 * len(late)) - 1] / 1e6 if late else None,
+        lateness_p99_ms=_p99(late) / 1e6 if late else None,
         lateness_max_ms=late[-1] / 1e6 if late else None,
         cpu_pressure=sum(look.pressed for look in looks) / wall if wall else None,
         crowded=sum(look.crowded * look.share for look in looks) / theirs if enough else None,
         stolen=_stolen(looks) if enough else None,
         starved=sum(look.starved for look in looks) / wall if wall else None,
     )
+
+
+def _p99(ordered: Sequence[int]) -> int:
+    """What all but one of a hundred do not exceed; of fewer all but the largest, which may be a hiccup."""
+    return ordered[max(0, len(ordered) - 1 - max(1, len(ordered) // 100))]
 
 
 def _is_command(span: Span) -> bool:
