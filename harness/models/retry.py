@@ -121,9 +121,9 @@ class Persistence:
 
     def _note(self, error: FailedAttemptError, effort: _Effort) -> None:
         effort.failed.append(error.attempt)
-        asked_s = _asked_s(error.failure)
-        effort.reason = _RATE_LIMIT if asked_s or error.failure.fault is Fault.RATE_LIMIT else _BACKOFF
-        if asked_s:
+        fault, asked_s = error.failure.fault, _asked_s(error.failure)
+        effort.reason = _RATE_LIMIT if asked_s or fault is Fault.RATE_LIMIT else _BACKOFF
+        if asked_s and fault.passing:
             self._health.leave_alone(self._clock.now_ns() + round(asked_s * _NS_A_SECOND))
 
     def _worth_another(self, error: BaseException, effort: _Effort) -> bool:

@@ -23,6 +23,7 @@ from harness.edge import keys_of
 from harness.errors import ConfigError
 from harness.matrix_file import ModelFile
 from harness.model_config import read_model
+from harness.models.factory import APIS
 from harness.models.presets import PRESETS
 from harness.models.prices import Price
 
@@ -236,6 +237,13 @@ def test_every_api_is_open_to_every_provider_with_a_wire(tmp_path: Path, api: st
         assert problems_of(tmp_path, replay) == [
             "models.r.api: means nothing to provider `replay`, which has no wire; use provider `simulator`"
         ]
+
+
+def test_presets_know_apis_that_there_are() -> None:
+    """A hint names nothing that a matrix cannot; every provider is known to offer at least the default."""
+    for preset in PRESETS.values():
+        assert set(preset.apis) <= set(APIS)
+        assert preset.apis[0] == "chat"
 
 
 PAID = '[models.fast]\nprovider = "openai"\nmodel = "gpt-5.2"\n'

@@ -123,6 +123,13 @@ def test_what_the_server_says_to_one_is_known_to_all() -> None:
     assert health.quiet_until == 11 * SECOND
 
 
+def test_only_what_passes_cools_down() -> None:
+    """A request that was wrong is no reason for others to wait, whatever its answer's headers say."""
+    clock, health = ManualClock(), ProviderHealth()
+    refused(clock, failure(Fault.BAD_REQUEST, 9.0), health)
+    assert health.quiet_until == 0
+
+
 @pytest.mark.parametrize(("asked_s", "left_s"), [(61.0, math.inf), (1e300, math.inf), (30.0, 29.0), (30.0, 31.9)])
 def test_what_cannot_be_waited_for_is_deferred(asked_s: float, left_s: float) -> None:
     """Longer than the trial has left (two seconds went with the attempt), or than is sane: one call, no sleep."""
