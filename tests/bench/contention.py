@@ -1,4 +1,4 @@
-"""What commands take alone, beside seven other trials with tool slots, and without them; and what slots cost."""
+"""What commands take alone, and beside seven other trials with tool slots and without; and what slots cost."""
 
 import os
 import time
@@ -17,9 +17,9 @@ from tests.bench.rig import FINISH, Rig, Workshop, bookings, journal, shell
 from tests.bench.trials import opener
 
 TRIALS = 8
-LOOP = 'python3 -c "for each in range(10_000_000): pass"'
-SUITE = "python3 -m pytest -q -p no:cacheprovider tests/test_rooms.py"
-TIMES = 3
+LOOP = 'python3 -c "for each in range(20_000_000): pass"'
+SUITE = "python3 -m pytest -q -p no:cacheprovider tests/test_migrations.py"
+TIMES = 2
 """How often a trial runs each of the two, in turn."""
 
 THINKING = Pace(first_token_ms=300, tokens_per_s=1000, tokens_per_chunk=8)
@@ -65,7 +65,7 @@ class _Way:
 
 
 def measure(rig: Rig) -> Findings:
-    """One trial alone, eight with slots, eight without, one alone; in Docker, with the bookings application."""
+    """Eight trials with slots, eight without, and one alone before, between and after; in Docker."""
     engine = rig.engine()
     provider = rig.docker(engine)
     prepared = bookings(rig, provider)
@@ -73,12 +73,13 @@ def measure(rig: Rig) -> Findings:
     with Simulator({"bench": THINKING}, {"bench": SCRIPT}) as simulator, journal(rig) as kept:
         open_ = opener(rig, simulator.base_url)
         workshop = Workshop(rig, prepared, provider, lambda _trial: open_())
-        before = _way(workshop, kept, ALONE, 1)
+        lone = [_way(workshop, kept, ALONE, 1)]
         with_slots = _way(workshop, kept, SLOTS, TRIALS, slots)
+        lone.append(_way(workshop, kept, ALONE, 1))
         free = _way(workshop, kept, FREE, TRIALS)
-        after = _way(workshop, kept, ALONE, 1)
+        lone.append(_way(workshop, kept, ALONE, 1))
     engine.close()
-    alone = _Way(name=ALONE, records=before.records + after.records, wall_s=before.wall_s + after.wall_s)
+    alone = _Way(name=ALONE, records=tuple(way.records[0] for way in lone), wall_s=sum(way.wall_s for way in lone))
     ways = (alone, with_slots, free)
     return Findings(figures=tuple(_figures(ways)), details=(_times(ways), _shares(ways)))
 
