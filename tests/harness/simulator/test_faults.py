@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,12 +53,12 @@ def simulator(log: Path) -> Iterator[Simulator]:
 
 
 def attempts(log: Path, trial: str, count: int) -> list[SentRow]:
-    """The lines of a trial, once there are this many: each is written after the client has all."""
+    """The lines of a trial's attempts at a turn, once there are this many: each is written after the client has all."""
     rows: list[SentRow] = []
     while len(rows) < count:
         rows = [row for row in read_attempts(log) if row.trial == trial]
         time.sleep(0.01)
-    return rows
+    return sorted(rows, key=lambda row: row.attempt)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,18 @@ def test_several_faults_come_one_by_one(simulator: Simulator, log: Path) -> None
     assert [each.complete for each in seen] == [False, False, False, True]
     rows = attempts(log, "t", 4)
     assert [(row.attempt, row.fault) for row in rows] == [(1, "cut"), (2, "handshake"), (3, "status"), (4, "")]
+
+
+def test_parallel_trials_each_meet_the_fault(simulator: Simulator) -> None:
+    """Twelve trials at once, four on each wire: whatever the order, each is refused once and answered then."""
+
+    def trial(number: int) -> list[tuple[int, str]]:
+        wire = WIRES[number % len(WIRES)]
+        with client_of(simulator, "status", f"parallel-{number}") as client:
+            return [(seen.status, seen.text) for seen in (ask(wire, client), ask(wire, client))]
+
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(trial, range(12))) == [[(429, ""), (0, TEXT)]] * 12
 
 
 def test_other_turns_meet_no_fault(simulator: Simulator) -> None:
