@@ -14,8 +14,8 @@ from harness.noise import Sample, Totals
 PERIOD_S = 0.025
 """Between two wakes of the thread; 40 a second make a p99 of a trial of seconds."""
 
-WAKES_A_LOOK = 4
-"""The counters are read at every fourth wake, each 100 ms: the kernel counts idle time in steps of 10 ms a core."""
+WAKES_A_LOOK = 8
+"""The counters are read at every eighth wake, each 200 ms: the kernel counts idle time in steps of 10 ms a core."""
 
 _READ_BYTES = 4096
 _OF_CPU = 9  # words of the first line of /proc/stat that are used: "cpu" and eight counters

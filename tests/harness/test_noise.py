@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import ManualClock, Phase, Span, SystemClock
-from harness.monitor import KernelTotals, Monitor
+from harness.monitor import WAKES_A_LOOK, KernelTotals, Monitor
 from harness.noise import Conditions, Covered, Sample, Totals, conditions, reasons
 
 SECOND = 10**9
@@ -226,17 +226,18 @@ def test_reasons_only_grow_with_the_conditions(found: Conditions) -> None:
 
 
 def test_the_monitor_notes_how_late_it_wakes() -> None:
-    """Four wakes make one sample, with the lateness of each; a thread that is overdue at the end is late, too."""
+    """Some wakes make one sample, with the lateness of each; a thread that is overdue at the end is late, too."""
     clock = ManualClock()
     monitor = Monitor(clock, lambda _now_ns: None)
     monitor.wake()
     window = monitor.open()
-    for late_ms in (0, 1, 2, 3, 4):
+    for late_ms in range(WAKES_A_LOOK + 1):
         clock.advance_ns(25_000_000 + late_ms * 1_000_000)
         monitor.wake()
     clock.advance_ns(25_000_000 + 70_000_000)
     late = [sample.late_ns for sample in window.close()]
-    assert late == [(), (0, 1_000_000, 2_000_000, 3_000_000), (4_000_000, 70_000_000)]
+    noted = tuple(late_ms * 1_000_000 for late_ms in range(WAKES_A_LOOK))
+    assert late == [(), noted, (WAKES_A_LOOK * 1_000_000, 70_000_000)]
 
 
 def test_a_closed_window_gets_no_more() -> None:
@@ -246,7 +247,7 @@ def test_a_closed_window_gets_no_more() -> None:
     early, late = monitor.open(), monitor.open()
     monitor.wake()
     ended = early.close()
-    for _ in range(4):
+    for _ in range(WAKES_A_LOOK):
         clock.advance_ns(25_000_000)
         monitor.wake()
     assert (len(ended), len(late.close())) == (2, 3)
