@@ -129,17 +129,23 @@ class Line:
         self._http.close()
 
     def _request(self, request: httpx2.Request) -> None:
-        tracker = current.get()
+        """Sending begins with opening a connection where one is needed, else when the first byte goes out."""
+        tracker, opened = current.get(), False
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            nonlocal opened
+            if event.endswith(".started"):
+                opened = opened or "connect_" in event
+                if "send_request_headers" in event and not opened:
+                    tracker.sending()
+            elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                self.hold(info["return_value"].get_extra_info("socket"))
+
         tracker.sending()
-        request.extensions["trace"] = self._trace
+        request.extensions["trace"] = trace
 
     def _response(self, _response: httpx2.Response) -> None:
         current.get().answered()
-
-    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take hold of each new connection's socket."""
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self.hold(info["return_value"].get_extra_info("socket"))
 
 
 def _shut(each: socket.socket) -> None:
