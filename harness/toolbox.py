@@ -166,7 +166,7 @@ def _used(command: CommandResult) -> dict[str, Any]:
     """How a process ended and what it used, in the names of a row."""
     user_s, system_s = command.user_cpu_s, command.system_cpu_s
     return {
-        "cpu_s": None if user_s is None or system_s is None else user_s + system_s,
+        "cpu_s": None if user_s is None or system_s is None else round(user_s + system_s, 9),
         "user_cpu_s": user_s,
         "system_cpu_s": system_s,
         "container_cpu_s": command.container_cpu_s,

@@ -394,26 +394,26 @@ class Counter:
         self._unit: float = 1
 
     def open(self, path: str, field: bytes, unit: float = 1) -> bool:
-        """Read this field of this file from now on ("" is the whole file), times `unit`; False if it is not there."""
+        """Read this field of this file from now on ("" is the whole file); False if it is not there."""
         with contextlib.suppress(OSError):
             self._file, self._field, self._unit = os.open(path, os.O_RDONLY), field, unit
         return self._file is not None
 
-    def read(self) -> Optional[float]:
-        """The number now."""
+    def read(self) -> Optional[int]:
+        """The number now, as it stands in the file."""
         if self._file is None:
             return None
         with contextlib.suppress(OSError, ValueError):
             for line in os.pread(self._file, 4096, 0).splitlines():
                 name, _, value = line.rpartition(b" ")
                 if name == self._field:
-                    return int(value) * self._unit
+                    return int(value)
         return None
 
-    def risen(self, before: Optional[float]) -> Optional[float]:
-        """How much it rose since `before`; None where that cannot be told."""
+    def risen(self, before: Optional[int]) -> Optional[float]:
+        """How much it rose since `before`, in its unit; None where that cannot be told."""
         now = self.read()
-        return now - before if now is not None and before is not None and now >= before else None
+        return (now - before) * self._unit if now is not None and before is not None and now >= before else None
 
 
 def open_oom(counter: Counter) -> None:
