@@ -114,6 +114,8 @@ _BY_WORD = {
         "invalid_prompt",  # the words of the Responses API from here on
         "bio_policy",
         "policy_violation",
+        "moderation",  # OpenRouter: the input was flagged, which says nothing of the key
+        "flagged",
     ),
     Fault.NO_SUCH_MODEL: ("model_not_found",),
     Fault.AUTHENTICATION: ("invalid_api_key",),
