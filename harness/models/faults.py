@@ -94,7 +94,7 @@ _BY_STATUS = {
 }
 
 _BY_WORD = {
-    Fault.LOST_STATE: ("previous_response_not_found",),
+    Fault.LOST_STATE: ("previous_response_not_found", "previous response"),
     Fault.EXPIRED: ("websocket_connection_limit_reached",),
     Fault.NO_QUOTA: ("insufficient_quota", "billing_hard_limit", "exceeded your current quota", "insufficient credits"),
     Fault.CONTEXT_LENGTH: (

@@ -1,6 +1,7 @@
 """The Responses API over a WebSocket, against real servers that keep what they were sent."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ Say = Callable[[ServerConnection, int], None]
 """What a server does about the request of this number, from 1 on."""
 
 OPENING = (Message(role=Role.SYSTEM, content="You work."), Message(role=Role.USER, content="Go."))
+KEY = "sk-canary-123456"
 SHORT = Timeouts(connect_s=5, first_token_s=5, idle_s=5, total_s=10)
 SWIFT = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.01)
 
@@ -108,7 +110,7 @@ def open_at() -> Iterator[Callable[..., WireModel]]:
 
         def start(url: str, *, timeouts: Timeouts = SHORT, retry: RetryPolicy = SWIFT) -> WireModel:
             settings = ModelSettings(model="m", base_url=url, api="responses-websocket", timeouts=timeouts, retry=retry)
-            model = open_responses_websocket(settings, "key", SystemClock(), ProviderHealth())
+            model = open_responses_websocket(settings, KEY, SystemClock(), ProviderHealth())
             stack.callback(model.close)
             return model
 
@@ -367,6 +369,15 @@ def test_warming_up_never_fails(open_at: OpenAt) -> None:
     with pytest.raises(CallFailedError) as caught:
         model.reply(OPENING, ())
     assert caught.value.fault == "connection"
+
+
+def test_the_key_is_not_logged(serve_socket: ServeSocket, open_at: OpenAt, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even where everything is logged."""
+    caplog.set_level(logging.DEBUG)
+    reply = open_at(serve_socket(answer).url).reply(OPENING, ())
+    assert reply.finish_reason == "tool_calls"
+    ours = [record for record in caplog.records if not record.name.startswith("websockets.server")]
+    assert not [record for record in ours if KEY in record.getMessage()]
 
 
 @pytest.mark.parametrize("moment", ["in the handshake", "before events", "between events"])
