@@ -31,7 +31,7 @@ class Seen:
 
     `later` are the records of further trials of the same provider, `other` that of another one, `said` all that the
     trial's transcript holds, `failed` the kinds of its failed attempts, `journalled` how many the journal tells of, and
-    `board` what the board of the run says.
+    `board` what the board of the run says, "" where the row wants nothing of it.
     """
 
     row: Row
@@ -95,7 +95,8 @@ def _run(desk: Desk, cells: Sequence[tuple[Row, str]]) -> list[Seen]:
         raise RuntimeError(f"the command that plays {name} ended with {said.code}: {said.err}")
     records = sorted(read_records(out), key=lambda record: record.trial.repeat)
     attempts = read_attempts(out / "simulator.jsonl")
-    board = " ".join(desk.must("board", out).out.split())
+    shown = any(row.expected.served for row, _ in cells)  # drawing it takes a second, and most rows want nothing there
+    board = " ".join(desk.must("board", out).out.split()) if shown else ""
     ran = _Ran(said.code, board, records, attempts, _failures_told(out))
     return [_seen(cell, out, ran) for cell in cells]
 
