@@ -145,6 +145,12 @@ def test_what_cannot_be_waited_for_is_deferred(asked_s: float, left_s: float) ->
     assert (again.fault, again.attempts) == ("deferred", ())
 
 
+def test_a_provider_that_asks_for_nothing_puts_nothing_off() -> None:
+    """A failure that ends past the trial's time is what it is: the wall limit is somebody else's to see."""
+    caught = refused(ManualClock(), failure(Fault.SERVER_ERROR), ProviderHealth(), left_s=1.0)
+    assert (caught.fault, len(caught.attempts)) == ("server_error", 4)
+
+
 def test_a_lost_provider_is_not_called_again() -> None:
     """After the first failure that nothing gets past no trial sends anything; each is told why."""
     clock, health = ManualClock(), ProviderHealth()
