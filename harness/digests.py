@@ -37,7 +37,7 @@ def feature_digest(feature: Feature) -> str:
     target's environment, suite, service and limits. Left out, since they change nothing that is measured: comments and
     descriptions, the reference solution, the manifest's durations, scripted turns.
     """
-    return digest(asked_of(feature) | {"brief": feature.brief, "manifest": _decided(feature)})
+    return digest(asked_of(feature) | {"brief": feature.brief, "manifest": decided(feature)})
 
 
 def manifest_inputs(feature: Feature) -> dict[str, str]:
@@ -119,7 +119,8 @@ def _settings(target: Target) -> dict[str, Any]:
     }
 
 
-def _decided(feature: Feature) -> dict[str, list[str]] | None:
+def decided(feature: Feature) -> dict[str, list[str]] | None:
+    """The lists of the feature's manifest, as plain JSON values; None when it has no manifest."""
     made = feature.manifest
     if made is None:
         return None

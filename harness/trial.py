@@ -13,19 +13,21 @@ from harness.agent import Agent, Assignment, Transcript, message_json
 from harness.artefacts import span_rows
 from harness.clock import Clock, Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
-from harness.grade import Grade, grade
+from harness.grade import Grade
 from harness.grade_policy import Submission, submission
 from harness.interrupt import Interrupts
+from harness.judge import judge
 from harness.models.contract import Model
 from harness.monitor import Monitor
 from harness.noise import conditions, reasons
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.provenance import load_facts, trial_facts
-from harness.record import GradeRow, Record, SpanRow, TrialRow, Verdict
+from harness.record import GradeRow, Record, SpanRow, TamperRow, TrialRow, Verdict
 from harness.runners.contract import SuiteReport
 from harness.slots import Slots
-from harness.suite import SuiteJob, hidden_tests, run_suite
+from harness.suite import SuiteJob, hidden_tests
+from harness.tamper import Seen, tamper_row
 from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
 from sandbox.errors import SandboxError, WorkspaceError
 
@@ -35,9 +37,16 @@ LIFETIME_MARGIN_S = 24 * 3600
 """Seconds that a container may live past the wall limit before it ends by itself: queues for tool slots may be long."""
 
 
+def _kept_nowhere(_trial: Trial, _attempt: int, _submission: Submission) -> None:
+    """For trials outside a run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What all trials of a run share. `open_model` gives a trial its model, which the trial closes."""
+    """What all trials of a run share. `open_model` gives a trial its model, which the trial closes.
+
+    `keep` makes what an attempt handed in durable, before it is graded.
+    """
 
     run: str
     provider: SandboxProvider
@@ -46,6 +55,7 @@ class Bench:
     open_model: Callable[[Trial], Model]
     on_event: Callable[[Trial, int, str, Mapping[str, Any]], None]
     interrupts: Interrupts
+    keep: Callable[[Trial, int, Submission], None] = _kept_nowhere
     monitor: Monitor = field(default_factory=Monitor)
     provenance: Mapping[str, str] = field(default_factory=dict)
 
@@ -140,6 +150,8 @@ class _Attempt:
                 self._survivors = box.kill()
                 self._submission = self._handed_in(box)
                 stack.close()
+            with self._stopwatch.span(Phase.GRADE, "export", "keep"):
+                self._bench.keep(self._trial, self._number, self._submission)
 
     def _handed_in(self, box: Sandbox) -> Submission:
         """What of the workspace is the agent's work: neither the pristine tree nor what set-up generated there."""
@@ -165,9 +177,9 @@ class _Attempt:
         self._event("grade_queued", {})
         with self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"):
             self._event("suite", {"stop": self._transcript.stop})
-            self._report = run_suite(job, self._open_to_grade, self._stopwatch)
+            self._report, found = judge(job, self._open_to_grade, self._stopwatch)
         self._go_on()
-        self._grade = grade(self._report, feature.manifest, self._submission)
+        self._grade = found
         self._verdict = self._grade.verdict
 
     @contextmanager
@@ -264,6 +276,7 @@ class _Attempt:
             shortened_outputs=transcript.shortened_outputs,
             unanswered_calls=transcript.unanswered_calls,
             grade=self._grade_row(),
+            tamper=self._tamper_row(),
             cost_usd=sum(known) if known else None,
             cost_is_lower_bound=bool(known) and (len(known) < len(costs) or _has_unanswered(transcript)),
             provenance=dict(self._bench.provenance) | self._facts | load_facts("end") | found.facts(),
@@ -276,6 +289,16 @@ class _Attempt:
         except (ValueError, ArithmeticError) as error:
             self._crashed(error)
             return partition((), start_ns, end_ns)
+
+    def _tamper_row(self) -> TamperRow:
+        seen = Seen(
+            messages=self._transcript.messages,
+            snapshot=self._prepared.snapshot,
+            submission=self._submission,
+            report=self._report,
+            alive=self._survivors,
+        )
+        return tamper_row(seen)
 
     def _grade_row(self) -> GradeRow:
         if self._grade is None or self._submission is None:

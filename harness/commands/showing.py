@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.commands.session import output
-from harness.journal import read_records
 from harness.record import Record, Verdict
+from harness.regrade import graded_records
 from scoreboards.board import Board, build_board
 from scoreboards.report.terminal import print_board
 
 
 def load_board(folders: Iterable[Path]) -> Board:
     """The board of one or more runs. Raises ConfigError for a folder that holds no run."""
-    return build_board([record for folder in folders for record in read_records(folder)])
+    return build_board([record for folder in folders for record in graded_records(folder)])
 
 
 def show_board(folders: Sequence[Path]) -> None:
