@@ -26,7 +26,7 @@ _PATCH_STYLES = (("+++", "bold"), ("---", "bold"), ("+", "color(28)"), ("-", "co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cut:
-    """How texts are shortened, unless `is_full`: the first and last lines are kept, none of code longer than `width`."""
+    """How texts are shortened, unless `is_full`: first and last lines are kept, none of code longer than `width`."""
 
     width: int
     is_full: bool
