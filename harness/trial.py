@@ -177,10 +177,14 @@ class _Attempt:
         self._event("grade_queued", {})
         with self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"):
             self._event("suite", {"stop": self._transcript.stop})
-            self._report, found = judge(job, self._open_to_grade, self._stopwatch)
+            judged = judge(job, self._open_to_grade, self._stopwatch, self._heard)
         self._go_on()
-        self._grade = found
+        self._grade = judged.grade
         self._verdict = self._grade.verdict
+
+    def _heard(self, report: SuiteReport) -> None:
+        self._report = report
+        self._go_on()
 
     @contextmanager
     def _endable(self, spec: BoxSpec) -> Iterator[Sandbox]:
