@@ -11,15 +11,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.clock import Stopwatch, SystemClock
 from harness.digests import asked_of, decided, digest
 from harness.errors import InfraError, blame
-from harness.features import Feature
 from harness.grade_policy import Submission
+from harness.grading_job import grading_job
 from harness.journal import Entry, Journal, Kind, Row, read_records, read_rows
 from harness.judge import judge
 from harness.prepare import Prepared
 from harness.provenance import splitclock_version
 from harness.record import GradeRow, Record, Regraded, Verdict
 from harness.runners.contract import SuiteReport
-from harness.suite import SuiteJob, hidden_tests
 from sandbox.contract import Identity, SandboxProvider
 from sandbox.errors import SandboxError
 
@@ -118,18 +117,12 @@ def why_not(record: Record) -> str:
 
 def regrade(record: Record, submission: Submission, prepared: Prepared, provider: SandboxProvider) -> Regrade:
     """Judge a submission in fresh sandboxes, as its trial did. Raises InfraError when one cannot be had."""
-    feature: Feature = prepared.feature
-    job = SuiteJob(
-        feature=feature,
-        environment=prepared.environment,
-        snapshot=prepared.snapshot,
-        submission=submission,
-        hidden=hidden_tests(feature, prepared.solution),
-        identity=Identity(run=record.run, trial=record.trial.id, attempt=record.attempt, role="grade"),
-    )
+    identity = Identity(run=record.run, trial=record.trial.id, attempt=record.attempt, role="grade")
+    job = grading_job(prepared, submission, identity)
     with blame(InfraError, f"cannot grade trial {record.trial.id} again", SandboxError):
-        report, grade = judge(job, provider.open, Stopwatch(SystemClock()))
-    return Regrade(record=record, verdict=grade.verdict, grade=grade.row(submission), report=report)
+        judged = judge(job, provider.open, Stopwatch(SystemClock()), lambda _report: None)
+    grade = judged.grade
+    return Regrade(record=record, verdict=grade.verdict, grade=grade.row(submission), report=judged.report)
 
 
 def keep_regrade(journal: Journal, done: Regrade, facts: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from harness.clock import Clock, Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
 from harness.grade import Grade
 from harness.grade_policy import Submission, submission
+from harness.grading_job import grading_job
 from harness.interrupt import Interrupts
 from harness.judge import judge
 from harness.models.contract import Model
@@ -22,11 +23,11 @@ from harness.monitor import Monitor
 from harness.noise import conditions, reasons
 from harness.plan import Trial
 from harness.prepare import Prepared
+from harness.probes import ProbeFinding
 from harness.provenance import load_facts, trial_facts
 from harness.record import GradeRow, Record, SpanRow, TamperRow, TrialRow, Verdict
 from harness.runners.contract import SuiteReport
 from harness.slots import Slots
-from harness.suite import SuiteJob, hidden_tests
 from harness.tamper import Seen, tamper_row
 from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
 from sandbox.errors import SandboxError, WorkspaceError
@@ -94,6 +95,7 @@ class _Attempt:
         self._report: SuiteReport | None = None
         self._grade: Grade | None = None
         self._survivors: tuple[str, ...] = ()
+        self._probes: tuple[ProbeFinding, ...] = ()
         self._error = ""
         self._verdict = Verdict.NOT_RUN
         self._facts = trial_facts(prepared.environment, prepared.feature.target.limits) | load_facts("start")
@@ -166,20 +168,13 @@ class _Attempt:
         feature = self._prepared.feature
         if feature.manifest is None or self._submission is None:
             raise HarnessError(f"{feature.key} has no manifest; run `splitclock validate {feature.key}`")
-        job = SuiteJob(
-            feature=feature,
-            environment=self._prepared.environment,
-            snapshot=self._prepared.snapshot,
-            submission=self._submission,
-            hidden=hidden_tests(feature, self._prepared.solution),
-            identity=self._identity("grade"),
-        )
+        job = grading_job(self._prepared, self._submission, self._identity("grade"))
         self._event("grade_queued", {})
         with self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"):
             self._event("suite", {"stop": self._transcript.stop})
             judged = judge(job, self._open_to_grade, self._stopwatch, self._heard)
         self._go_on()
-        self._grade = judged.grade
+        self._grade, self._probes = judged.grade, judged.probes
         self._verdict = self._grade.verdict
 
     def _heard(self, report: SuiteReport) -> None:
@@ -301,6 +296,7 @@ class _Attempt:
             submission=self._submission,
             report=self._report,
             alive=self._survivors,
+            probes=self._probes,
         )
         return tamper_row(seen)
 
