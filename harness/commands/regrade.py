@@ -1,7 +1,6 @@
 """`splitclock regrade`: grade a run's trials again from what it journalled, and compare."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +11,11 @@ from rich.text import Text
 
 from harness.commands import options
 from harness.commands.options import SandboxKind
+from harness.commands.parallel import each
 from harness.commands.picking import pick
 from harness.commands.session import Session, open_session, output, print_json, roots, say
 from harness.commands.status import planned_rows
-from harness.errors import ConfigError, HarnessError, InfraError
+from harness.errors import ConfigError, HarnessError, InfraError, InterruptedRunError
 from harness.fixtures import load_features, parse_overrides
 from harness.journal import Journal, Kind, Row, read_records, read_rows
 from harness.prepare import Prepared, prepare
@@ -23,6 +23,7 @@ from harness.record import Record
 from harness.regrade import PARTS, Regrade, changed_since, keep_regrade, regrade, why_not, with_changes
 from harness.submissions import read_submission
 from harness.untrusted import one_line, rich_text
+from sandbox.contract import SandboxProvider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +75,14 @@ def command(
         session = open_session(sandbox)
         with session.clearing():
             prepared = {one.key: prepare(one, session.provider, session.checkouts, say) for one in features}
-            changed = _changed(run, prepared.values(), anyway=with_current_fixtures)
-            rows = read_rows(run, Kind.SUBMISSION)
-            job = _Job(
-                run=run,
-                session=session,
-                prepared=prepared,
-                changed=changed,
-                handed_in={(row.trial, row.attempt): row for row in rows},
-            )
-            results = _all(job, wanted, jobs, journal)
+        job = _Job(
+            run=run,
+            session=session,
+            prepared=prepared,
+            changed=_changed(run, prepared.values(), anyway=with_current_fixtures),
+            handed_in={(row.trial, row.attempt): row for row in read_rows(run, Kind.SUBMISSION)},
+        )
+        results = _all(job, wanted, jobs, journal)
     if as_json:
         print_json({"schema": 1, "run": str(run), "trials": [_value(result) for result in results]})
     else:
@@ -120,19 +119,18 @@ def _all(job: _Job, records: Sequence[Record], jobs: int, journal: Journal) -> t
     """Every trial's result, in the order of the records; each later grade is journalled as soon as it is known."""
     kind = job.session.provider.kind
 
-    def one(record: Record) -> _Result:
-        result = _one(job, record)
+    def one(record: Record, provider: SandboxProvider) -> _Result:
+        result = _one(job, record, provider)
         if result.done is not None:
             environment = job.prepared[record.trial.feature].environment
             keep_regrade(journal, result.done, {"sandbox": kind, "environment": environment.key})
         say(f"{_label(record)}: {_outcome(result)}")
         return result
 
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="regrade") as pool:
-        return tuple(pool.map(one, records))
+    return each(job.session, records, one, jobs)
 
 
-def _one(job: _Job, record: Record) -> _Result:
+def _one(job: _Job, record: Record, provider: SandboxProvider) -> _Result:
     row = job.handed_in.get((record.trial.id, record.attempt))
     why = why_not(record) or ("" if row else "no submission of it was journalled")
     if row is None or why:
@@ -140,7 +138,9 @@ def _one(job: _Job, record: Record) -> _Result:
     key = record.trial.feature
     try:
         submission = read_submission(job.run, row)
-        done = regrade(record, submission, job.prepared[key], job.session.provider)
+        done = regrade(record, submission, job.prepared[key], provider)
+    except InterruptedRunError:
+        raise
     except HarnessError as error:  # the others are still graded
         return _Result(record=record, why=str(error), failed=True)
     return _Result(record=record, done=with_changes(done, job.changed[key]))
