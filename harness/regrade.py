@@ -13,7 +13,7 @@ from harness.digests import asked_of, decided, digest
 from harness.errors import InfraError, blame
 from harness.grade_policy import Submission
 from harness.grading_job import grading_job
-from harness.journal import Entry, Journal, Kind, Row, read_records, read_rows
+from harness.journal import Entry, Journal, Kind, Row, read_attempts, read_records, read_rows
 from harness.judge import judge
 from harness.prepare import Prepared
 from harness.provenance import splitclock_version
@@ -143,6 +143,11 @@ def keep_regrade(journal: Journal, done: Regrade, facts: Mapping[str, str]) -> N
 def graded_records(folder: Path) -> tuple[Record, ...]:
     """The records of a run's latest attempts, each with its latest grade. Raises ConfigError, InfraError."""
     return with_regrades(read_records(folder), read_rows(folder, Kind.REGRADE))
+
+
+def graded_attempts(folder: Path) -> tuple[Record, ...]:
+    """The same of all attempts, superseded ones included."""
+    return with_regrades(read_attempts(folder), read_rows(folder, Kind.REGRADE))
 
 
 def with_regrades(records: Iterable[Record], rows: Iterable[Row]) -> tuple[Record, ...]:

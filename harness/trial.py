@@ -295,7 +295,8 @@ class _Attempt:
             self._crashed(error)
             return partition((), start_ns, end_ns)
 
-    def _tamper_row(self) -> TamperRow:
+    def _tamper_row(self) -> TamperRow | None:
+        """What looks like tampering; a look that fails costs its report, never the record."""
         seen = Seen(
             messages=self._transcript.messages,
             snapshot=self._prepared.snapshot,
@@ -304,7 +305,11 @@ class _Attempt:
             alive=self._survivors,
             probes=self._probes,
         )
-        return tamper_row(seen)
+        try:
+            return tamper_row(seen)
+        except Exception as error:  # hints decide nothing, so nothing shall be lost by them
+            log.warning("trial.no_tamper_report", error=str(error), exc_info=error)
+            return None
 
     def _grade_row(self) -> GradeRow:
         if self._grade is None or self._submission is None:

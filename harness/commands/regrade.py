@@ -82,6 +82,7 @@ def command(
             changed=_changed(run, prepared.values(), anyway=with_current_fixtures),
             handed_in={(row.trial, row.attempt): row for row in read_rows(run, Kind.SUBMISSION)},
         )
+        _tell_differences(job, wanted)
         results = _all(job, wanted, jobs, journal)
     if as_json:
         print_json({"schema": 1, "run": str(run), "trials": [_value(result) for result in results]})
@@ -113,6 +114,19 @@ def _changed(run: Path, prepared: Iterable[Prepared], *, anyway: bool) -> dict[s
     for key, what in told.items():
         say(f"{key}: graded by the fixtures as they are now: {what} changed since the run")
     return changed
+
+
+def _tell_differences(job: _Job, records: Iterable[Record]) -> None:
+    """Say what is not as it was in the run, and may change a verdict: the kind of sandbox, an environment."""
+    kind, lines = job.session.provider.kind, []
+    for record in records:
+        then, made = record.provenance, job.prepared.get(record.trial.feature)
+        if then.get("sandbox", kind) != kind:
+            lines.append(f"the run was graded in sandboxes of kind `{one_line(then['sandbox'], 20)}`, this is `{kind}`")
+        elif made is not None and then.get("environment", made.environment.key) != made.environment.key:
+            lines.append(f"{made.feature.key}: the environment is made otherwise than in the run")
+    for line in dict.fromkeys(lines):
+        say(line)
 
 
 def _all(job: _Job, records: Sequence[Record], jobs: int, journal: Journal) -> tuple[_Result, ...]:

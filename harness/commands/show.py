@@ -12,9 +12,9 @@ from harness.commands.picking import pick_record
 from harness.commands.session import output
 from harness.errors import ConfigError, InfraError
 from harness.files import disk_errors
-from harness.journal import Kind, Row, read_attempts, read_body, read_rows
+from harness.journal import Kind, Row, read_body, read_rows
 from harness.record import Record
-from harness.regrade import with_regrades
+from harness.regrade import graded_attempts
 from harness.run_folder import RunFolder
 from harness.story import Story, brief_of, turns_of
 from scoreboards.report.story_machine import story_json
@@ -50,8 +50,7 @@ def command(
 
 def load_story(run: Path, trial: str | None, attempt: int | None) -> Story:
     """What the run folder tells of one attempt. Raises ConfigError where it is not clear which, InfraError."""
-    later = read_rows(run, Kind.REGRADE)
-    records = with_regrades(read_attempts(run), later)
+    records = graded_attempts(run)
     record = pick_record(run, trial, attempt, records)
     folder = RunFolder(root=run).trial(record.trial.id, record.attempt)
     files = {name: folder / name for name in NAMES if (folder / name).is_file()}
@@ -61,7 +60,7 @@ def load_story(run: Path, trial: str | None, attempt: int | None) -> Story:
         brief=brief_of(messages),
         turns=turns_of(messages, record, _raw_arguments(run, record)),
         difference=_text(files.get("difference.patch")),
-        tests=_tests(run, files, _of(later, record)),
+        tests=_tests(run, files, _of(read_rows(run, Kind.REGRADE), record)),
         flaky=_flaky(run, record),
         others=tuple(one for one in records if one.trial.id == record.trial.id and one.attempt != record.attempt),
         failures=_failures(run, record),
