@@ -19,8 +19,14 @@ NAMES = ("one", "two")
 def slow(place: Path) -> FeatureFiles:
     """A feature whose suite says where it is at, and takes minutes."""
     told = f"open({str(place)!r} + '/' + str(os.getpid()) + '.%s', 'w').close()"
-    text = f"import os\nimport time\n\n\ndef test_slow():\n    {told % 'began'}\n    time.sleep({SLEEP_S})\n    {told % 'ended'}\n"
-    return FeatureFiles(manifest=None, hidden={"tests/test_slow.py": text})
+    lines = (
+        "import os, time",
+        "def test_slow():",
+        f"    {told % 'began'}",
+        f"    time.sleep({SLEEP_S})",
+        f"    {told % 'ended'}",
+    )
+    return FeatureFiles(manifest=None, hidden={"tests/test_slow.py": "\n".join(lines) + "\n"})
 
 
 def validating(desk: Desk, *options: str) -> Started:
