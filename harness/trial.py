@@ -161,11 +161,11 @@ class _Attempt:
                 agent.work(self._assignment())
             self._go_on()
             self._event("export", {"stop": self._transcript.stop})
-            with self._stopwatch.span(Phase.GRADE, "export"):
+            with self._stopwatch.span(Phase.GRADE, "export"), stack.pop_all():
                 self._survivors = box.kill()
                 self._submission = self._handed_in(box)
-                stack.close()
-            with self._stopwatch.span(Phase.GRADE, "export", "keep"):
+        with self._stopwatch.span(Phase.GRADE, "export", "keep"):
+            if self._submission is not None:
                 self._bench.keep(self._trial, self._number, self._submission)
 
     def _handed_in(self, box: Sandbox) -> Submission:

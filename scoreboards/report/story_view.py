@@ -150,8 +150,9 @@ def _arguments(tool: ToolStory, asked: dict[str, Any], cut: _Cut, taken: int) ->
     """A shell call's command as it is; of others the arguments, name by name."""
     if not asked:
         return cut.one("" if tool.arguments == "{}" else tool.arguments, taken)
-    if set(asked) == {"command"}:
-        return cut.one(str(asked["command"]), taken)
+    if "command" in asked:
+        beside = "".join(f"  [{name}={value!r}]" for name, value in asked.items() if name != "command")
+        return cut.one(str(asked["command"]), taken + len(beside)) + cut.one(beside)
     return cut.one(", ".join(f"{name}={value!r}" for name, value in asked.items()), taken)
 
 
