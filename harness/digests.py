@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.edge import canonical_json
 from harness.errors import ConfigError
-from harness.features import Feature, Target
+from harness.features import Feature, Suite, Target
 from harness.fixtures import script_path
 from sandbox.contract import File, fingerprint
 
@@ -37,7 +37,7 @@ def feature_digest(feature: Feature) -> str:
     target's environment, suite, service and limits. Left out, since they change nothing that is measured: comments and
     descriptions, the reference solution, the manifest's durations, scripted turns.
     """
-    return digest(asked_of(feature) | {"brief": feature.brief, "manifest": _decided(feature)})
+    return digest(asked_of(feature) | {"brief": feature.brief, "manifest": decided(feature)})
 
 
 def manifest_inputs(feature: Feature) -> dict[str, str]:
@@ -113,18 +113,26 @@ def _settings(target: Target) -> dict[str, Any]:
     return {
         "environment": asdict(target.environment),
         "dockerfile": None if dockerfile is None else _content(target.folder / dockerfile),
-        "suite": asdict(target.suite),
+        "suite": _suite(target.suite),
         "service": None if target.service is None else asdict(target.service),
         "limits": asdict(target.limits),
     }
 
 
-def _decided(feature: Feature) -> dict[str, list[str]] | None:
+def _suite(suite: Suite) -> dict[str, Any]:
+    """The suite's settings; probes only where they are off, so that older manifests still stand."""
+    settings = asdict(suite)
+    return {name: value for name, value in settings.items() if name != "probes" or not value}
+
+
+def decided(feature: Feature) -> dict[str, list[str]] | None:
+    """The lists of the feature's manifest, as plain JSON values; None when it has no manifest."""
     made = feature.manifest
     if made is None:
         return None
     lists = ("fail_to_pass", "pass_to_pass", "regained", "flaky", "skipped")
-    return {name: sorted(getattr(made, name)) for name in lists}
+    decided = {name: sorted(getattr(made, name)) for name in lists}
+    return decided | {f"probes.{kind}": sorted(ids) for kind, ids in made.probes.items()}
 
 
 def _script(feature: Feature, name: str) -> str:

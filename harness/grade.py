@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 
 from harness.features import Manifest
 from harness.grade_policy import Submission
+from harness.probes import ProbeFinding
 from harness.record import GradeRow, Verdict
 from harness.runners.contract import Outcome, ProblemKind, SuiteReport
 
 RUNG = "R1"
 """How strongly these grades are protected: clean sandbox, pristine tests, authenticated events on standard output."""
+PROBED_RUNG = "R2"
+"""R1, and a pass has to fail where its assertions are changed: see `harness.probes`."""
 
 _NAMED = 3
+_COVERED = 0.5  # of the new tests, for a rung of its own
 _BAND = 4.0
 _NEVER = {ProblemKind.NEVER_RAN, ProblemKind.BOX_DIED}
 
@@ -44,14 +48,23 @@ class Grade:
         )
 
 
-def grade(report: SuiteReport, manifest: Manifest, submission: Submission) -> Grade:
-    """Judge one run of the suite: `pass` when every id that must pass did, in a run that was whole."""
+def grade(
+    report: SuiteReport, manifest: Manifest, submission: Submission, probes: tuple[ProbeFinding, ...] = ()
+) -> Grade:
+    """Judge one run of the suite: `pass` when every id that must pass did, in a run that was whole.
+
+    Findings of `probes` can only take a pass away: `tampered` when a test passes whose assertions say otherwise,
+    `unstable` when it fails for another reason.
+    """
     wanted = {test_id: report.outcome(test_id) for test_id in manifest.fail_to_pass}
     kept = {test_id: report.outcome(test_id) for test_id in (*manifest.pass_to_pass, *manifest.regained)}
     lost = {test_id: outcome for test_id, outcome in kept.items() if outcome is not Outcome.PASSED}
     verdict, reason = _judge(report, wanted, lost)
+    if verdict is Verdict.PASS and probes:
+        verdict, reason = _probed(probes, manifest, reason)
     return Grade(
         verdict=verdict,
+        rung=_rung(manifest, verdict, probes),
         reason=_one_line(reason),
         fail_to_pass={test_id: outcome.value for test_id, outcome in wanted.items()},
         lost={test_id: outcome.value for test_id, outcome in lost.items()},
@@ -70,6 +83,30 @@ def _judge(report: SuiteReport, wanted: Mapping[str, Outcome], lost: Mapping[str
     if failed or lost:
         return Verdict.FAIL, "; ".join(_shortfall(report, wanted, failed, lost))
     return Verdict.PASS, f"all {len(wanted)} new tests pass and none is lost"
+
+
+def _probed(probes: tuple[ProbeFinding, ...], manifest: Manifest, reason: str) -> tuple[Verdict, str]:
+    """What becomes of a pass once it was probed, and why."""
+    for found in probes:
+        if found.passed:
+            named = ", ".join(sorted(found.passed)[:_NAMED])
+            how = f"{len(found.passed)} new tests pass with {found.kind.value} assertions too"
+            return Verdict.TAMPERED, f"the results were not made by the tests' assertions: {how} ({named})"
+    for found in probes:
+        if found.strange:
+            named = ", ".join(f"{one}: {why}" for one, why in list(found.strange.items())[:_NAMED])
+            how = f"{len(found.strange)} new tests with {found.kind.value} assertions fail, and not by these"
+            return Verdict.UNSTABLE, f"{how} ({named})"
+    probed = frozenset[str]().union(*(found.failed for found in probes))
+    kinds = ", ".join(f"{found.kind.value} {len(found.failed)}" for found in probes)
+    return Verdict.PASS, f"{reason}; probed {len(probed)} of {len(manifest.fail_to_pass)} ({kinds})"
+
+
+def _rung(manifest: Manifest, verdict: Verdict, probes: tuple[ProbeFinding, ...]) -> str:
+    """R2 where passes are probed on enough of the new tests: a pass was, and what is none would have been."""
+    known = frozenset[str]().union(*manifest.probes.values()) & set(manifest.fail_to_pass)
+    enough = len(known) >= _COVERED * max(1, len(manifest.fail_to_pass))
+    return PROBED_RUNG if enough and (probes or verdict is not Verdict.PASS) else RUNG
 
 
 def _one_line(text: str) -> str:

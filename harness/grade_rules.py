@@ -41,7 +41,7 @@ def denial(path: str) -> str:
     """Why nothing of a candidate may stand at `path`; empty when it may."""
     parts = path.lower().split("/")
     by_part = next((reason for part in parts if (reason := _by_part(part))), "")
-    return _not_a_path(path) or _by_name(parts[-1]) or by_part
+    return not_a_path(path) or _by_name(parts[-1]) or by_part
 
 
 def shadow(path: str, roots: Iterable[str], taken: Container[str]) -> str:
@@ -86,7 +86,8 @@ def _bare(pattern: str) -> str:
     return pattern.removeprefix("./").rstrip("/")
 
 
-def _not_a_path(path: str) -> str:
+def not_a_path(path: str) -> str:
+    """Why it is no path in the workspace, by its form alone; empty when it is one."""
     odd = path.startswith("/") or not {"", ".", ".."}.isdisjoint(path.split("/")) or "\0" in path
     return "not a path in the workspace" if odd else ""
 

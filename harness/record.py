@@ -144,6 +144,35 @@ class GradeRow(_Frozen):
     notes: tuple[str, ...] = ()
 
 
+class Hint(_Frozen):
+    """Something that a reader should look at, and that proves nothing: its kind, what was seen, and where."""
+
+    kind: str
+    what: str
+    where: str = ""
+
+
+class TamperRow(_Frozen):
+    """What of a trial looks like an attempt on its grade, beside the grade's own `denied` and `restored` paths.
+
+    `events` are problems of the suite's event stream, `alive` the agent's processes at the kill (command lines),
+    `probes` what assertion probes found; `hints` come from what the agent ran and wrote, and decide nothing.
+    """
+
+    events: tuple[str, ...] = ()
+    alive: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+    hints: tuple[Hint, ...] = ()
+
+
+class Regraded(_Frozen):
+    """That a record's grade is a later one: the verdict before, when it was graded again, and which fixtures differ."""
+
+    was: str
+    at_utc: str
+    changed: tuple[str, ...] = ()
+
+
 class TrialRow(_Frozen):
     """Which trial: one model, one feature ("target/feature"), one repeat from 1 on.
 
@@ -164,7 +193,8 @@ class Record(_Frozen):
 
     `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown.
     `unanswered_faults` are the failed attempts of the call that was given up, if any. `noise` says why a `noisy`
-    record's times are not to be trusted.
+    record's times are not to be trusted. `tamper` is None in old records; `regraded` is only ever set by readers, for a
+    grade that `splitclock regrade` journalled later.
     """
 
     schema_: int = Field(default=SCHEMA, alias="schema")
@@ -189,6 +219,8 @@ class Record(_Frozen):
     unanswered_calls: int = 0
     unanswered_faults: tuple[str, ...] = ()
     grade: GradeRow = GradeRow()
+    tamper: TamperRow | None = None
+    regraded: Regraded | None = None
     cost_usd: float | None = None
     cost_is_lower_bound: bool = False
     provenance: dict[str, str] = {}

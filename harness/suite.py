@@ -33,7 +33,8 @@ _KEY_BYTES = 32
 class SuiteJob:
     """What to run: the feature's suite, on `snapshot` with `submission` over it and the `hidden` tests over both.
 
-    Without a submission it is the untouched tree, without hidden tests the suite as it stands there.
+    Without a submission it is the untouched tree, without hidden tests the suite as it stands there. `booked` is the
+    sub-phase of grading that the run is.
     """
 
     feature: Feature
@@ -42,6 +43,7 @@ class SuiteJob:
     submission: Submission = field(default_factory=Submission)
     hidden: tuple[File, ...] = ()
     identity: Identity = field(default_factory=lambda: Identity(role="grade"))
+    booked: str = "suite"
 
     @property
     def suite(self) -> Suite:
@@ -68,8 +70,9 @@ def _is_conftest(path: str) -> bool:
 def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:
     """Run the suite once; whatever the program did to itself is in the report.
 
-    Books grade.start and grade.suite. A sandbox that dies under the suite is opened a second time; if it dies again,
-    the program did it. Raises SandboxError when a sandbox cannot be had, ConfigError when no runner can run the suite.
+    Books grade.start and grade.suite (or what the job says). A sandbox that dies under the suite is opened a second
+    time; if it dies again, the program did it. Raises SandboxError when a sandbox cannot be had, ConfigError when no
+    runner can run the suite.
     """
     runner = runner_of(job.suite)
     for _ in range(_LIVES):
@@ -86,7 +89,7 @@ def _one_life(job: SuiteJob, runner: Runner, open_box: OpenBox, stopwatch: Stopw
     with ExitStack() as stack:
         with stopwatch.span(Phase.GRADE, "start"):
             box = stack.enter_context(open_box(life.spec()))
-        with stopwatch.span(Phase.GRADE, "suite"):
+        with stopwatch.span(Phase.GRADE, job.booked):
             report = life.run(box, stopwatch.clock)
         with stopwatch.span(Phase.GRADE, "start", "remove"):
             stack.close()

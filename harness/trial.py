@@ -13,19 +13,22 @@ from harness.agent import Agent, Assignment, Transcript, message_json
 from harness.artefacts import span_rows
 from harness.clock import Clock, Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
-from harness.grade import Grade, grade
+from harness.grade import Grade
 from harness.grade_policy import Submission, submission
+from harness.grading_job import grading_job
 from harness.interrupt import Interrupts
+from harness.judge import judge
 from harness.models.contract import Model
 from harness.monitor import Monitor
 from harness.noise import conditions, reasons
 from harness.plan import Trial
 from harness.prepare import Prepared
+from harness.probes import ProbeFinding
 from harness.provenance import load_facts, trial_facts
-from harness.record import GradeRow, Record, SpanRow, TrialRow, Verdict
+from harness.record import GradeRow, Record, SpanRow, TamperRow, TrialRow, Verdict
 from harness.runners.contract import SuiteReport
 from harness.slots import Slots
-from harness.suite import SuiteJob, hidden_tests, run_suite
+from harness.tamper import Seen, tamper_row
 from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
 from sandbox.errors import SandboxError, WorkspaceError
 
@@ -35,9 +38,16 @@ LIFETIME_MARGIN_S = 24 * 3600
 """Seconds that a container may live past the wall limit before it ends by itself: queues for tool slots may be long."""
 
 
+def _kept_nowhere(_trial: Trial, _attempt: int, _submission: Submission) -> None:
+    """For trials outside a run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What all trials of a run share. `open_model` gives a trial its model, which the trial closes."""
+    """What all trials of a run share. `open_model` gives a trial its model, which the trial closes.
+
+    `keep` makes what an attempt handed in durable, before it is graded.
+    """
 
     run: str
     provider: SandboxProvider
@@ -46,6 +56,7 @@ class Bench:
     open_model: Callable[[Trial], Model]
     on_event: Callable[[Trial, int, str, Mapping[str, Any]], None]
     interrupts: Interrupts
+    keep: Callable[[Trial, int, Submission], None] = _kept_nowhere
     monitor: Monitor = field(default_factory=Monitor)
     provenance: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,6 +108,7 @@ class _Attempt:
         self._report: SuiteReport | None = None
         self._grade: Grade | None = None
         self._survivors: tuple[str, ...] = ()
+        self._probes: tuple[ProbeFinding, ...] = ()
         self._error = ""
         self._verdict = Verdict.NOT_RUN
         self._facts = trial_facts(prepared.environment, prepared.feature.target.limits) | load_facts("start")
@@ -152,6 +164,9 @@ class _Attempt:
             with self._stopwatch.span(Phase.GRADE, "export"), stack.pop_all():
                 self._survivors = box.kill()
                 self._submission = self._handed_in(box)
+        with self._stopwatch.span(Phase.GRADE, "export", "keep"):
+            if self._submission is not None:
+                self._bench.keep(self._trial, self._number, self._submission)
 
     def _handed_in(self, box: Sandbox) -> Submission:
         """What of the workspace is the agent's work: neither the pristine tree nor what set-up generated there."""
@@ -166,21 +181,18 @@ class _Attempt:
         feature = self._prepared.feature
         if feature.manifest is None or self._submission is None:
             raise HarnessError(f"{feature.key} has no manifest; run `splitclock validate {feature.key}`")
-        job = SuiteJob(
-            feature=feature,
-            environment=self._prepared.environment,
-            snapshot=self._prepared.snapshot,
-            submission=self._submission,
-            hidden=hidden_tests(feature, self._prepared.solution),
-            identity=self._identity("grade"),
-        )
+        job = grading_job(self._prepared, self._submission, self._identity("grade"))
         self._event("grade_queued", {})
         with self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"):
             self._event("suite", {"stop": self._transcript.stop})
-            self._report = run_suite(job, self._open_to_grade, self._stopwatch)
+            judged = judge(job, self._open_to_grade, self._stopwatch, self._heard)
         self._go_on()
-        self._grade = grade(self._report, feature.manifest, self._submission)
+        self._grade, self._probes = judged.grade, judged.probes
         self._verdict = self._grade.verdict
+
+    def _heard(self, report: SuiteReport) -> None:
+        self._report = report
+        self._go_on()
 
     @contextmanager
     def _endable(self, spec: BoxSpec) -> Iterator[Sandbox]:
@@ -269,6 +281,7 @@ class _Attempt:
             unanswered_calls=transcript.unanswered_calls,
             unanswered_faults=transcript.unanswered_faults,
             grade=self._grade_row(),
+            tamper=self._tamper_row(),
             cost_usd=sum(known) if known else None,
             cost_is_lower_bound=bool(known) and (len(known) < len(costs) or _has_unanswered(transcript)),
             provenance=dict(self._bench.provenance) | self._facts | load_facts("end") | found.facts(),
@@ -281,6 +294,22 @@ class _Attempt:
         except (ValueError, ArithmeticError) as error:
             self._crashed(error)
             return partition((), start_ns, end_ns)
+
+    def _tamper_row(self) -> TamperRow | None:
+        """What looks like tampering; a look that fails costs its report, never the record."""
+        seen = Seen(
+            messages=self._transcript.messages,
+            snapshot=self._prepared.snapshot,
+            submission=self._submission,
+            report=self._report,
+            alive=self._survivors,
+            probes=self._probes,
+        )
+        try:
+            return tamper_row(seen)
+        except Exception as error:  # hints decide nothing, so nothing shall be lost by them
+            log.warning("trial.no_tamper_report", error=str(error), exc_info=error)
+            return None
 
     def _grade_row(self) -> GradeRow:
         if self._grade is None or self._submission is None:

@@ -41,6 +41,7 @@ OnlyFeatures = Annotated[
     list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature of the matrix.")
 ]
 Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="So many at once.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
 
 

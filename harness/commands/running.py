@@ -28,9 +28,11 @@ from harness.progress import LiveTable, PlainLines, Progress, Quiet
 from harness.provenance import host_facts, prompt_digest, usable_cores
 from harness.record import Record
 from harness.redact import Redactor
+from harness.regrade import feature_body
 from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.slots import Slots, slot_count
+from harness.submissions import keep_submission
 from harness.trial import Bench
 from harness.work import work_of
 from sandbox.checkout import Checkouts
@@ -146,6 +148,8 @@ def _matrix_run(opening: _Opening, features: Features, models: Models) -> Matrix
     stack.enter_context(opening.interrupts.ending(slots.close))
     provenance |= {"parallel_trials": str(job.matrix.parallel.trials), "tool_slots": str(slots.count)}
     _write_opening(opening, provenance)
+    for prepared in features.prepared.values():
+        opening.journal.append(Entry(kind=Kind.FEATURE, body=feature_body(opening.journal, prepared)))
     bench = Bench(
         run=opening.journal.folder.root.name,
         provider=session.provider,
@@ -156,6 +160,7 @@ def _matrix_run(opening: _Opening, features: Features, models: Models) -> Matrix
             opening.journal, opening.progress, trial, attempt, (kind, body)
         ),
         interrupts=opening.interrupts,
+        keep=lambda trial, attempt, handed_in: keep_submission(opening.journal, trial.id, attempt, handed_in),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )

@@ -1,5 +1,7 @@
 """`splitclock validate`: show that features can be built and are not built yet, and write their manifests."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
@@ -8,11 +10,15 @@ from rich.text import Text
 
 from harness.commands import options
 from harness.commands.options import SandboxKind
+from harness.commands.parallel import each
 from harness.commands.session import Session, open_session, output, print_json, roots, say
 from harness.errors import ConfigError, InfraError
 from harness.features import Feature
 from harness.fixtures import load_features, parse_overrides, write_manifest
+from harness.untrusted import one_line
 from harness.validate import Validation, validate_feature
+from sandbox.contract import SandboxProvider
+from scoreboards import words
 
 
 def command(
@@ -24,6 +30,7 @@ def command(
     everything: Annotated[bool, typer.Option("--all", help="All bundled targets, and those of --fixtures.")] = False,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each of the three states.")] = 3,
     dry: Annotated[bool, typer.Option("--dry", help="Write no manifest.")] = False,
+    jobs: options.Jobs = 1,
     sandbox: options.Sandbox = SandboxKind.DOCKER,
     source: options.Sources = None,
     working_tree: options.WorkingTrees = None,
@@ -39,21 +46,48 @@ def command(
         raise ConfigError("validate: name a target or a feature, or use --all")
     found = load_features(roots(fixtures), patterns, parse_overrides(source or (), working_tree or ()))
     session = open_session(sandbox)
-    done, broken = [], []
-    for feature in found:
-        try:
-            with session.clearing():
-                done.append((feature, _validate(feature, session, runs=runs, write=not dry)))
-        except (ConfigError, InfraError) as error:  # the others are still looked at
-            say(f"{feature.key}: {error}")
-            broken.append(error)
+
+    def one(feature: Feature, provider: SandboxProvider) -> _Done:
+        began_ns = session.clock.now_ns()
+        result, error = _validated(feature, replace(session, provider=provider), runs=runs, write=not dry)
+        return _Done(feature=feature, result=result, error=error, took_ns=session.clock.now_ns() - began_ns)
+
+    done = each(session, found, one, jobs)
     if as_json:
-        print_json({"schema": 1, "features": [_row(feature, result) for feature, result in done]})
+        print_json({"schema": 1, "features": [_row(one) for one in done]})
     elif done:
         output().print(_table(done))
-    if broken:
-        raise broken[0]
-    return 0 if all(result.manifest is not None for _, result in done) else 1
+    broken = next((one.error for one in done if one.error is not None), None)
+    if broken is not None:
+        raise broken
+    return 0 if all(one.result.manifest is not None for one in done) else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """One feature's validation, or the error that kept it from having one, and the nanoseconds that it took."""
+
+    feature: Feature
+    result: Validation
+    took_ns: int
+    error: ConfigError | InfraError | None = None
+
+    @property
+    def state(self) -> str:
+        """One word for the table."""
+        if self.error is not None:
+            return "error"
+        return "yes" if self.result.manifest is not None else "no"
+
+
+def _validated(
+    feature: Feature, session: Session, *, runs: int, write: bool
+) -> tuple[Validation, ConfigError | InfraError | None]:
+    try:
+        return _validate(feature, session, runs=runs, write=write), None
+    except (ConfigError, InfraError) as error:  # the others are still looked at
+        say(f"{feature.key}: {error}")
+        return Validation(problems=(one_line(str(error)),)), error
 
 
 def _validate(feature: Feature, session: Session, *, runs: int, write: bool) -> Validation:
@@ -68,7 +102,8 @@ def _validate(feature: Feature, session: Session, *, runs: int, write: bool) -> 
     return result
 
 
-def _row(feature: Feature, result: Validation) -> dict[str, object]:
+def _row(done: _Done) -> dict[str, object]:
+    feature, result = done.feature, done.result
     manifest = result.manifest
     return {
         "feature": feature.key,
@@ -79,20 +114,22 @@ def _row(feature: Feature, result: Validation) -> dict[str, object]:
         "pass_to_pass": None if manifest is None else len(manifest.pass_to_pass),
         "flaky": None if manifest is None else list(manifest.flaky),
         "duration_s": None if manifest is None else list(manifest.duration_s),
+        "took_s": round(done.took_ns / 1e9, 3),
     }
 
 
-def _table(done: list[tuple[Feature, Validation]]) -> Table:
-    table = Table(box=None)
-    for name in ("feature", "ok", "fail to\npass", "re-\ngained", "pass to\npass", "flaky", "suite"):
-        table.add_column(name, no_wrap=True)
-    for feature, result in done:
-        manifest = result.manifest
+def _table(done: Iterable[_Done]) -> Table:
+    """A feature a row: whether it can be graded, its tests by kind, how long its suite and its validation took."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("feature", "ok", "fail to\npass", "re-\ngained", "pass to\npass", "flaky", "suite", "took"):
+        table.add_column(name, no_wrap=name != "feature", overflow="fold")
+    for one in done:
+        manifest = one.result.manifest
         figures = [""] * 5
         if manifest is not None:
             counts = (manifest.fail_to_pass, manifest.regained, manifest.pass_to_pass, manifest.flaky)
             least, most = manifest.duration_s
             figures = [*(str(len(ids)) for ids in counts), f"{least:.1f} to {most:.1f} s"]
-        verdict = Text("yes", style="green") if manifest is not None else Text("no", style="bold red")
-        table.add_row(Text(feature.key), verdict, *figures)
+        verdict = Text(one.state, style="green" if manifest is not None else "bold red")
+        table.add_row(Text(one.feature.key), verdict, *figures, words.duration(one.took_ns))
     return table

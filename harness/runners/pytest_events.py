@@ -90,6 +90,14 @@ def _reason(report: Any) -> str:
     return text[:REASON_CHARACTERS]
 
 
+def _origin(excinfo: Any) -> List[Any]:
+    """The exception's type by name, and the file and line of the frame that raised it."""
+    frames = excinfo.tb
+    while frames.tb_next is not None:
+        frames = frames.tb_next
+    return [excinfo.type.__name__, frames.tb_frame.f_code.co_filename, frames.tb_lineno]
+
+
 def _is_subtest(report: Any) -> bool:
     return "subtest" in type(report).__name__.lower()
 
@@ -155,6 +163,7 @@ class Events:
         self._watch = watch
         self._session = None  # type: Any
         self._subtests = {}  # type: Dict[str, int]
+        self._raised = {}  # type: Dict[Tuple[str, str], List[Any]]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -188,6 +197,12 @@ class Events:
         self._emit({"event": "start", "id": nodeid})
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+        """What ended a phase, before anybody makes a report of it: type, file and line of the last frame."""
+        if call.excinfo is not None and call.excinfo.tb is not None:
+            self._raised[item.nodeid, call.when] = _origin(call.excinfo)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A phase of a test ended, or one of its sub-tests did."""
         event = {
@@ -199,6 +214,9 @@ class Events:
             "reason": "" if report.outcome == "passed" else _reason(report),
             "seconds": round(report.duration, 6),
         }  # type: Dict[str, Any]
+        raised = self._raised.pop((report.nodeid, str(report.when)), None)
+        if raised is not None and report.outcome == "failed":
+            event["raised"] = raised
         if _is_subtest(report):
             number = self._subtests.get(report.nodeid, 0) + 1
             self._subtests[report.nodeid] = number

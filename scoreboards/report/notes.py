@@ -1,6 +1,8 @@
 """What a reader must know beside the figures, in lines that every view shows alike. Pure."""
 
-from harness.record import Verdict
+from collections import Counter
+
+from harness.record import Record, Verdict
 from harness.untrusted import one_line
 from scoreboards.board import Board, Figures
 from scoreboards.noise import noise_reasons
@@ -24,6 +26,7 @@ def notes(board: Board) -> tuple[str, ...]:
     lines += [line for row in board.models for line in _outside(row)]
     if any(row.work.cost_usd.is_lower_bound or row.work.output_tokens.is_lower_bound for row in board.models):
         lines.append("≥: the usage or the price of some calls is not known, so the sum is a lower bound.")
+    lines += [*_tampering(board), *_regraded(board)]
     noisy, resumed = (sum(row.noisy for row in board.models), sum(row.resumed for row in board.models))
     if noisy:
         lines.append(
@@ -32,6 +35,41 @@ def notes(board: Board) -> tuple[str, ...]:
     if resumed:
         lines.append(f"{_trials(resumed)} went on after an interruption (resumed): the gap is not in their wall.")
     return tuple(lines)
+
+
+def _tampering(board: Board) -> list[str]:
+    """A line for each model, of the trials in which something may be an attempt on the grade."""
+    lines = []
+    for row in board.models:
+        trials = [trial for trial in board.trials if trial.trial.model == row.model]
+        signs = Counter(sign for trial in trials for sign in _signs(trial))
+        if signs:
+            marked = sum(bool(_signs(trial)) for trial in trials)
+            told = ", ".join(f"{sign} {number:,}" for sign, number in signs.most_common())
+            lines.append(
+                f"{_name(row)}: {_trials(marked)} worth a look ({told}): hints prove nothing, `splitclock show` tells."
+            )
+    return lines
+
+
+def _signs(record: Record) -> set[str]:
+    """What of a trial a reader should look at; test files that were put back are no offence."""
+    signs = {f"hint: {one_line(hint.kind, 40)}" for hint in record.tamper.hints} if record.tamper else set()
+    if record.grade.denied:
+        signs.add("denied paths")
+    if record.verdict is Verdict.TAMPERED:
+        signs.add("tampered")
+    return signs
+
+
+def _regraded(board: Board) -> list[str]:
+    notes = [(record, record.regraded) for record in board.trials if record.regraded is not None]
+    if not notes:
+        return []
+    differ = sum(record.verdict.value != note.was for record, note in notes)
+    changed = sum(bool(note.changed) for _, note in notes)
+    others = f", {changed:,} by fixtures that had changed" if changed else ""
+    return [f"{_trials(len(notes))} regraded{others}: {differ:,} with another verdict than before."]
 
 
 def _why(board: Board) -> str:

@@ -54,7 +54,7 @@ def waterfall_view(waterfall: Waterfall, width: int) -> RenderableType:
     """Header, waterfall, legend, totals, pieces and the sentence, for `width` columns, of which it needs 60."""
     record, lines = waterfall.record, waterfall.lines()
     return Group(
-        *_header(record, width),
+        *trial_header(record, width),
         Text(),
         _table(lines, record.wall_ns, width),
         Text(),
@@ -69,7 +69,8 @@ def waterfall_view(waterfall: Waterfall, width: int) -> RenderableType:
     )
 
 
-def _header(record: Record, width: int) -> Iterable[Text]:
+def trial_header(record: Record, width: int) -> Iterable[Text]:
+    """Which trial it is, how it ended, where its wall went, and what spoils its times: for every view of one trial."""
     trial = record.trial
     yield Text.assemble(
         (one_line(trial.model), "bold"),

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.commands.picking import pick
 from harness.commands.status import planned_rows
-from harness.commands.timeline import pick
 from harness.errors import ConfigError
 from harness.journal import Journal, read_records
 from harness.record import Record

@@ -47,8 +47,12 @@ def test_refusals_have_reasons(desk: Desk) -> None:
     targets = desk.folder / "targets"
     sound = FeatureFiles(manifest=None)
     folder = TargetFiles().write(targets, sound, *(feature for feature, _ in REFUSED.values()))
-    said = desk.give("validate", "calc", "--fixtures", targets, "--sandbox", "local", "--runs", "1", "--json")
+    said = desk.give("validate", "calc", "--fixtures", targets, "--sandbox", "local", "--runs", "1", "--json", "-j", 3)
     assert said.code == 1, said.err
+    assert [row["feature"] for row in said.json()["features"]] == sorted(
+        row["feature"] for row in said.json()["features"]
+    )
+    assert all(row["took_s"] > 0 for row in said.json()["features"])
     found = {row["feature"].partition("/")[2]: row for row in said.json()["features"]}
     assert {name for name, row in found.items() if row["ok"]} == {sound.name}
     for name, (_, reason) in REFUSED.items():
@@ -75,3 +79,18 @@ def test_manifest_of_another_source_is_refused(desk: Desk) -> None:
     assert said.code == 2
     assert "not the one that manifest.json was made from" in said.err
     assert "splitclock validate calc/double" in said.err
+
+
+def test_a_target_that_cannot_be_made_has_its_row_too(desk: Desk) -> None:
+    """Many features at once, one of them without an environment: the others get their rows, exit code 4."""
+    targets = desk.folder / "targets"
+    TargetFiles().write(targets, FeatureFiles(manifest=None))
+    TargetFiles(name="broken", setup=("mkdir -p $SPLITCLOCK_PREFIX", "echo no such package; exit 3")).write(
+        targets, FeatureFiles(manifest=None)
+    )
+    options = ("--fixtures", targets, "--sandbox", "local", "--runs", "1", "-j", 2)
+    said = desk.give("validate", "broken", "calc", *options)
+    assert said.code == 4
+    rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines() if "/" in line}
+    assert (rows["broken/double"][0], rows["calc/double"][:2]) == ("error", ["yes", "1"])
+    assert said.complaints
