@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from harness.features import Manifest
 from harness.grade_policy import Submission
 from harness.record import GradeRow, Verdict
-from harness.runners.contract import Outcome, ProblemKind, SuiteReport
+from harness.runners.contract import Outcome, ProblemKind, SuiteReport, is_black_box
 
 RUNG = "R1"
 """How strongly these grades are protected: clean sandbox, pristine tests, authenticated events on standard output."""
 
+BLACK_BOX_RUNG = "R3"
+"""The same, and black-box tests that share no process with the application."""
+
+_NO_WORD = {Outcome.MISSING, Outcome.INCOMPLETE}
 _NAMED = 3
 _BAND = 4.0
 _NEVER = {ProblemKind.NEVER_RAN, ProblemKind.BOX_DIED}
@@ -46,17 +50,29 @@ class Grade:
 
 def grade(report: SuiteReport, manifest: Manifest, submission: Submission) -> Grade:
     """Judge one run of the suite: `pass` when every id that must pass did, in a run that was whole."""
-    wanted = {test_id: report.outcome(test_id) for test_id in manifest.fail_to_pass}
-    kept = {test_id: report.outcome(test_id) for test_id in (*manifest.pass_to_pass, *manifest.regained)}
+    wanted = _asked(report, manifest.fail_to_pass)
+    kept = _asked(report, (*manifest.pass_to_pass, *manifest.regained))
     lost = {test_id: outcome for test_id, outcome in kept.items() if outcome is not Outcome.PASSED}
     verdict, reason = _judge(report, wanted, lost)
     return Grade(
         verdict=verdict,
+        rung=_rung(report, wanted),
         reason=_one_line(reason),
         fail_to_pass={test_id: outcome.value for test_id, outcome in wanted.items()},
         lost={test_id: outcome.value for test_id, outcome in lost.items()},
         notes=tuple(_one_line(note) for note in _notes(report, manifest, submission) if note not in reason),
     )
+
+
+def _asked(report: SuiteReport, ids: Iterable[str]) -> dict[str, Outcome]:
+    """Outcomes by id, without black-box tests where the sandboxes cannot run any: then the rung says so."""
+    return {one: report.outcome(one) for one in ids if not (report.left_out and is_black_box(one))}
+
+
+def _rung(report: SuiteReport, wanted: Mapping[str, Outcome]) -> str:
+    """The runner's own; R3 when tests in another sandbox had their say too, each of them to its end."""
+    outside = [outcome for test_id, outcome in wanted.items() if is_black_box(test_id)]
+    return BLACK_BOX_RUNG if outside and _NO_WORD.isdisjoint(outside) else report.rung
 
 
 def _judge(report: SuiteReport, wanted: Mapping[str, Outcome], lost: Mapping[str, Outcome]) -> tuple[Verdict, str]:
@@ -108,6 +124,8 @@ def _why(report: SuiteReport, test_id: str, outcome: Outcome) -> str:
 
 def _notes(report: SuiteReport, manifest: Manifest, submission: Submission) -> Iterable[str]:
     yield from (problem.detail for problem in report.problems)
+    if report.left_out:
+        yield f"the black-box tests were left out: {report.left_out}"
     if report.survivors:
         yield f"{len(report.survivors)} processes outlived the suite: {report.survivors[0][:100]}"
     least, most = manifest.duration_s

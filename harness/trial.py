@@ -160,6 +160,7 @@ class _Attempt:
             snapshot=self._prepared.snapshot,
             submission=self._submission,
             hidden=hidden_tests(feature, self._prepared.solution),
+            acceptance=self._prepared.acceptance,
             identity=self._identity("grade"),
         )
         self._event("grade_queued", {})

@@ -11,7 +11,7 @@ from harness.grade_policy import Submission
 from harness.manifest import Stages, find_manifest
 from harness.prepare import Prepared, prepare
 from harness.runners import refusal
-from harness.runners.contract import Outcome, SuiteReport
+from harness.runners.contract import BLACK_BOX, Outcome, SuiteReport
 from harness.suite import SuiteJob, hidden_tests, reference, run_suite
 from sandbox.checkout import Checkouts
 from sandbox.contract import File, Identity, OnLine, SandboxProvider
@@ -53,6 +53,7 @@ class _Bench:
             snapshot=self.prepared.snapshot,
             submission=submission,
             hidden=hidden,
+            acceptance=self.prepared.acceptance if hidden else None,
             identity=Identity(role="validate"),
         )
 
@@ -73,6 +74,8 @@ def validate_feature(
     unsupported = refusal(feature.target.suite)
     if unsupported:
         return Validation(problems=(unsupported,))
+    if feature.black_box and provider.kind != "docker":
+        return Validation(problems=("its black-box tests need a network to join: validate it in Docker",))
     prepared = prepare(feature, provider, checkouts, on_line)
     try:
         hidden = hidden_tests(feature, prepared.solution)
@@ -89,7 +92,7 @@ def _validate(bench: _Bench, solved: Submission) -> Validation:
         base=bench.stage("base", bench.job(Submission(), ())),
         tests=bench.stage("base and hidden tests", bench.job(Submission(), bench.hidden)),
         reference=bench.stage("reference and hidden tests", bench.job(solved, bench.hidden)),
-        hidden=tuple(file.path for file in bench.hidden),
+        hidden=(*(file.path for file in bench.hidden), *_black_box(bench.prepared)),
     )
     finding = find_manifest(stages, _made_from(bench.prepared))
     return Validation(
@@ -98,6 +101,10 @@ def _validate(bench: _Bench, solved: Submission) -> Validation:
         notes=(*finding.notes, *_policy_notes(solved)),
         reports={"base": stages.base, "tests": stages.tests, "reference": stages.reference},
     )
+
+
+def _black_box(prepared: Prepared) -> Iterable[str]:
+    return (f"{BLACK_BOX}{file.path}" for file in (prepared.acceptance.files if prepared.acceptance else ()))
 
 
 def _made_from(prepared: Prepared) -> dict[str, str]:
