@@ -166,11 +166,6 @@ class _Stage:
             place = self._place(tester, *found)
             with stopwatch.span(Phase.GRADE, "suite"):
                 report = self._with_service(self._started(box), tester, place, stopwatch.clock)
-                    RunningService(box, self.application.service, READY_S + self.application.timeout_s),
-                    tester,
-                    place,
-                    stopwatch.clock,
-                )
             with stopwatch.span(Phase.GRADE, "start", "remove"):
                 stack.close()
         return report
