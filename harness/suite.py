@@ -48,7 +48,7 @@ class SuiteJob:
         """The tree's source files that belong to the tests, and are not the application's to change."""
         hidden = {file.path for file in self.hidden}
         patterns = (*self.suite.protected, *self.feature.test_paths)
-        sources = (path for path in sorted(tree.paths()) if path.endswith(".py"))
+        sources = (path for path in sorted(tree.paths()) if path.endswith(runner_of(self.suite).TEST_SUFFIXES))
         return tuple(path for path in sources if path in hidden or _is_conftest(path) or matches(path, patterns))
 
     def application(self) -> Application | None:

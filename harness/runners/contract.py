@@ -215,6 +215,9 @@ class Runner(Protocol):
     CONFIGURATION: tuple[str, ...]
     """Names of files at the workspace's root that may configure the runner."""
 
+    TEST_SUFFIXES: tuple[str, ...]
+    """How the names of test files end: these are watched while tests run, where the runner can."""
+
     def refusal(self, suite: Suite) -> str:
         """Why the suite's command cannot be run, in one line that says what to write; empty when it can."""
         ...

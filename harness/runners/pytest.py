@@ -27,6 +27,9 @@ CONFIGURATION: tuple[str, ...] = (
 )
 """Files that may hold pytest's configuration, in the order in which pytest takes the first that does."""
 
+TEST_SUFFIXES: tuple[str, ...] = (".py",)
+"""How the names of test files end."""
+
 _ENTRY_POINTS = {"pytest", "py.test"}
 
 
