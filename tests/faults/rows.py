@@ -1,7 +1,7 @@
 """The faults of the table: what the simulated provider does wrong, and what must come of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from harness.turns import ScriptedCall, ScriptedFault, Turn
 from tests.end_to_end.targets import ADD, DOUBLE, FINISH, edit, say, shell
@@ -10,6 +10,8 @@ EVERYWHERE = ("chat", "responses", "responses-websocket")
 RETRY_AFTER_S = 2
 FAR_AWAY_S = 7200
 """Longer than a trial may take."""
+PATIENCE_S = 5
+"""Seconds that rows of silence wait; answers of a simulator without pace take milliseconds."""
 
 FAILED, BACKOFF, RATE_LIMIT = "failed_call", "backoff", "rate_limit"
 WRITE = edit("calc.py", ADD, DOUBLE)
@@ -25,8 +27,8 @@ class Expected:
     """What must come of a fault: how the trial ends, the requests it takes and why they fail, where their time goes.
 
     `tools` are the calls that are run, in order, `says` is in the transcript. `usage` says whether all tokens are
-    known, `served` which model the calls are said to be served by ("" is the one asked for), `exit_code` how the whole
-    command ends.
+    known, `served` which model the calls are said to be served by ("" is the one asked for), `partial` whether a part
+    of an answer came before it failed, which may be billed, and `exit_code` how the whole command ends.
     """
 
     stop: str = "finished"
@@ -39,13 +41,14 @@ class Expected:
     says: str = ""
     usage: bool = True
     served: str = ""
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A line of the table. One with `alone` costs the run its provider or cools it down, so nobody else is with it.
 
-    `patient` ones take up to two minutes, for the harness is as patient as it is with real providers.
+    `patient` ones take a minute, for the harness backs off as it does from real providers. `timeouts` are the model's.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Row:
     apis: tuple[str, ...] = EVERYWHERE
     alone: bool = False
     patient: bool = False
+    timeouts: Mapping[str, float] = field(default_factory=dict)
 
 
 def rows() -> Iterator[Row]:
@@ -131,24 +135,23 @@ def _statuses() -> Iterator[Row]:
     )
 
 
-def _again(fault: str) -> Expected:
+def _again(fault: str, *, partial: bool = False) -> Expected:
     """One attempt fails, the next one is answered, every tool call is run once."""
-    return Expected(requests=3, faults=(fault,), waits=(FAILED, BACKOFF))
+    return Expected(requests=3, faults=(fault,), waits=(FAILED, BACKOFF), partial=partial)
 
 
 def _broken_answers() -> Iterator[Row]:
     def broken(name: str, words: str, fault: ScriptedFault, kind: str) -> Row:
-        return Row(name=name, words=words, turns=before(fault), expected=_again(kind))
+        return Row(name=name, words=words, turns=before(fault), expected=_again(kind, partial=fault.after_tokens > 0))
 
     yield broken("cut", "reset before the first token", ScriptedFault(kind="cut"), "connection")
     yield broken("cut-amid", "reset amid a tool call", ScriptedFault(kind="cut", after_tokens=20), "connection")
-    yield replace(
-        broken("stall", "stalled stream", ScriptedFault(kind="stall", after_tokens=20), "stalled"), patient=True
-    )
-    yield replace(
-        broken("keep-alive", "keep-alives only", ScriptedFault(kind="keep_alive", after_tokens=20), "stalled"),
-        patient=True,
-    )
+    stall, pings = ScriptedFault(kind="stall", after_tokens=20), ScriptedFault(kind="keep_alive", after_tokens=20)
+    yield replace(broken("stall", "stalled stream", stall, "stalled"), timeouts={"idle_s": PATIENCE_S})
+    yield replace(broken("keep-alive", "keep-alives only", pings, "stalled"), timeouts={"idle_s": PATIENCE_S})
+    silence = ScriptedFault(kind="stall")
+    yield replace(broken("silence", "no first token", silence, "stalled"), timeouts={"first_token_s": PATIENCE_S})
+    yield replace(broken("timeout", "an answer without end", stall, "timeout"), timeouts={"total_s": PATIENCE_S})
     yield broken("end-amid", "clean end amid a tool call", ScriptedFault(kind="end", after_tokens=20), "truncated")
     yield broken("end", "all tool calls, no finish reason", ScriptedFault(kind="end", after_tokens=END), "truncated")
     yield broken("html", "web page with 200", ScriptedFault(kind="html"), "malformed")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.config import Matrix, ModelConfig, Parallel, TrialLimits
 from harness.features import EnvironmentSpec, Feature, Source, Suite, Target
 from harness.models.prices import Price
-from harness.models.settings import Quirks
+from harness.models.settings import Quirks, Timeouts
 from harness.plan import Trial, identity, plan, trial_id
 from sandbox.contract import Limits
 
@@ -99,6 +99,7 @@ def test_id_is_the_same_tomorrow() -> None:
         replace(MODEL, parameters={"temperature": 0}),
         replace(MODEL, context_window=5),
         replace(MODEL, quirks=Quirks(stream_usage=False)),
+        replace(MODEL, timeouts=Timeouts(idle_s=5)),
         SIMULATED,
         replace(SIMULATED, first_token_ms=2),
         replace(SIMULATED, tokens_per_s=3),
@@ -142,6 +143,7 @@ def test_a_price_counts_where_cost_stops() -> None:
     assert only_id(matrix(dear, limits=limits)) != only_id(matrix(MODEL, limits=limits))
     again = replace(dear, price_source="another edition of the table")
     assert only_id(matrix(again, limits=limits)) == only_id(matrix(dear, limits=limits))
+    assert only_id(matrix(dear, limits=limits)) == "f22bdc0cbb4b"  # as before prices had tiers
     tiered = replace(MODEL, price=Price(input=1, output=2, tiers={"flex": Price(input=0.5, output=1)}))
     assert only_id(matrix(tiered, limits=limits)) != only_id(matrix(dear, limits=limits))
 
