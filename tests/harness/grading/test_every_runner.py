@@ -167,9 +167,9 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def ran(room: Room, name: str, tree: Tree, **suite: object) -> SuiteReport:
+def ran(room: Room, name: str, tree: Tree, timeout_s: float = 60.0) -> SuiteReport:
     """One run of a kind's suite."""
-    return room.run(tree, runner=name, command=KINDS[name].command, **suite)
+    return room.run(tree, runner=name, command=KINDS[name].command, timeout_s=timeout_s)
 
 
 def test_every_outcome_is_told(room: Room, name: str) -> None:
