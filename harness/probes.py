@@ -105,6 +105,7 @@ def _by_assertion(probe: Probe, result: CaseResult) -> bool:
 def _edited(kind: ProbeKind, data: bytes, random: Random) -> tuple[bytes, frozenset[int]] | None:
     """The file with its assertions changed, and their lines; None where there is nothing to change."""
     try:
+        data.decode("utf-8")  # the parser counts in bytes of it
         tree = ast.parse(data)
     except (SyntaxError, ValueError):
         return None
@@ -148,7 +149,8 @@ def _spans(kind: ProbeKind, statement: ast.Assert, starts: list[int], random: Ra
         for constant in _constants(literal):
             if constant.lineno == constant.end_lineno:
                 start, end = _place(constant, starts)
-                yield _Span(start, end, repr(_other(constant.value, random)).encode("utf-8", "surrogatepass"))
+                new = repr(_other(ast.literal_eval(constant), random))
+                yield _Span(start, end, new.encode("utf-8", "backslashreplace"))
 
 
 def _place(node: ast.expr, starts: list[int]) -> tuple[int, int]:
@@ -167,21 +169,30 @@ def _compared(test: ast.expr) -> Iterator[ast.expr]:
                 yield literal
 
 
-def _constants(node: ast.expr) -> Iterator[ast.Constant]:
-    """The values that a literal is made of; keys stay, and so does what is computed."""
+def _constants(node: ast.expr) -> Iterator[ast.expr]:
+    """The values that a literal is made of, empty ones too; keys stay, and so does what is computed."""
     match node:
-        case ast.Constant(value=bool() | int() | float() | str() | bytes() | None):
+        case (
+            ast.List(elts=[])
+            | ast.Dict(keys=[])
+            | ast.Constant(value=bool() | int() | float() | str() | bytes() | None)
+            | ast.UnaryOp(op=ast.USub(), operand=ast.Constant())
+        ):
             yield node
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as inner):
-            yield inner
+        case _:
+            for part in _parts(node):
+                yield from _constants(part)
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    match node:
         case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-            for element in elements:
-                yield from _constants(element)
+            return elements
         case ast.Dict(values=values):
-            for value in values:
-                yield from _constants(value)
+            return values
         case ast.Call(func=function, args=[first], keywords=[]) if _is_approx(function):
-            yield from _constants(first)
+            return [first]
+    return []
 
 
 def _is_approx(function: ast.expr) -> bool:
@@ -201,4 +212,6 @@ def _other(value: object, random: Random) -> object:
             return value + word.encode("ascii")
         case str():
             return value + word
+        case list() | dict():
+            return [word] if isinstance(value, list) else {word: word}
     return word  # for None
