@@ -57,8 +57,9 @@ class CallRow(_Frozen):
     `decode_tokens` are the tokens that `decode_ns` (first to last token) produced: visible output tokens minus one;
     both are None where the speed cannot be told. `wait_ns` is what failed attempts and pauses took before.
 
-    `unfinished_deltas` came in failed attempts and may be billed. `api` is the wire API, `transport` what carried it
-    ("http", "websocket"); `served_model` and `service_tier` are the provider's own words.
+    Of the failed attempts `billable_attempts` may be billed, for `unfinished_deltas` or for nothing that came. `api`
+    is the wire API, `transport` what carried it ("http", "websocket"); `served_model` and `service_tier` are the
+    provider's own words.
     """
 
     turn: int
@@ -81,6 +82,7 @@ class CallRow(_Frozen):
     cost_usd: float | None = None
     attempts: int = 1
     faults: tuple[str, ...] = ()
+    billable_attempts: int = 0
     unfinished_deltas: int = 0
     finish_reason: str = ""
     api: str = ""

@@ -293,5 +293,5 @@ class _Attempt:
 
 
 def _has_unanswered(transcript: Transcript) -> bool:
-    """Whether some request may be billed whose usage nobody told: a call that never ended, or one that was retried."""
-    return transcript.unanswered_calls > 0 or any(call.attempts > 1 for call in transcript.calls)
+    """Whether some request may be billed whose usage nobody told."""
+    return transcript.unanswered_calls > 0 or any(call.billable_attempts for call in transcript.calls)

@@ -96,6 +96,13 @@ class CallAttempt:
     status: int | None = None
     request_id: str = ""
 
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether it failed in a way that the provider may charge for: neither refused nor without a connection."""
+        if not self.fault or (self.status is not None and self.status >= 400):  # noqa: PLR2004 - error answers
+            return False
+        return self.fault != "connection" or self.times.headers is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:

@@ -1,5 +1,6 @@
 """The Responses API over one WebSocket for each trial, through the SDK's own connection."""
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ _PING_S = 20.0
 _FRAMES_AHEAD = 4096
 _MOST_LOSSES = 2
 _OF_HTTP_ONLY = ("stream", "stream_options", "background")
+
+_SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # noqa: LOG001 - no configuration may reach it
+"""The library logs the headers of a handshake, and the key with them, where anything listens for debugging."""
 
 
 class Link:
@@ -71,7 +75,7 @@ class _Held:
 
     def continued_by(self, history: History) -> bool:
         """Whether the history goes on from there: nothing before has changed, and the answer stands as it was given."""
-        if len(history) <= self.length + 1 or history.kept < self.length:
+        if not self.response_id or len(history) <= self.length + 1 or history.kept < self.length:
             return False
         answer = history[self.length]
         return answer.items is self.message.items and untouched(answer)
@@ -164,6 +168,7 @@ class WebSocketCarrier:
             "max_size": MAX_BODY_BYTES,
             "max_queue": _FRAMES_AHEAD,
             "compression": None,
+            "logger": _SILENT,
             "ping_interval": _PING_S,
             "ping_timeout": None,  # a call's own patience decides when to give up; pings only keep a line open
             **({"ssl": tls()} if self._line.client.base_url.scheme == "https" else {}),

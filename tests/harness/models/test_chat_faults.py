@@ -13,6 +13,7 @@ import pytest
 from harness.models.contract import CallFailedError, Message, Reply, Role
 from harness.models.settings import Quirks, RetryPolicy, Timeouts
 from harness.models.wire_model import WireModel
+from tests.harness.models.answers import send, send_json, stream
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 Serve = Callable[[Answer], str]
@@ -20,22 +21,6 @@ OpenAt = Callable[..., WireModel]
 
 ASK = [Message(role=Role.USER, content="hello")]
 SWIFT = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.01)
-
-
-def send(handler: BaseHTTPRequestHandler, status: int, body: bytes, fields: Mapping[str, str]) -> None:
-    """A whole answer with a length."""
-    handler.send_response(status)
-    for name, value in fields.items():
-        handler.send_header(name, value)
-    handler.send_header("content-length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-def send_json(handler: BaseHTTPRequestHandler, status: int, value: object, **fields: str) -> None:
-    """A whole answer of JSON; `retry_after` becomes `retry-after`."""
-    named = {name.replace("_", "-"): field for name, field in fields.items()}
-    send(handler, status, json.dumps(value).encode(), {"content-type": "application/json", **named})
 
 
 def event(delta: Mapping[str, Any] | None = None, finish: str | None = None, **rest: Any) -> bytes:
@@ -46,19 +31,6 @@ def event(delta: Mapping[str, Any] | None = None, finish: str | None = None, **r
 
 DONE = b"data: [DONE]\n\n"
 GOOD = event({"role": "assistant", "content": ""}) + event({"content": "hi"}) + event({}, "stop") + DONE
-
-
-def stream(handler: BaseHTTPRequestHandler, *pieces: bytes | float) -> None:
-    """An event stream of these bytes, with pauses in seconds in between; closed at its end."""
-    handler.send_response(200)
-    handler.send_header("content-type", "text/event-stream")
-    handler.send_header("connection", "close")
-    handler.end_headers()
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            handler.wfile.write(piece)
-        else:
-            time.sleep(piece)
 
 
 def failure(model: WireModel) -> CallFailedError:
