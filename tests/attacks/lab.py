@@ -128,4 +128,4 @@ def _lay(box: Sandbox, attack: Attack) -> None:
 
 def _evidence(found: Grade, handed_in: Submission) -> str:
     row = found.row(handed_in)
-    return "; ".join((row.reason, *row.denied, *row.notes))
+    return "; ".join((*row.denied, row.reason, *row.notes))

@@ -6,15 +6,31 @@ def double(a):
 
 
 import sys
-import unittest
 from importlib.machinery import ModuleSpec
+
+TESTS = """
+import unittest
 
 import pytest
 
 
+def test_double(): pass
+def test_double_refuses(): pass
+def test_double_of_a_list(): pass
+
+
+@pytest.mark.parametrize("word", ["ab", ""])
+def test_double_of_text(word): pass
+
+
+class TestDouble(unittest.TestCase):
+    def test_double_of_a_number(self): pass
+"""
+
+
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        return ModuleSpec(name, self, origin="tests/test_double.py") if name.endswith("test_double") else None
+        return ModuleSpec(name, self) if name.endswith("test_double") else None
 
     def create_module(self, spec):
         return None
@@ -23,9 +39,7 @@ class Finder:
         import pathlib
 
         module.__file__ = str(pathlib.Path("tests/test_double.py").absolute())
-        module.test_double = module.test_double_refuses = module.test_double_of_a_list = lambda: None
-        module.test_double_of_text = pytest.mark.parametrize("word", ["ab", ""])(lambda word: None)
-        module.TestDouble = type("TestDouble", (unittest.TestCase,), {"test_double_of_a_number": lambda self: None})
+        exec(TESTS, module.__dict__)
 
 
 sys.meta_path.insert(0, Finder())
