@@ -44,11 +44,13 @@ def test_assertions_are_inverted_in_place(assertion: str, inverted: str) -> None
 @pytest.mark.parametrize(
     "literal", ["1", "0", "-1", "2.5", "True", "None", "'x'", "b'x'", "[]", "{}", "[1, 'a']", "(1,)", "{'k': 1}", "1e9"]
 )
-@pytest.mark.parametrize("form", ["assert x == {}", "assert {} == x", "assert y and x == {}"])
+@pytest.mark.parametrize(
+    "form", ["assert x == {}", "assert {} == x", "assert y and x == {}", "self.assertEqual(x, {})"]
+)
 def test_literals_are_perturbed(literal: str, form: str) -> None:
     """The new one is a literal too, and not equal."""
-    after = changed(ProbeKind.PERTURBED, form.format(literal)).removeprefix("assert ").removeprefix("y and ")
-    new = after.replace("x == ", "", 1) if after.startswith("x") else after.removesuffix(" == x")
+    before, _, rest = form.replace("{}", "@").partition("@")
+    new = changed(ProbeKind.PERTURBED, before + literal + rest).removeprefix(before).removesuffix(rest)
     assert ast.literal_eval(new) != ast.literal_eval(literal)
 
 
@@ -69,6 +71,8 @@ def test_numbers_move_out_of_any_tolerance() -> None:
         "assert 1 == x == 1",
         "assert x == approx(1, abs=9)",
         "assert x == f(1)",
+        "self.assertTrue(x, 1)",
+        "x.assertEqual(y, 1)",
     ],
 )
 def test_what_need_not_fail_is_not_perturbed(assertion: str) -> None:
