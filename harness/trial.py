@@ -66,6 +66,19 @@ class TrialOutcome:
         return [message_json(message) for message in self.transcript.messages]
 
 
+def trial_row(trial: Trial) -> TrialRow:
+    """Which trial a record is of."""
+    return TrialRow(
+        id=trial.id,
+        model=trial.model,
+        feature=trial.feature.key,
+        repeat=trial.repeat,
+        simulated=trial.settings.simulated,
+        claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
+        requested_model=trial.settings.model,
+    )
+
+
 def run_trial(trial: Trial, prepared: Prepared, bench: Bench, attempt: int) -> TrialOutcome:
     """Run one attempt to its record. Never raises: what went wrong is the record's verdict and error."""
     return _Attempt(trial, prepared, bench, attempt).outcome()
@@ -243,15 +256,7 @@ class _Attempt:
         noise = reasons(found)
         return Record(
             run=self._bench.run,
-            trial=TrialRow(
-                id=trial.id,
-                model=trial.model,
-                feature=trial.feature.key,
-                repeat=trial.repeat,
-                simulated=trial.settings.simulated,
-                claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
-                requested_model=trial.settings.model,
-            ),
+            trial=trial_row(trial),
             attempt=self._number,
             started_utc=started_utc.isoformat(),
             stop=transcript.stop,

@@ -33,3 +33,14 @@ def stream(handler: BaseHTTPRequestHandler, *pieces: bytes | float) -> None:
             handler.wfile.write(piece)
         else:
             time.sleep(piece)
+
+
+def torn(handler: BaseHTTPRequestHandler, piece: bytes, pause_s: float) -> None:
+    """The beginning of an event stream whose connection is reset before its end."""
+    handler.send_response(200)
+    handler.send_header("content-type", "text/event-stream")
+    handler.send_header("transfer-encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+    time.sleep(pause_s)
+    handler.close_connection = True

@@ -1,5 +1,6 @@
 """Chat completions against real servers that misbehave: each fault has its kind, and none passes for an answer."""
 
+import contextlib
 import json
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 from harness.models.contract import CallFailedError, Message, Reply, Role
 from harness.models.settings import Quirks, RetryPolicy, Timeouts
 from harness.models.wire_model import WireModel
-from tests.harness.models.answers import send, send_json, stream
+from tests.harness.models.answers import send, send_json, stream, torn
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 Serve = Callable[[Answer], str]
@@ -210,13 +211,53 @@ def test_total_deadline_ends_an_endless_answer(serve: Serve, open_at: OpenAt) ->
 
 
 def test_missing_end_after_the_finish_reason_is_tolerated(serve: Serve, open_at: OpenAt) -> None:
-    """An answer that is complete counts, although its server never closes it; its end is its last byte."""
+    """An answer that is complete counts, although its server never closes it; the wait for that is part of the call."""
     url = serve(lambda handler: stream(handler, event({"content": "hi"}), event({}, "stop"), 2.0))
-    reply = open_at(url).reply(ASK, [])
+    reply = open_at(url, timeouts=Timeouts(tail_s=0.2)).reply(ASK, [])
     assert reply.message.content == "hi"
     assert reply.usage.output_tokens is None
     assert reply.times.last_token is not None
-    assert reply.times.end - reply.times.last_token < 100_000_000
+    assert reply.times.end - reply.times.last_token >= 200_000_000
+
+
+def test_a_line_that_breaks_after_the_finish_reason_ends_the_answer(serve: Serve, open_at: OpenAt) -> None:
+    """What is complete counts, and the call is as long as its server kept it open: none of that is our own overhead."""
+    url = serve(lambda handler: torn(handler, event({"content": "hi"}, "stop"), 0.2))
+    reply = open_at(url, timeouts=Timeouts(tail_s=5)).reply(ASK, [])
+    assert reply.times.last_token is not None
+    assert 200_000_000 <= reply.times.end - reply.times.last_token < 5_000_000_000
+
+
+def test_what_follows_an_answer_is_not_kept(serve: Serve, open_at: OpenAt) -> None:
+    """A server that goes on after its end is left: else it would fill the memory while tools are at work."""
+    left = threading.Event()
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        try:
+            stream(handler, GOOD, *(b": junk\n" * 8192 for _ in range(1000)))
+        except OSError:
+            left.set()
+
+    model = open_at(serve(endless))
+    assert model.reply(ASK, []).message.content == "hi"
+    assert left.wait(10)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_error_body_without_end_is_not_read_to_the_end(serve: Serve, open_at: OpenAt, status: int) -> None:
+    """Neither an error nor an answer is kept in memory without bound."""
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("content-type", "application/json")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b"x" * 1_000_000)
+
+    caught = failure(open_at(serve(endless), timeouts=Timeouts(total_s=60)))
+    assert caught.fault == "malformed"
+    assert "bytes" in str(caught)
 
 
 @pytest.mark.parametrize("moment", ["before headers", "before tokens", "between tokens"])

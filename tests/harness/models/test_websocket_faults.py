@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 import pytest
 from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 from websockets.sync.server import ServerConnection
 
@@ -174,3 +175,23 @@ def test_close_ends_a_blocked_call(serve_socket: ServeSocket, open_socket: OpenS
     assert not release.is_set()  # the server still holds its answer back: nothing but the close ended the call
     release.set()
     assert (caught.value.fault, len(caught.value.attempts)) == ("interrupted", 1)
+
+
+def test_what_follows_an_answer_is_not_kept(serve_socket: ServeSocket, open_socket: OpenSocket) -> None:
+    """A server that goes on after its end is left, and the next request goes over a new connection."""
+    left = threading.Event()
+
+    def endless(connection: ServerConnection, number: int) -> None:
+        answer(connection, number)
+        try:
+            while number == 1:
+                send(connection, "response.in_progress", junk="x" * 8192)
+        except ConnectionClosed:
+            left.set()
+
+    server = serve_socket(endless)
+    model = open_socket(server.url)
+    history = played(model, 1)
+    assert left.wait(10)
+    model.reply(history, ())
+    assert server.connections == [1, 2]
