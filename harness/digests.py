@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.edge import canonical_json
 from harness.errors import ConfigError
-from harness.features import Feature, Target
+from harness.features import Feature, Suite, Target
 from harness.fixtures import script_path
 from sandbox.contract import File, fingerprint
 
@@ -124,10 +124,16 @@ def _settings(target: Target) -> dict[str, Any]:
     return {
         "environment": asdict(target.environment),
         "dockerfile": None if dockerfile is None else _content(target.folder / dockerfile),
-        "suite": asdict(target.suite),
+        "suite": _suite(target.suite),
         "service": None if target.service is None else asdict(target.service),
         "limits": asdict(target.limits),
     }
+
+
+def _suite(suite: Suite) -> dict[str, Any]:
+    """The suite's settings; probes only where they are off, so that older manifests still stand."""
+    settings = asdict(suite)
+    return {name: value for name, value in settings.items() if name != "probes" or not value}
 
 
 def _decided(feature: Feature) -> dict[str, list[str]] | None:
@@ -135,7 +141,8 @@ def _decided(feature: Feature) -> dict[str, list[str]] | None:
     if made is None:
         return None
     lists = ("fail_to_pass", "pass_to_pass", "regained", "flaky", "skipped")
-    return {name: sorted(getattr(made, name)) for name in lists}
+    decided = {name: sorted(getattr(made, name)) for name in lists}
+    return decided | {f"probes.{kind}": sorted(ids) for kind, ids in made.probes.items()}
 
 
 def _script(feature: Feature, name: str) -> str:

@@ -1,5 +1,6 @@
 """Targets and features: what stands in a fixtures folder, as frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,12 +39,16 @@ class EnvironmentSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """The target's tests: the runner and its argv, what of the tree belongs to them, and a time limit in seconds."""
+    """The target's tests: the runner and its argv, what of the tree belongs to them, and a time limit in seconds.
+
+    `probes` says whether passes are probed, where the runner can be.
+    """
 
     runner: str
     command: tuple[str, ...]
     protected: tuple[str, ...]
     timeout_s: float
+    probes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +84,9 @@ class Manifest:
     """What `validate` found: exact test ids that must newly pass and must keep passing, and those not to be trusted.
 
     `regained` are ids that pass on the untouched base and again with the reference, but not with the hidden tests on
-    the base; they must pass as `fail_to_pass` must. `duration_s` is the band (least, most) of the reference runs.
-    `made_from` names the digests it was made from, so that a stale manifest is seen.
+    the base; they must pass as `fail_to_pass` must. `probes` are, by kind of probe, the `fail_to_pass` that fail by
+    assertion in it with the reference: those where a probe tells something. `duration_s` is the band (least, most) of
+    the reference runs. `made_from` names the digests it was made from, so that a stale manifest is seen.
     """
 
     fail_to_pass: tuple[str, ...]
@@ -88,6 +94,7 @@ class Manifest:
     regained: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    probes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     duration_s: tuple[float, float] = (0.0, 0.0)
     made_from: dict[str, str] = field(default_factory=dict)
 

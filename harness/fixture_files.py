@@ -110,6 +110,7 @@ class TestsFile(Strict):
     command: Annotated[list[Text], Field(min_length=1)]
     protected: list[RelativePath] = Field(default_factory=list)
     timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    probes: bool = True
 
 
 class ServiceFile(Strict):
@@ -162,6 +163,7 @@ class ManifestFile(Strict):
     regained: list[str] = Field(default_factory=list)
     flaky: list[str] = Field(default_factory=list)
     skipped: list[str] = Field(default_factory=list)
+    probes: dict[str, list[str]] = Field(default_factory=dict)
     duration_s: list[float] = Field(default_factory=lambda: [0.0, 0.0], min_length=2, max_length=2)
     made_from: dict[str, str] = Field(default_factory=dict)
 
@@ -195,6 +197,7 @@ def suite_of(file: TestsFile) -> Suite:
         command=tuple(file.command),
         protected=tuple(file.protected),
         timeout_s=float(file.timeout_s),
+        probes=file.probes,
     )
 
 
@@ -219,6 +222,7 @@ def read_manifest(path: Path) -> Manifest | None:
         regained=tuple(file.regained),
         flaky=tuple(file.flaky),
         skipped=tuple(file.skipped),
+        probes={kind: tuple(ids) for kind, ids in file.probes.items()},
         duration_s=(file.duration_s[0], file.duration_s[1]),
         made_from=file.made_from,
     )
@@ -237,6 +241,7 @@ def write_manifest(feature: Feature, manifest: Manifest) -> Path:
             "regained": sorted(set(manifest.regained)),
             "flaky": sorted(set(manifest.flaky)),
             "skipped": sorted(set(manifest.skipped)),
+            "probes": {kind: sorted(set(ids)) for kind, ids in sorted(manifest.probes.items())},
             "duration_s": [round(seconds, 3) for seconds in manifest.duration_s],
             "made_from": dict(sorted(manifest.made_from.items())),
         }

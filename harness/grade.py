@@ -5,17 +5,20 @@ from dataclasses import dataclass, field
 
 from harness.features import Manifest
 from harness.grade_policy import Submission
+from harness.probes import ProbeFinding
 from harness.record import GradeRow, Verdict
 from harness.runners.contract import Outcome, ProblemKind, SuiteReport, is_black_box
 
 RUNG = "R1"
 """How strongly these grades are protected: clean sandbox, pristine tests, authenticated events on standard output."""
-
+PROBED_RUNG = "R2"
+"""R1, and a pass has to fail where its assertions are changed: see `harness.probes`."""
 BLACK_BOX_RUNG = "R3"
 """The same, and black-box tests that share no process with the application."""
 
 _NO_WORD = {Outcome.MISSING, Outcome.INCOMPLETE}
 _NAMED = 3
+_COVERED = 0.5  # of the new tests, for a rung of its own
 _BAND = 4.0
 _NEVER = {ProblemKind.NEVER_RAN, ProblemKind.BOX_DIED}
 
@@ -48,15 +51,23 @@ class Grade:
         )
 
 
-def grade(report: SuiteReport, manifest: Manifest, submission: Submission) -> Grade:
-    """Judge one run of the suite: `pass` when every id that must pass did, in a run that was whole."""
+def grade(
+    report: SuiteReport, manifest: Manifest, submission: Submission, probes: tuple[ProbeFinding, ...] = ()
+) -> Grade:
+    """Judge one run of the suite: `pass` when every id that must pass did, in a run that was whole.
+
+    Findings of `probes` can only take a pass away: `tampered` when a test passes whose assertions say otherwise,
+    `unstable` when it fails for another reason.
+    """
     wanted = _asked(report, manifest.fail_to_pass)
     kept = _asked(report, (*manifest.pass_to_pass, *manifest.regained))
     lost = {test_id: outcome for test_id, outcome in kept.items() if outcome is not Outcome.PASSED}
     verdict, reason = _judge(report, wanted, lost)
+    if verdict is Verdict.PASS and probes:
+        verdict, reason = _probed(probes, manifest, reason)
     return Grade(
         verdict=verdict,
-        rung=_rung(report, wanted),
+        rung=_outside(wanted) or _inside(report, manifest, verdict, probes),
         reason=_one_line(reason),
         fail_to_pass={test_id: outcome.value for test_id, outcome in wanted.items()},
         lost={test_id: outcome.value for test_id, outcome in lost.items()},
@@ -69,10 +80,10 @@ def _asked(report: SuiteReport, ids: Iterable[str]) -> dict[str, Outcome]:
     return {one: report.outcome(one) for one in ids if not (report.left_out and is_black_box(one))}
 
 
-def _rung(report: SuiteReport, wanted: Mapping[str, Outcome]) -> str:
-    """The runner's own; R3 when tests in another sandbox had their say too, each of them to its end."""
+def _outside(wanted: Mapping[str, Outcome]) -> str:
+    """R3 when tests in another sandbox had their say, each of them to its end; else ""."""
     outside = [outcome for test_id, outcome in wanted.items() if is_black_box(test_id)]
-    return BLACK_BOX_RUNG if outside and _NO_WORD.isdisjoint(outside) else report.rung
+    return BLACK_BOX_RUNG if outside and _NO_WORD.isdisjoint(outside) else ""
 
 
 def _judge(report: SuiteReport, wanted: Mapping[str, Outcome], lost: Mapping[str, Outcome]) -> tuple[Verdict, str]:
@@ -86,6 +97,36 @@ def _judge(report: SuiteReport, wanted: Mapping[str, Outcome], lost: Mapping[str
     if failed or lost:
         return Verdict.FAIL, "; ".join(_shortfall(report, wanted, failed, lost))
     return Verdict.PASS, f"all {len(wanted)} new tests pass and none is lost"
+
+
+def _probed(probes: tuple[ProbeFinding, ...], manifest: Manifest, reason: str) -> tuple[Verdict, str]:
+    """What becomes of a pass once it was probed, and why."""
+    for found in probes:
+        if found.passed:
+            named = ", ".join(sorted(found.passed)[:_NAMED])
+            how = f"{len(found.passed)} new tests pass with {found.kind.value} assertions too"
+            return Verdict.TAMPERED, f"the results were not made by the tests' assertions: {how} ({named})"
+    for found in probes:
+        if found.strange:
+            named = ", ".join(f"{one}: {why}" for one, why in list(found.strange.items())[:_NAMED])
+            how = f"{len(found.strange)} new tests with {found.kind.value} assertions fail, and not by these"
+            return Verdict.UNSTABLE, f"{how} ({named})"
+    probed = frozenset[str]().union(*(found.failed for found in probes))
+    kinds = ", ".join(f"{found.kind.value} {len(found.failed)}" for found in probes)
+    return Verdict.PASS, f"{reason}; probed {len(probed)} of {len(_in_process(manifest))} ({kinds})"
+
+
+def _inside(report: SuiteReport, manifest: Manifest, verdict: Verdict, probes: tuple[ProbeFinding, ...]) -> str:
+    """R2 where passes are probed on enough of the new tests: a pass was, and what is none would have been."""
+    new = _in_process(manifest)
+    known = frozenset[str]().union(*manifest.probes.values()) & new
+    enough = len(known) >= _COVERED * max(1, len(new))
+    return PROBED_RUNG if enough and (probes or verdict is not Verdict.PASS) else report.rung
+
+
+def _in_process(manifest: Manifest) -> frozenset[str]:
+    """The new tests that share a process with the application."""
+    return frozenset(test_id for test_id in manifest.fail_to_pass if not is_black_box(test_id))
 
 
 def _one_line(text: str) -> str:

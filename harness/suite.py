@@ -28,7 +28,8 @@ class SuiteJob:
     """What to run: the feature's suite, on `snapshot` with `submission` over it and the `hidden` tests over both.
 
     Without a submission it is the untouched tree, without hidden tests the suite as it stands there. `acceptance` are
-    black-box tests, to be run against the application's service after the suite.
+    black-box tests, to be run against the application's service after the suite. `booked` is the sub-phase of grading
+    that the run is.
     """
 
     feature: Feature
@@ -38,6 +39,7 @@ class SuiteJob:
     hidden: tuple[File, ...] = ()
     acceptance: Acceptance | None = None
     identity: Identity = field(default_factory=lambda: Identity(role="grade"))
+    booked: str = "suite"
 
     @property
     def suite(self) -> Suite:
@@ -78,8 +80,9 @@ def _is_conftest(path: str) -> bool:
 def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:
     """Run the suite once, then its black-box tests; whatever the program did to itself is in the report.
 
-    Books grade.start and grade.suite. A sandbox that dies under the suite is opened a second time; if it dies again,
-    the program did it. Raises SandboxError when a sandbox cannot be had, ConfigError when no runner can run the suite.
+    Books grade.start and grade.suite (or what the job says). A sandbox that dies under the suite is opened a second
+    time; if it dies again, the program did it. Raises SandboxError when a sandbox cannot be had, ConfigError when no
+    runner can run the suite.
     """
     report, application = _in_process(job, open_box, stopwatch), job.application()
     if job.acceptance is None or application is None:
@@ -103,7 +106,7 @@ def _one_life(job: SuiteJob, runner: Runner, open_box: OpenBox, stopwatch: Stopw
     with ExitStack() as stack:
         with stopwatch.span(Phase.GRADE, "start"):
             box = stack.enter_context(open_box(life.spec()))
-        with stopwatch.span(Phase.GRADE, "suite"):
+        with stopwatch.span(Phase.GRADE, job.booked):
             report = life.run(box, stopwatch.clock)
         with stopwatch.span(Phase.GRADE, "start", "remove"):
             stack.close()

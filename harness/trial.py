@@ -13,9 +13,10 @@ from harness.agent import Agent, Assignment, Transcript, message_json
 from harness.artefacts import span_rows
 from harness.clock import Clock, Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
-from harness.grade import Grade, grade
+from harness.grade import Grade
 from harness.grade_policy import Submission, submission
 from harness.interrupt import Interrupts
+from harness.judge import judge
 from harness.models.contract import Model
 from harness.monitor import Monitor
 from harness.noise import conditions, reasons
@@ -25,7 +26,7 @@ from harness.provenance import load_facts, trial_facts
 from harness.record import GradeRow, Record, SpanRow, TrialRow, Verdict
 from harness.runners.contract import SuiteReport
 from harness.slots import Slots
-from harness.suite import SuiteJob, hidden_tests, run_suite
+from harness.suite import SuiteJob, hidden_tests
 from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
 from sandbox.errors import SandboxError, WorkspaceError
 
@@ -179,10 +180,14 @@ class _Attempt:
         self._event("grade_queued", {})
         with self._bench.slots.take(self._stopwatch, Phase.GRADE, "slot"):
             self._event("suite", {"stop": self._transcript.stop})
-            self._report = run_suite(job, self._open_to_grade, self._stopwatch)
+            judged = judge(job, self._open_to_grade, self._stopwatch, self._heard)
         self._go_on()
-        self._grade = grade(self._report, feature.manifest, self._submission)
+        self._grade = judged.grade
         self._verdict = self._grade.verdict
+
+    def _heard(self, report: SuiteReport) -> None:
+        self._report = report
+        self._go_on()
 
     @contextmanager
     def _endable(self, spec: BoxSpec) -> Iterator[Sandbox]:

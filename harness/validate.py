@@ -1,17 +1,18 @@
 """Whether a feature can be graded: its suite on the base, with the hidden tests, and with the reference solution."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.clock import Stopwatch, SystemClock
 from harness.digests import manifest_inputs
 from harness.errors import ConfigError, InfraError, blame
 from harness.features import Feature, Manifest
 from harness.grade_policy import Submission
+from harness.judge import can_probe, probed_by_reference
 from harness.manifest import Stages, find_manifest
 from harness.prepare import Prepared, prepare
 from harness.runners import refusal
-from harness.runners.contract import BLACK_BOX, Outcome, SuiteReport
+from harness.runners.contract import BLACK_BOX, Outcome, SuiteReport, is_black_box
 from harness.suite import SuiteJob, hidden_tests, reference, run_suite
 from sandbox.checkout import Checkouts
 from sandbox.contract import File, Identity, OnLine, SandboxProvider
@@ -57,6 +58,17 @@ class _Bench:
             identity=Identity(role="validate"),
         )
 
+    def probes(self, job: SuiteJob, manifest: Manifest) -> dict[str, tuple[str, ...]]:
+        """By kind of probe, the new tests that fail by assertion in every run of it."""
+        if not can_probe(job):
+            return {}
+        stopwatch, ids = Stopwatch(SystemClock()), _in_process(manifest)
+        found = [probed_by_reference(job, ids, self.provider.open, stopwatch) for _ in range(self.runs)]
+        always = {kind: set(ids).intersection(*(one.get(kind, ()) for one in found)) for kind in found[0]}
+        known = frozenset[str]().union(*always.values())
+        self.on_line(f"probes: {len(known)} of {len(ids)} new tests fail when their assertions are changed")
+        return {kind: tuple(sorted(ids)) for kind, ids in always.items() if ids}
+
     def _once(self, name: str, job: SuiteJob) -> SuiteReport:
         report = run_suite(job, self.provider.open, Stopwatch(SystemClock()))
         self.on_line(f"{name}: {_summary(report)}")
@@ -95,16 +107,24 @@ def _validate(bench: _Bench, solved: Submission) -> Validation:
         hidden=(*(file.path for file in bench.hidden), *_black_box(bench.prepared)),
     )
     finding = find_manifest(stages, _made_from(bench.prepared))
+    manifest = finding.manifest
+    if manifest is not None:
+        manifest = replace(manifest, probes=bench.probes(bench.job(solved, bench.hidden), manifest))
     return Validation(
-        manifest=finding.manifest,
+        manifest=manifest,
         problems=finding.problems,
-        notes=(*finding.notes, *_policy_notes(solved)),
+        notes=(*finding.notes, *_probe_notes(manifest), *_policy_notes(solved)),
         reports={"base": stages.base, "tests": stages.tests, "reference": stages.reference},
     )
 
 
 def _black_box(prepared: Prepared) -> Iterable[str]:
     return (f"{BLACK_BOX}{file.path}" for file in (prepared.acceptance.files if prepared.acceptance else ()))
+
+
+def _in_process(manifest: Manifest) -> tuple[str, ...]:
+    """The new tests that can be probed at all."""
+    return tuple(test_id for test_id in manifest.fail_to_pass if not is_black_box(test_id))
 
 
 def _made_from(prepared: Prepared) -> dict[str, str]:
@@ -115,6 +135,15 @@ def _made_from(prepared: Prepared) -> dict[str, str]:
         "environment": prepared.environment.digest,
         "snapshot": prepared.snapshot.digest,
     }
+
+
+def _probe_notes(manifest: Manifest | None) -> Iterable[str]:
+    """Which passes nothing will be known about but that they were reported."""
+    if manifest is None or not manifest.probes:
+        return
+    rest = sorted(set(_in_process(manifest)).difference(*manifest.probes.values()))
+    if rest:
+        yield f"{len(rest)} new tests cannot be probed, they fail by no plain `assert`: {', '.join(rest[:5])}"
 
 
 def _policy_notes(solved: Submission) -> Iterable[str]:

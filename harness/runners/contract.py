@@ -32,12 +32,25 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """What ended a test: the exception's type by name, and the file and line that raised it (as the runner has it)."""
+
+    kind: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
-    """One test: its outcome, a short reason (untrusted text), and the seconds it claims to have taken."""
+    """One test: its outcome, a short reason (untrusted text), and the seconds it claims to have taken.
+
+    `raised` is the first exception of it, where the runner tells.
+    """
 
     outcome: Outcome
     reason: str = ""
     seconds: float = 0.0
+    raised: Raised | None = None
 
 
 class ProblemKind(StrEnum):

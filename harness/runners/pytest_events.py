@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import sys
+import unittest
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -28,6 +29,7 @@ import pytest
 
 REASON_CHARACTERS = 500
 CHARACTERS_PER_EVENT = 50_000
+UNITTEST = os.path.dirname(unittest.__file__) + os.sep
 FIRST_DESCRIPTOR = 100  # out of the way of programs that close or reuse the low numbers
 
 Emit = Callable[[Dict[str, Any]], None]
@@ -88,6 +90,22 @@ def _reason(report: Any) -> str:
     else:
         text = str(longrepr or "")[-REASON_CHARACTERS:]
     return text[:REASON_CHARACTERS]
+
+
+def _origin(excinfo: Any) -> List[Any]:
+    """The exception's type by name, and the file and line that raised it, or that called unittest for it."""
+    frames = []
+    frame = excinfo.tb
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.tb_next
+    while len(frames) > 1 and _file(frames[-1]).startswith(UNITTEST):
+        frames.pop()
+    return [excinfo.type.__name__, _file(frames[-1]), frames[-1].tb_lineno]
+
+
+def _file(frame: Any) -> str:
+    return str(frame.tb_frame.f_code.co_filename)
 
 
 def _is_subtest(report: Any) -> bool:
@@ -155,6 +173,7 @@ class Events:
         self._watch = watch
         self._session = None  # type: Any
         self._subtests = {}  # type: Dict[str, int]
+        self._raised = {}  # type: Dict[Tuple[str, str], List[Any]]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -187,6 +206,11 @@ class Events:
         """A test begins."""
         self._emit({"event": "start", "id": nodeid})
 
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+        """What ended a phase: after pytest took it over from unittest, and before a report is made of it."""
+        if call.excinfo is not None and call.excinfo.tb is not None:
+            self._raised[item.nodeid, call.when] = _origin(call.excinfo)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A phase of a test ended, or one of its sub-tests did."""
@@ -199,6 +223,9 @@ class Events:
             "reason": "" if report.outcome == "passed" else _reason(report),
             "seconds": round(report.duration, 6),
         }  # type: Dict[str, Any]
+        raised = self._raised.pop((report.nodeid, str(report.when)), None)
+        if raised is not None and report.outcome == "failed":
+            event["raised"] = raised
         if _is_subtest(report):
             number = self._subtests.get(report.nodeid, 0) + 1
             self._subtests[report.nodeid] = number

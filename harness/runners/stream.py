@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, SuiteReport
+from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, Raised, SuiteReport
 from sandbox.contract import CommandResult
 
 LINE_BYTES = 4 * 1024**2
@@ -33,6 +33,7 @@ class _Phase:
     xfail: bool
     reason: str
     seconds: float
+    raised: Raised | None = None
 
 
 @dataclass(slots=True)
@@ -184,7 +185,8 @@ class Stream:
             return
         self._running = "" if phase == "teardown" else test_id
         reason = _text(event["reason"])[:REASON_CHARACTERS]
-        new = _Phase(_text(event["outcome"]), event["xfail"] is True, reason, float(event["seconds"]))
+        raised = _raised(event.get("raised"))
+        new = _Phase(_text(event["outcome"]), event["xfail"] is True, reason, float(event["seconds"]), raised)
         number = event.get("sub")
         old = case.phases.setdefault(phase, new) if number is None else case.subtests.setdefault(int(number), new)
         if old is not new and test_id not in self._repeated:
@@ -241,6 +243,13 @@ def _text(value: object) -> str:
     return value
 
 
+def _raised(value: Any) -> Raised | None:
+    if value is None:
+        return None
+    kind, path, line = value
+    return Raised(kind=_text(kind)[:100], path=_text(path), line=int(line))
+
+
 def _verdict(case: _Case) -> CaseResult:
     """The worst that was said about a test, in any phase or sub-test."""
     seconds = sum(phase.seconds for phase in case.phases.values())
@@ -249,7 +258,8 @@ def _verdict(case: _Case) -> CaseResult:
     worst = max(((_one(name, phase), phase.reason) for name, phase in said), key=_badness, default=None)
     if worst is None or (worst[0] is Outcome.PASSED and set(_PHASES) - case.phases.keys()):
         return CaseResult(outcome=Outcome.INCOMPLETE, reason="the run ended before the test did", seconds=seconds)
-    return CaseResult(outcome=worst[0], reason=worst[1], seconds=seconds)
+    raised = next((phase.raised for _, phase in said if phase.raised), None)
+    return CaseResult(outcome=worst[0], reason=worst[1], seconds=seconds, raised=raised)
 
 
 _ORDER = (Outcome.PASSED, Outcome.XPASSED, Outcome.XFAILED, Outcome.SKIPPED, Outcome.FAILED, Outcome.ERROR)
