@@ -13,6 +13,7 @@ FAR_AWAY_S = 7200
 PATIENCE_S = 5
 """Seconds that rows of silence wait; answers of a simulator without pace take milliseconds."""
 
+LOST, OLD = "previous_response_not_found", "websocket_connection_limit_reached"
 FAILED, BACKOFF, RATE_LIMIT = "failed_call", "backoff", "rate_limit"
 WRITE = edit("calc.py", ADD, DOUBLE)
 ONCE = shell("echo once")
@@ -65,6 +66,7 @@ def rows() -> Iterator[Row]:
     """All of them, in the order of the design's table."""
     yield from _statuses()
     yield from _broken_answers()
+    yield from _asked_anew()
     yield from _tool_calls()
     yield from _endings()
     yield from _facts()
@@ -167,6 +169,25 @@ def _broken_answers() -> Iterator[Row]:
     yield replace(
         broken("handshake", "WebSocket refused with 503", shut, "server_error"), apis=("responses-websocket",)
     )
+
+
+def _asked_anew() -> Iterator[Row]:
+    """What is asked again at once, in another way."""
+
+    def anew(name: str, words: str, fault: ScriptedFault, kind: str) -> Row:
+        finish = FINISH.model_copy(update={"faults": (fault,)})
+        expected = Expected(requests=3, faults=(kind,), waits=(FAILED,))
+        return Row(name=name, words=words, turns=(WORK, finish), expected=expected)
+
+    lost = anew("lost-state", "404 `previous_response_not_found`", _status(404, LOST), "lost_state")
+    yield replace(lost, apis=("responses-websocket",))
+    old = anew("expired", "connection too old", _status(400, OLD), "connection_expired")
+    yield replace(old, apis=("responses-websocket",))
+    usage = _status(400).model_copy(update={"message": "unknown parameter: stream_options"})
+    refused = anew("no-usage", "`stream_options` refused", usage, "unsupported_option")
+    yield replace(refused, apis=("chat",), expected=replace(refused.expected, usage=False))
+    include = _status(400).model_copy(update={"message": "unknown parameter: include"})
+    yield replace(anew("no-include", "`include` refused", include, "unsupported_option"), apis=EVERYWHERE[1:])
 
 
 def _tool_calls() -> Iterator[Row]:
