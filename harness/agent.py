@@ -67,6 +67,7 @@ class Transcript:
     messages: list[Message] = field(default_factory=list)
     shortened_outputs: int = 0
     unanswered_calls: int = 0
+    unanswered_faults: tuple[str, ...] = ()
 
 
 class Agent:
@@ -152,6 +153,8 @@ class Agent:
         stop = "limit:wall" if self._wall_is_over else STOP_OF_FAULT.get(error.fault, "error:provider")
         self.transcript.stop, self.transcript.error = stop, str(error)
         self.transcript.unanswered_calls += any(attempt.may_be_billed for attempt in error.attempts)
+        faults = (str(attempt.fault) for attempt in error.attempts)
+        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault != "interrupted")  # that was us
 
     def _fit(self, conversation: Conversation, assignment: Assignment) -> bool:
         if assignment.context_window is None:

@@ -161,8 +161,9 @@ class TrialRow(_Frozen):
 class Record(_Frozen):
     """One finished attempt at a trial. `phases` has all seven and sums to `wall_ns`; unknown figures are None.
 
-    `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown. `noise`
-    says why a `noisy` record's times are not to be trusted.
+    `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown.
+    `unanswered_faults` are the failed attempts of the call that was given up, if any. `noise` says why a `noisy`
+    record's times are not to be trusted.
     """
 
     schema_: int = Field(default=SCHEMA, alias="schema")
@@ -185,6 +186,7 @@ class Record(_Frozen):
     turns: int = 0
     shortened_outputs: int = 0
     unanswered_calls: int = 0
+    unanswered_faults: tuple[str, ...] = ()
     grade: GradeRow = GradeRow()
     cost_usd: float | None = None
     cost_is_lower_bound: bool = False

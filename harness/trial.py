@@ -273,6 +273,7 @@ class _Attempt:
             turns=transcript.turns,
             shortened_outputs=transcript.shortened_outputs,
             unanswered_calls=transcript.unanswered_calls,
+            unanswered_faults=transcript.unanswered_faults,
             grade=self._grade_row(),
             cost_usd=sum(known) if known else None,
             cost_is_lower_bound=bool(known) and (len(known) < len(costs) or _has_unanswered(transcript)),
