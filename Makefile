@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench faults test-llm test-nightly wheel pictures clean
+.PHONY: demo test check bench faults attacks test-llm test-nightly wheel pictures clean
 
 demo: $(READY) ## simulated models implement features in a live application, graded and timed
 	@$(BIN)/splitclock demo --install-engine
@@ -27,6 +27,10 @@ bench: $(READY) ## measured figures, as ratios against a reference in the same r
 faults: $(READY) ## every provider fault over every API, through the command line: what came of it, in Markdown
 	@$(BIN)/python -m tests.faults
 
+attacks: $(READY) ## dishonest submissions against the real grader: each one's verdict, and the evidence
+	@$(BIN)/splitclock doctor --fix --brief
+	@$(BIN)/python -m tests.attacks
+
 LLM := build/llm
 test-llm: $(READY) ## our clock against a real llama.cpp server with a small model, and a trial with it
 	@[ -e $(LLM)/.ready ] || { echo "installing a local model into $(LLM) (130 MB)"; \
@@ -40,6 +44,7 @@ test-llm: $(READY) ## our clock against a real llama.cpp server with a small mod
 test-nightly: $(READY) ## what takes too long for every change
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/splitclock validate --all --runs 3
+	@$(BIN)/python -m pytest -q -m nightly
 	@$(BIN)/python -m tests.faults
 
 wheel: $(READY) ## build/dist/*.whl

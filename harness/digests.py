@@ -30,6 +30,17 @@ def hidden_tests(feature: Feature) -> tuple[File, ...]:
         raise ConfigError(f"{feature.key}: hidden tests cannot be read: {error}") from error
 
 
+def black_box_tests(feature: Feature) -> tuple[File, ...]:
+    """A feature's black-box tests, by path in its folder. Raises ConfigError when one cannot be read."""
+    root = feature.folder
+    places = [place for name in feature.black_box for place in (root / name, *(root / name).rglob("*"))]
+    paths = sorted({place for place in places if place.is_file() and not _is_left_over(place, root)})
+    try:
+        return tuple(_file(path, root) for path in paths)
+    except OSError as error:
+        raise ConfigError(f"{feature.key}: black-box tests cannot be read: {error}") from error
+
+
 def feature_digest(feature: Feature) -> str:
     """32 hex digits over all that a trial of the feature is measured by, but the source tree's own content.
 
@@ -102,7 +113,7 @@ def asked_of(feature: Feature) -> dict[str, Any]:
         "base": feature.base,
         "solution": feature.solution,
         "test_paths": sorted(feature.test_paths),
-        "black_box": sorted(feature.black_box),
+        "black_box": {file.path: fingerprint(file) for file in black_box_tests(feature)},
         "tests": {file.path: fingerprint(file) for file in hidden_tests(feature)},
         "target": _settings(feature.target),
     }

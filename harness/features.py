@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sandbox.contract import Limits
 
@@ -52,10 +53,16 @@ class Suite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """How black-box tests reach the running application."""
+    """How black-box tests reach the running application: its argv, and a URL that answers once it is up."""
 
     command: tuple[str, ...]
     ready: str
+
+    @property
+    def address(self) -> str:
+        """Scheme, host and port of the service, such as "http://127.0.0.1:8000"."""
+        parts = urlsplit(self.ready)
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +105,7 @@ class Feature:
 
     For a folder target the hidden tests lie in `folder`/tests and the reference in `folder`/solution.patch. For a git
     target both come from the `solution` commit: `test_paths` are the tests, the rest of its difference the reference.
+    `black_box` are files or folders below `folder` with tests that speak to the target's service from outside.
     """
 
     name: str

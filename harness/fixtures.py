@@ -227,6 +227,8 @@ def _unfit(file: FeatureFile, target: Target, folder: Path) -> list[str]:
         problems.append(f"brief: {brief} is empty; say what the model is to build")
     if file.black_box and target.service is None:
         problems.append(f"black_box: needs a [service] in {target.folder / TARGET_FILE}")
+    elif lost := [folder / one for one in file.black_box if not (folder / one).exists()]:
+        problems.append(f"black_box: no file or folder {lost[0]}")
     return problems + (_unfit_git(file) if target.source.git is not None else _unfit_folder(file, folder))
 
 

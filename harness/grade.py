@@ -7,13 +7,16 @@ from harness.features import Manifest
 from harness.grade_policy import Submission
 from harness.probes import ProbeFinding
 from harness.record import GradeRow, Verdict
-from harness.runners.contract import Outcome, ProblemKind, SuiteReport
+from harness.runners.contract import Outcome, ProblemKind, SuiteReport, is_black_box
 
 RUNG = "R1"
 """How strongly these grades are protected: clean sandbox, pristine tests, authenticated events on standard output."""
 PROBED_RUNG = "R2"
 """R1, and a pass has to fail where its assertions are changed: see `harness.probes`."""
+BLACK_BOX_RUNG = "R3"
+"""The same, and black-box tests that share no process with the application."""
 
+_NO_WORD = {Outcome.MISSING, Outcome.INCOMPLETE}
 _NAMED = 3
 _COVERED = 0.5  # of the new tests, for a rung of its own
 _BAND = 4.0
@@ -56,20 +59,31 @@ def grade(
     Findings of `probes` can only take a pass away: `tampered` when a test passes whose assertions say otherwise,
     `unstable` when it fails for another reason.
     """
-    wanted = {test_id: report.outcome(test_id) for test_id in manifest.fail_to_pass}
-    kept = {test_id: report.outcome(test_id) for test_id in (*manifest.pass_to_pass, *manifest.regained)}
+    wanted = _asked(report, manifest.fail_to_pass)
+    kept = _asked(report, (*manifest.pass_to_pass, *manifest.regained))
     lost = {test_id: outcome for test_id, outcome in kept.items() if outcome is not Outcome.PASSED}
     verdict, reason = _judge(report, wanted, lost)
     if verdict is Verdict.PASS and probes:
         verdict, reason = _probed(probes, manifest, reason)
     return Grade(
         verdict=verdict,
-        rung=_rung(manifest, verdict, probes),
+        rung=_outside(wanted) or _inside(report, manifest, verdict, probes),
         reason=_one_line(reason),
         fail_to_pass={test_id: outcome.value for test_id, outcome in wanted.items()},
         lost={test_id: outcome.value for test_id, outcome in lost.items()},
         notes=tuple(_one_line(note) for note in _notes(report, manifest, submission) if note not in reason),
     )
+
+
+def _asked(report: SuiteReport, ids: Iterable[str]) -> dict[str, Outcome]:
+    """Outcomes by id, without black-box tests where the sandboxes cannot run any: then the rung says so."""
+    return {one: report.outcome(one) for one in ids if not (report.left_out and is_black_box(one))}
+
+
+def _outside(wanted: Mapping[str, Outcome]) -> str:
+    """R3 when tests in another sandbox had their say, each of them to its end; else ""."""
+    outside = [outcome for test_id, outcome in wanted.items() if is_black_box(test_id)]
+    return BLACK_BOX_RUNG if outside and _NO_WORD.isdisjoint(outside) else ""
 
 
 def _judge(report: SuiteReport, wanted: Mapping[str, Outcome], lost: Mapping[str, Outcome]) -> tuple[Verdict, str]:
@@ -99,14 +113,20 @@ def _probed(probes: tuple[ProbeFinding, ...], manifest: Manifest, reason: str) -
             return Verdict.UNSTABLE, f"{how} ({named})"
     probed = frozenset[str]().union(*(found.failed for found in probes))
     kinds = ", ".join(f"{found.kind.value} {len(found.failed)}" for found in probes)
-    return Verdict.PASS, f"{reason}; probed {len(probed)} of {len(manifest.fail_to_pass)} ({kinds})"
+    return Verdict.PASS, f"{reason}; probed {len(probed)} of {len(_in_process(manifest))} ({kinds})"
 
 
-def _rung(manifest: Manifest, verdict: Verdict, probes: tuple[ProbeFinding, ...]) -> str:
+def _inside(report: SuiteReport, manifest: Manifest, verdict: Verdict, probes: tuple[ProbeFinding, ...]) -> str:
     """R2 where passes are probed on enough of the new tests: a pass was, and what is none would have been."""
-    known = frozenset[str]().union(*manifest.probes.values()) & set(manifest.fail_to_pass)
-    enough = len(known) >= _COVERED * max(1, len(manifest.fail_to_pass))
-    return PROBED_RUNG if enough and (probes or verdict is not Verdict.PASS) else RUNG
+    new = _in_process(manifest)
+    known = frozenset[str]().union(*manifest.probes.values()) & new
+    enough = len(known) >= _COVERED * max(1, len(new))
+    return PROBED_RUNG if enough and (probes or verdict is not Verdict.PASS) else report.rung
+
+
+def _in_process(manifest: Manifest) -> frozenset[str]:
+    """The new tests that share a process with the application."""
+    return frozenset(test_id for test_id in manifest.fail_to_pass if not is_black_box(test_id))
 
 
 def _one_line(text: str) -> str:
@@ -145,6 +165,8 @@ def _why(report: SuiteReport, test_id: str, outcome: Outcome) -> str:
 
 def _notes(report: SuiteReport, manifest: Manifest, submission: Submission) -> Iterable[str]:
     yield from (problem.detail for problem in report.problems)
+    if report.left_out:
+        yield f"the black-box tests were left out: {report.left_out}"
     if report.survivors:
         yield f"{len(report.survivors)} processes outlived the suite: {report.survivors[0][:100]}"
     least, most = manifest.duration_s

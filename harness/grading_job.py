@@ -7,12 +7,13 @@ from sandbox.contract import Identity
 
 
 def grading_job(prepared: Prepared, submission: Submission, identity: Identity) -> SuiteJob:
-    """The feature's suite on a submission, with the hidden tests over it. Raises ConfigError when there are none."""
+    """The feature's suite on a submission, with the hidden tests over it and its black-box tests after it. Raises ConfigError when there are none."""
     return SuiteJob(
         feature=prepared.feature,
         environment=prepared.environment,
         snapshot=prepared.snapshot,
         submission=submission,
         hidden=hidden_tests(prepared.feature, prepared.solution),
+        acceptance=prepared.acceptance,
         identity=identity,
     )

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from harness.acceptance import OpenBox
 from harness.clock import Stopwatch
 from harness.errors import HarnessError
 from harness.features import Manifest
@@ -11,7 +12,7 @@ from harness.grade import Grade, grade
 from harness.probes import Probe, ProbeFinding, ProbeKind, file_of, make_probe, read_probe
 from harness.record import Verdict
 from harness.runners.contract import SuiteReport
-from harness.suite import OpenBox, SuiteJob, run_suite
+from harness.suite import SuiteJob, run_suite
 
 _TRIES = 2
 PROBED_RUNNER = "pytest"
@@ -96,6 +97,7 @@ def _probe_job(job: SuiteJob, probe: Probe) -> SuiteJob:
         job,
         feature=replace(job.feature, target=replace(target, suite=suite)),
         hidden=tuple(changed.get(file.path, file) for file in job.hidden),
+        acceptance=None,
         booked="probes",
     )
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from harness.acceptance import Acceptance, prepare_acceptance
 from harness.errors import ConfigError, InfraError, blame
 from harness.features import Feature, Target
 from sandbox.checkout import Checkouts
@@ -12,12 +13,16 @@ from sandbox.errors import SandboxError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What every trial of a feature starts from; `solution` is the reference's snapshot for targets from git."""
+    """What every trial of a feature starts from; `solution` is the reference's snapshot for targets from git.
+
+    `acceptance` are its black-box tests, if it has any, with the environment that they run in.
+    """
 
     feature: Feature
     snapshot: Snapshot
     environment: Environment
     solution: Snapshot | None = None
+    acceptance: Acceptance | None = None
 
 
 def prepare(feature: Feature, provider: SandboxProvider, checkouts: Checkouts, on_line: OnLine) -> Prepared:
@@ -30,7 +35,10 @@ def prepare(feature: Feature, provider: SandboxProvider, checkouts: Checkouts, o
         environment = provider.prepare(recipe(feature.target, snapshot), on_line)
         provider.stage(environment, snapshot)
         solution = solution_snapshot(feature, checkouts)
-    return Prepared(feature=feature, snapshot=snapshot, environment=environment, solution=solution)
+        acceptance = prepare_acceptance(feature, provider, on_line)
+    return Prepared(
+        feature=feature, snapshot=snapshot, environment=environment, solution=solution, acceptance=acceptance
+    )
 
 
 def base_snapshot(feature: Feature, checkouts: Checkouts) -> Snapshot:

@@ -1,8 +1,9 @@
 """Assertion probes: test files in which an honest solution must fail, by an assertion of the test's own; pure.
 
 Two kinds. `inverted`: every `assert X` within a function becomes `assert not (X)`. `perturbed`: in `assert A == B` a
-literal B (or A) becomes another one. A pass that its assertions made turns into their failure; one that the code under
-test made some other way (a bent runner, forged events, an object equal to everything) stays a pass, and shows.
+literal B (or A) becomes another one, and so in `self.assertEqual(A, B)` and its like. A pass that its assertions made
+turns into their failure; one that the code under test made some other way (a bent runner, forged events, an object
+equal to everything) stays a pass, and shows.
 
 Only spans of the source change, none of its lines, so that a failure's line names the assertion.
 """
@@ -17,6 +18,7 @@ from typing import cast
 from harness.runners.contract import CaseResult, Outcome, SuiteReport
 from sandbox.contract import File
 
+_UNITTEST = {f"assert{kind}Equal" for kind in ("", "Sequence", "List", "Tuple", "Dict", "Set", "MultiLine")}
 _WORD = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -94,7 +96,7 @@ def _why(report: SuiteReport, result: CaseResult) -> str:
 
 
 def _by_assertion(probe: Probe, result: CaseResult) -> bool:
-    """Whether an AssertionError came from a changed line itself, not from something that it called."""
+    """Whether an AssertionError came from a changed line itself (or from unittest for it), not from what it called."""
     raised = result.raised
     if result.outcome not in {Outcome.FAILED, Outcome.ERROR} or raised is None:
         return False
@@ -105,6 +107,7 @@ def _by_assertion(probe: Probe, result: CaseResult) -> bool:
 def _edited(kind: ProbeKind, data: bytes, random: Random) -> tuple[bytes, frozenset[int]] | None:
     """The file with its assertions changed, and their lines; None where there is nothing to change."""
     try:
+        data.decode("utf-8")  # the parser counts in bytes of it
         tree = ast.parse(data)
     except (SyntaxError, ValueError):
         return None
@@ -131,24 +134,30 @@ def _parses(data: bytes) -> bool:
     return True
 
 
-def _assertions(tree: ast.Module) -> Iterator[ast.Assert]:
+def _assertions(tree: ast.Module) -> Iterator[ast.stmt]:
     """Those within functions: at a module's level one would keep the tests from being collected."""
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    found = {id(node): node for one in functions for node in ast.walk(one) if isinstance(node, ast.Assert)}
-    return iter(found.values())
+    nodes = {id(node): node for one in functions for node in ast.walk(one) if isinstance(node, ast.Assert | ast.Expr)}
+    return iter(nodes.values())
 
 
-def _spans(kind: ProbeKind, statement: ast.Assert, starts: list[int], random: Random) -> Iterator[_Span]:
-    if kind is ProbeKind.INVERTED:
+def _spans(kind: ProbeKind, statement: ast.stmt, starts: list[int], random: Random) -> Iterator[_Span]:
+    if kind is ProbeKind.PERTURBED:
+        yield from _perturbed(statement, starts, random)
+    elif isinstance(statement, ast.Assert):
         start, end = _place(statement.test, starts)
         yield _Span(start, start, b"not (")
         yield _Span(end, end, b")")
-        return
-    for literal in _compared(statement.test):
-        for constant in _constants(literal):
+
+
+def _perturbed(statement: ast.stmt, starts: list[int], random: Random) -> Iterator[_Span]:
+    for sides in _compared(statement):
+        literal = next((side for side in reversed(sides) if any(True for _ in _constants(side))), None)
+        for constant in _constants(literal) if literal is not None else ():
             if constant.lineno == constant.end_lineno:
                 start, end = _place(constant, starts)
-                yield _Span(start, end, repr(_other(constant.value, random)).encode("utf-8", "surrogatepass"))
+                new = repr(_other(ast.literal_eval(constant), random))
+                yield _Span(start, end, new.encode("utf-8", "backslashreplace"))
 
 
 def _place(node: ast.expr, starts: list[int]) -> tuple[int, int]:
@@ -156,32 +165,49 @@ def _place(node: ast.expr, starts: list[int]) -> tuple[int, int]:
     return starts[node.lineno - 1] + node.col_offset, starts[end_line - 1] + end_column
 
 
-def _compared(test: ast.expr) -> Iterator[ast.expr]:
-    """Literals that decide the assertion: each `==` of it that must hold, joined by `and` at most."""
-    parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
-    for part in parts:
-        if isinstance(part, ast.Compare) and len(part.ops) == 1 and isinstance(part.ops[0], ast.Eq):
-            sides = (part.comparators[0], part.left)
-            literal = next((side for side in sides if any(True for _ in _constants(side))), None)
-            if literal is not None:
-                yield literal
+def _compared(statement: ast.stmt) -> Iterator[list[ast.expr]]:
+    """The two sides of each comparison that must hold: `==` of an assertion, joined by `and` at most; unittest's."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name), args=[left, right, *_])):
+            if name in _UNITTEST:
+                yield [left, right]
+        case ast.Assert(test=ast.BoolOp(op=ast.And(), values=parts)):
+            yield from (_sides(part) for part in parts)
+        case ast.Assert(test=test):
+            yield _sides(test)
 
 
-def _constants(node: ast.expr) -> Iterator[ast.Constant]:
-    """The values that a literal is made of; keys stay, and so does what is computed."""
+def _sides(test: ast.expr) -> list[ast.expr]:
+    match test:
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            return [left, right]
+    return []
+
+
+def _constants(node: ast.expr) -> Iterator[ast.expr]:
+    """The values that a literal is made of, empty ones too; keys stay, and so does what is computed."""
     match node:
-        case ast.Constant(value=bool() | int() | float() | str() | bytes() | None):
+        case (
+            ast.List(elts=[])
+            | ast.Dict(keys=[])
+            | ast.Constant(value=bool() | int() | float() | str() | bytes() | None)
+            | ast.UnaryOp(op=ast.USub(), operand=ast.Constant())
+        ):
             yield node
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as inner):
-            yield inner
+        case _:
+            for part in _parts(node):
+                yield from _constants(part)
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    match node:
         case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-            for element in elements:
-                yield from _constants(element)
+            return elements
         case ast.Dict(values=values):
-            for value in values:
-                yield from _constants(value)
+            return values
         case ast.Call(func=function, args=[first], keywords=[]) if _is_approx(function):
-            yield from _constants(first)
+            return [first]
+    return []
 
 
 def _is_approx(function: ast.expr) -> bool:
@@ -201,4 +227,6 @@ def _other(value: object, random: Random) -> object:
             return value + word.encode("ascii")
         case str():
             return value + word
+        case list() | dict():
+            return [word] if isinstance(value, list) else {word: word}
     return word  # for None

@@ -1,10 +1,10 @@
 """One run of a target's suite in a fresh sandbox: the pristine tree, a submission over it, the tests over both."""
 
 import secrets
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
+from harness.acceptance import Acceptance, Application, OpenBox, joined, run_acceptance
 from harness.clock import Clock, Phase, Stopwatch
 from harness.digests import hidden_tests as folder_tests
 from harness.errors import ConfigError
@@ -12,19 +12,13 @@ from harness.features import Feature, Suite
 from harness.grade_policy import Submission, submission
 from harness.grade_rules import matches
 from harness.grade_tree import GradingTree, grading_tree
+from harness.place import look_around
 from harness.runners import runner_of
 from harness.runners.contract import Place, Problem, ProblemKind, Runner, SuiteReport
-from harness.runners.stream import Stream
 from sandbox.checkout import Checkouts
-from sandbox.contract import BoxSpec, Command, Environment, Export, File, Identity, Sandbox, Snapshot
+from sandbox.contract import BoxSpec, Environment, Export, File, Identity, Sandbox, Snapshot
 from sandbox.errors import SandboxDiedError
 
-OpenBox = Callable[[BoxSpec], AbstractContextManager[Sandbox]]
-"""Gives what is entered for a sandbox, and left when it is done with."""
-
-_WHITELIST = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
-_PROBE = 'p=$(command -v "$0") || exit 1; printf "%s\\0" "$p"; for n; do eval "printf \'%s\\0\' \\"\\${$n-}\\""; done'
-_PROBE_DEADLINE_S = 60
 _LIVES = 2
 _KEY_BYTES = 32
 
@@ -33,8 +27,9 @@ _KEY_BYTES = 32
 class SuiteJob:
     """What to run: the feature's suite, on `snapshot` with `submission` over it and the `hidden` tests over both.
 
-    Without a submission it is the untouched tree, without hidden tests the suite as it stands there. `booked` is the
-    sub-phase of grading that the run is.
+    Without a submission it is the untouched tree, without hidden tests the suite as it stands there. `acceptance` are
+    black-box tests, to be run against the application's service after the suite. `booked` is the sub-phase of grading
+    that the run is.
     """
 
     feature: Feature
@@ -42,6 +37,7 @@ class SuiteJob:
     snapshot: Snapshot
     submission: Submission = field(default_factory=Submission)
     hidden: tuple[File, ...] = ()
+    acceptance: Acceptance | None = None
     identity: Identity = field(default_factory=lambda: Identity(role="grade"))
     booked: str = "suite"
 
@@ -54,8 +50,22 @@ class SuiteJob:
         """The tree's source files that belong to the tests, and are not the application's to change."""
         hidden = {file.path for file in self.hidden}
         patterns = (*self.suite.protected, *self.feature.test_paths)
-        sources = (path for path in sorted(tree.paths()) if path.endswith(".py"))
+        sources = (path for path in sorted(tree.paths()) if path.endswith(runner_of(self.suite).TEST_SUFFIXES))
         return tuple(path for path in sources if path in hidden or _is_conftest(path) or matches(path, patterns))
+
+    def application(self) -> Application | None:
+        """What black-box tests speak to: the same files without any hidden test; None when there is no service."""
+        target = self.feature.target
+        if target.service is None:
+            return None
+        return Application(
+            service=target.service,
+            environment=self.environment,
+            tree=grading_tree(self.snapshot, self.submission),
+            limits=target.limits,
+            identity=self.identity,
+            timeout_s=self.suite.timeout_s,
+        )
 
     def tree(self) -> GradingTree:
         """What lies in the sandbox when it starts."""
@@ -68,12 +78,19 @@ def _is_conftest(path: str) -> bool:
 
 
 def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:
-    """Run the suite once; whatever the program did to itself is in the report.
+    """Run the suite once, then its black-box tests; whatever the program did to itself is in the report.
 
     Books grade.start and grade.suite (or what the job says). A sandbox that dies under the suite is opened a second
     time; if it dies again, the program did it. Raises SandboxError when a sandbox cannot be had, ConfigError when no
     runner can run the suite.
     """
+    report, application = _in_process(job, open_box, stopwatch), job.application()
+    if job.acceptance is None or application is None:
+        return report
+    return joined(report, run_acceptance(job.acceptance, application, open_box, stopwatch))
+
+
+def _in_process(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:
     runner = runner_of(job.suite)
     for _ in range(_LIVES):
         report = _one_life(job, runner, open_box, stopwatch)
@@ -121,7 +138,7 @@ class _Life:
         place = self._place(box)
         if place is None:
             return _never(f"`{self.job.suite.command[0]}` is no program on the sandbox's PATH")
-        stream = Stream(self.key)
+        stream = self.runner.listen(self.key)
         command = self.runner.command(self.job.suite, place, self.key)
         started_ns = clock.now_ns()
         try:
@@ -135,17 +152,16 @@ class _Life:
 
     def _place(self, box: Sandbox) -> Place | None:
         """What the command line needs to know of the sandbox, asked before any code of the application runs there."""
-        argv = ("/bin/sh", "-c", _PROBE, self.job.suite.command[0], *_WHITELIST)
-        result = box.run(Command(argv=argv, deadline_s=_PROBE_DEADLINE_S))
-        program, *values = (result.stdout.head + result.stdout.tail).decode("utf-8", "surrogateescape").split("\0")
-        if result.exit_code != 0 or not program.startswith("/"):
+        found = look_around(box, self.job.suite.command[0])
+        if found is None:
             return None
+        program, environment = found
         settings = {name: self.tree.data(name) for name in self.runner.CONFIGURATION}
         return Place(
             program=program,
             workspace=box.workspace,
             tools=box.tools,
-            environment={name: value for name, value in zip(_WHITELIST, values, strict=False) if value},
+            environment=environment,
             configuration={name: data for name, data in settings.items() if data is not None},
             tests=self.job.tests(self.tree),
         )

@@ -12,7 +12,7 @@ from harness.judge import can_probe, probed_by_reference
 from harness.manifest import Stages, find_manifest
 from harness.prepare import Prepared, prepare
 from harness.runners import refusal
-from harness.runners.contract import Outcome, SuiteReport
+from harness.runners.contract import BLACK_BOX, Outcome, SuiteReport, is_black_box
 from harness.suite import SuiteJob, hidden_tests, reference, run_suite
 from sandbox.checkout import Checkouts
 from sandbox.contract import File, Identity, OnLine, SandboxProvider
@@ -54,6 +54,7 @@ class _Bench:
             snapshot=self.prepared.snapshot,
             submission=submission,
             hidden=hidden,
+            acceptance=self.prepared.acceptance if hidden else None,
             identity=Identity(role="validate"),
         )
 
@@ -61,7 +62,7 @@ class _Bench:
         """By kind of probe, the new tests that fail by assertion in every run of it."""
         if not can_probe(job):
             return {}
-        stopwatch, ids = Stopwatch(SystemClock()), manifest.fail_to_pass
+        stopwatch, ids = Stopwatch(SystemClock()), _in_process(manifest)
         found = [probed_by_reference(job, ids, self.provider.open, stopwatch) for _ in range(self.runs)]
         always = {kind: set(ids).intersection(*(one.get(kind, ()) for one in found)) for kind in found[0]}
         known = frozenset[str]().union(*always.values())
@@ -85,6 +86,8 @@ def validate_feature(
     unsupported = refusal(feature.target.suite)
     if unsupported:
         return Validation(problems=(unsupported,))
+    if feature.black_box and provider.kind != "docker":
+        return Validation(problems=("its black-box tests need a network to join: validate it in Docker",))
     prepared = prepare(feature, provider, checkouts, on_line)
     try:
         hidden = hidden_tests(feature, prepared.solution)
@@ -101,7 +104,7 @@ def _validate(bench: _Bench, solved: Submission) -> Validation:
         base=bench.stage("base", bench.job(Submission(), ())),
         tests=bench.stage("base and hidden tests", bench.job(Submission(), bench.hidden)),
         reference=bench.stage("reference and hidden tests", bench.job(solved, bench.hidden)),
-        hidden=tuple(file.path for file in bench.hidden),
+        hidden=(*(file.path for file in bench.hidden), *_black_box(bench.prepared)),
     )
     finding = find_manifest(stages, _made_from(bench.prepared))
     manifest = finding.manifest
@@ -113,6 +116,15 @@ def _validate(bench: _Bench, solved: Submission) -> Validation:
         notes=(*finding.notes, *_probe_notes(manifest), *_policy_notes(solved)),
         reports={"base": stages.base, "tests": stages.tests, "reference": stages.reference},
     )
+
+
+def _black_box(prepared: Prepared) -> Iterable[str]:
+    return (f"{BLACK_BOX}{file.path}" for file in (prepared.acceptance.files if prepared.acceptance else ()))
+
+
+def _in_process(manifest: Manifest) -> tuple[str, ...]:
+    """The new tests that can be probed at all."""
+    return tuple(test_id for test_id in manifest.fail_to_pass if not is_black_box(test_id))
 
 
 def _made_from(prepared: Prepared) -> dict[str, str]:
@@ -129,7 +141,7 @@ def _probe_notes(manifest: Manifest | None) -> Iterable[str]:
     """Which passes nothing will be known about but that they were reported."""
     if manifest is None or not manifest.probes:
         return
-    rest = sorted(set(manifest.fail_to_pass).difference(*manifest.probes.values()))
+    rest = sorted(set(_in_process(manifest)).difference(*manifest.probes.values()))
     if rest:
         yield f"{len(rest)} new tests cannot be probed, they fail by no plain `assert`: {', '.join(rest[:5])}"
 

@@ -13,9 +13,9 @@ from sandbox.box import Client, ExecutorBox
 from sandbox.client import Channel
 from sandbox.contract import BoxSpec, Export, ExportCaps, File, Snapshot
 from sandbox.engine import Engine
-from sandbox.errors import SandboxDiedError, SandboxError
+from sandbox.errors import NoNetworkError, SandboxDiedError, SandboxError
 from sandbox.export import Collector, export_archive, export_with
-from sandbox.hardening import ContainerSpec
+from sandbox.hardening import PLAIN_RUNTIMES, ContainerSpec
 from sandbox.history import write_repository
 from sandbox.labels import of_sandbox
 from sandbox.plain import PlainClient
@@ -86,6 +86,13 @@ class DockerSandbox(ExecutorBox):
         return TOOLS
 
     @property
+    def network(self) -> str:
+        """Its network namespace, for another spec's `joins`. Raises NoNetworkError where the runtime shares none."""
+        if self._options.runtime not in PLAIN_RUNTIMES:
+            raise NoNetworkError(f"the runtime `{self._options.runtime}` lets no other sandbox join its network")
+        return f"container:{self.container}"
+
+    @property
     def container(self) -> str:
         """The container's id. Raises SandboxDiedError before it is entered and after it is left."""
         if self._container is None:
@@ -134,7 +141,7 @@ class DockerSandbox(ExecutorBox):
             labels=of_sandbox(self._spec.identity, limits.lifetime_s),
             env={"HOME": HOME, "LANG": "C.UTF-8", "TERM": "dumb", **self._options.extra_env, **self._spec.env},
             limits=limits,
-            network=self._options.network,
+            network=self._spec.joins or self._options.network,
             runtime=self._options.runtime,
         )
 

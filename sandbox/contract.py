@@ -223,6 +223,14 @@ class Sandbox(Protocol):
         """Absolute path, inside, of the read-only folder that holds the spec's `tools`."""
         ...
 
+    @property
+    def network(self) -> str:
+        """What another spec's `joins` takes to share this sandbox's loopback, while it is entered.
+
+        Raises NoNetworkError where sandboxes have no network of their own.
+        """
+        ...
+
     def run(self, command: Command, on_stdout: OnOutput | None = None) -> CommandResult:
         """Run one command to its end or deadline. A non-zero exit is a result, not an error."""
         ...
@@ -309,7 +317,8 @@ class BoxSpec:
 
     With `snapshot` the workspace starts as that tree, as a repository of one commit. `files` and `links` are laid
     over it before anything starts, `tools` into a read-only folder outside it. `on_stage` is told when a stage of the
-    opening is over: "image" (looked up, the box made from it), then "checkout" (filled).
+    opening is over: "image" (looked up, the box made from it), then "checkout" (filled). `joins` is the `network` of
+    a living sandbox, to share its loopback and nothing else of it; neither has any other network.
     """
 
     environment: Environment
@@ -319,6 +328,7 @@ class BoxSpec:
     tools: Iterable[File] = ()
     limits: Limits = field(default_factory=Limits)
     env: Mapping[str, str] = field(default_factory=dict)
+    joins: str = ""
     identity: Identity = field(default_factory=Identity)
     on_stage: Callable[[str], None] = _untold
 

@@ -21,6 +21,10 @@ class SandboxDiedError(SandboxError):
     """The container or its executor is gone; results of calls in flight are unknown."""
 
 
+class NoNetworkError(SandboxError):
+    """The sandbox's network is none that another sandbox could join."""
+
+
 class FileAccessError(SandboxError):
     """A path in the workspace cannot be read or written; the message is fit to show to a model."""
 

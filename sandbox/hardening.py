@@ -16,7 +16,9 @@ OPEN_FILES = 8192
 """Open descriptors that one process inside may hold."""
 
 _IPV6_SYSCTLS = ("net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.lo.disable_ipv6")
-_PLAIN_RUNTIMES = frozenset({None, "runc", "crun"})  # others bring a network stack of their own
+PLAIN_RUNTIMES = frozenset({None, "runc", "crun"})
+"""Runtimes on the kernel's own network; others bring a network stack of their own."""
+
 _IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
 
 
@@ -76,6 +78,6 @@ def _network(spec: ContainerSpec) -> dict[str, Any]:
     """No network but loopback, on which the host's own name resolves; a joined network brings its own names."""
     if spec.network.startswith("container:"):
         return {"network_mode": spec.network}
-    plain = spec.runtime in _PLAIN_RUNTIMES and _IPV6_SWITCH.exists()
+    plain = spec.runtime in PLAIN_RUNTIMES and _IPV6_SWITCH.exists()
     sysctls = dict.fromkeys(_IPV6_SYSCTLS, "0") if plain else None
     return {"network_mode": spec.network, "extra_hosts": {spec.hostname: "127.0.0.1"}, "sysctls": sysctls}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sandbox.contract import BoxSpec, Environment, OnLine, Recipe, Sandbox, Snapshot, fingerprint, sha256
-from sandbox.errors import ImageError
+from sandbox.errors import ImageError, NoNetworkError
 from sandbox.export import export_folder, inventory_with
 from sandbox.local_box import LocalSandbox, lay_over, remove_tree
 from sandbox.locks import locked
@@ -93,7 +93,9 @@ class LocalProvider:
         """Nothing to make: the snapshot is copied from its folder."""
 
     def open(self, spec: BoxSpec) -> Sandbox:
-        """A sandbox, not yet entered. Raises ImageError when its environment is not in the cache."""
+        """A sandbox, not yet entered. Raises ImageError when its environment is not in the cache, NoNetworkError."""
+        if spec.joins:
+            raise NoNetworkError("a local sandbox cannot join the network of another; use Docker")
         folder = self._cache / spec.environment.digest
         try:
             path = json.loads((folder / "path.json").read_text(encoding="utf-8"))

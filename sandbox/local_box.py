@@ -18,7 +18,7 @@ from sandbox import executor
 from sandbox.box import ExecutorBox
 from sandbox.client import Channel, ExecutorClient
 from sandbox.contract import BoxSpec, Export, ExportCaps, File
-from sandbox.errors import SandboxDiedError, SandboxError
+from sandbox.errors import NoNetworkError, SandboxDiedError, SandboxError
 from sandbox.export import export_folder, export_with
 from sandbox.history import write_repository
 from sandbox.trees import check_path
@@ -72,6 +72,11 @@ class LocalSandbox(ExecutorBox):
     def workspace(self) -> str:
         """Absolute path of the workspace; another one for each sandbox."""
         return str(self._place / "workspace")
+
+    @property
+    def network(self) -> str:
+        """Raises NoNetworkError: commands here use the machine's own network, and there is nothing to join."""
+        raise NoNetworkError("a local sandbox has no network of its own that another could join; use Docker")
 
     @property
     def tools(self) -> str:

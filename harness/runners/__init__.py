@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 from harness.errors import ConfigError
 from harness.features import Suite
-from harness.runners import pytest
+from harness.runners import go, node, pytest, tap
 from harness.runners.contract import Runner
 
-RUNNERS: Mapping[str, Runner] = {"pytest": pytest}
-"""Every runner that can grade, by the name a target.toml uses."""
+RUNNERS: Mapping[str, Runner] = {"pytest": pytest, "node": node, "go": go, "tap": tap}
+"""Every runner that can grade, by the name a target.toml uses.
+
+JUnit's report file is none: whatever runs in the sandbox can write it, and a missing test does not show in it.
+"""
 
 
 def refusal(suite: Suite) -> str:

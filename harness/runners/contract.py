@@ -6,7 +6,15 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from harness.features import Suite
-from sandbox.contract import Command, File
+from sandbox.contract import Command, CommandResult, File
+
+BLACK_BOX = "black-box::"
+"""What the ids of black-box tests begin with, so that they cannot collide with the suite's own."""
+
+
+def is_black_box(test_id: str) -> bool:
+    """Whether the test ran in another sandbox than the application."""
+    return test_id.startswith(BLACK_BOX)
 
 
 class Outcome(StrEnum):
@@ -63,6 +71,7 @@ class ProblemKind(StrEnum):
     TIMED_OUT = "timed_out"
     OUT_OF_MEMORY = "out_of_memory"
     BOX_DIED = "box_died"
+    SERVICE_DOWN = "service_down"
 
     @property
     def tampering(self) -> bool:
@@ -91,6 +100,25 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLog:
+    """What the application's service did while black-box tests spoke to it.
+
+    `ready_ns` is the time to its first good answer, None when there was none; `ended` says how it ended before it was
+    killed, "" when it did not; `log` is the head and the tail of what it printed (untrusted).
+    """
+
+    command: tuple[str, ...]
+    ready_ns: int | None = None
+    ended: str = ""
+    log: bytes = b""
+
+    def document(self) -> dict[str, Any]:
+        """As JSON types, for artefacts."""
+        log = self.log.decode("utf-8", "replace")
+        return {"command": list(self.command), "ready_ns": self.ready_ns, "ended": self.ended, "log": log}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteReport:
     """One run of a suite, as the host heard it.
 
@@ -98,6 +126,8 @@ class SuiteReport:
     are modules and classes that could not be collected, or were skipped whole. `exit_code` is the process's own, None
     when a signal ended it. `duration_ns` is the host's time around the command. `stderr_tail` is the end of what the
     run printed. `survivors` are command lines of processes that outlived it. `versions` name runner and language.
+    `rung` is how strongly the runner's results are protected. `service` is there when black-box tests were run;
+    `left_out` says why they were not, where the sandboxes cannot do it.
     """
 
     results: Mapping[str, CaseResult] = field(default_factory=dict)
@@ -109,6 +139,9 @@ class SuiteReport:
     stderr_tail: bytes = b""
     survivors: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    rung: str = "R1"
+    service: ServiceLog | None = None
+    left_out: str = ""
 
     @property
     def complete(self) -> bool:
@@ -152,6 +185,7 @@ class SuiteReport:
             "results": {test_id: _case(result) for test_id, result in self.results.items()},
             "uncollected": {test_id: _case(result) for test_id, result in self.uncollected.items()},
             "stderr_tail": self.stderr_tail.decode(errors="replace"),
+            "service": self.service.document() if self.service else None,
         }
 
 
@@ -176,11 +210,26 @@ class Place:
     tests: tuple[str, ...] = ()
 
 
+class Listener(Protocol):
+    """The host's end of one run of a suite."""
+
+    def feed(self, data: bytes) -> None:
+        """The next piece of standard output."""
+        ...
+
+    def report(self, result: CommandResult, duration_ns: int) -> SuiteReport:
+        """What happened, given how the command ended and how long the host saw it run, in nanoseconds."""
+        ...
+
+
 class Runner(Protocol):
     """One test runner; a module is an implementation."""
 
     CONFIGURATION: tuple[str, ...]
     """Names of files at the workspace's root that may configure the runner."""
+
+    TEST_SUFFIXES: tuple[str, ...]
+    """How the names of test files end: these are watched while tests run, where the runner can."""
 
     def refusal(self, suite: Suite) -> str:
         """Why the suite's command cannot be run, in one line that says what to write; empty when it can."""
@@ -191,5 +240,9 @@ class Runner(Protocol):
         ...
 
     def command(self, suite: Suite, place: Place, key: str) -> Command:
-        """The command that runs the suite and writes events authenticated with `key` to its standard output."""
+        """The command that runs the suite and writes events (authenticated with `key` at R1) to standard output."""
+        ...
+
+    def listen(self, key: str) -> Listener:
+        """What hears the run's events on the host."""
         ...

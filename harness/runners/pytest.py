@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.features import Suite
 from harness.runners.contract import Place
+from harness.runners.stream import Stream
 from sandbox.contract import Command, File, sha256
 
 CONFIGURATION: tuple[str, ...] = (
@@ -25,6 +26,9 @@ CONFIGURATION: tuple[str, ...] = (
     "setup.cfg",
 )
 """Files that may hold pytest's configuration, in the order in which pytest takes the first that does."""
+
+TEST_SUFFIXES: tuple[str, ...] = (".py",)
+"""How the names of test files end."""
 
 _ENTRY_POINTS = {"pytest", "py.test"}
 
@@ -62,6 +66,11 @@ def command(suite: Suite, place: Place, key: str) -> Command:
         clean_env=True,
         stdin=header.encode("ascii") + b"\n",
     )
+
+
+def listen(key: str) -> Stream:
+    """The host's end of the plugin's stream."""
+    return Stream(key)
 
 
 def configuration_file(files: Mapping[str, bytes]) -> str | None:

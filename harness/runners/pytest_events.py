@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import sys
+import unittest
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -28,6 +29,7 @@ import pytest
 
 REASON_CHARACTERS = 500
 CHARACTERS_PER_EVENT = 50_000
+UNITTEST = os.path.dirname(unittest.__file__) + os.sep
 FIRST_DESCRIPTOR = 100  # out of the way of programs that close or reuse the low numbers
 
 Emit = Callable[[Dict[str, Any]], None]
@@ -91,11 +93,19 @@ def _reason(report: Any) -> str:
 
 
 def _origin(excinfo: Any) -> List[Any]:
-    """The exception's type by name, and the file and line of the frame that raised it."""
-    frames = excinfo.tb
-    while frames.tb_next is not None:
-        frames = frames.tb_next
-    return [excinfo.type.__name__, frames.tb_frame.f_code.co_filename, frames.tb_lineno]
+    """The exception's type by name, and the file and line that raised it, or that called unittest for it."""
+    frames = []
+    frame = excinfo.tb
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.tb_next
+    while len(frames) > 1 and _file(frames[-1]).startswith(UNITTEST):
+        frames.pop()
+    return [excinfo.type.__name__, _file(frames[-1]), frames[-1].tb_lineno]
+
+
+def _file(frame: Any) -> str:
+    return str(frame.tb_frame.f_code.co_filename)
 
 
 def _is_subtest(report: Any) -> bool:
@@ -196,9 +206,8 @@ class Events:
         """A test begins."""
         self._emit({"event": "start", "id": nodeid})
 
-    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-        """What ended a phase, before anybody makes a report of it: type, file and line of the last frame."""
+        """What ended a phase: after pytest took it over from unittest, and before a report is made of it."""
         if call.excinfo is not None and call.excinfo.tb is not None:
             self._raised[item.nodeid, call.when] = _origin(call.excinfo)
 

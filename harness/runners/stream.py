@@ -68,6 +68,7 @@ class Stream:
             "session": self._on_session,
             "collect": self._on_collect,
             "collected": self._on_collected,
+            "found": self._on_found,
             "start": self._on_start,
             "report": self._on_report,
             "touched": self._on_touched,
@@ -165,6 +166,14 @@ class Stream:
             self._all_collected = True
             self._cases = {test_id: _Case() for test_id in self._collected}
             self._repeated = frozenset(test_id for test_id, n in Counter(self._collected).items() if n > 1)
+
+    def _on_found(self, event: Mapping[str, Any]) -> None:
+        """A test of a runner that collects as it goes."""
+        test_id = _text(event["id"])
+        if self._cases.setdefault(test_id, _Case()).phases:
+            self._problem(ProblemKind.CONFLICT, f"found a second time: {test_id[:200]}")
+            return
+        self._collected.append(test_id)
 
     def _on_report(self, event: Mapping[str, Any]) -> None:
         test_id, phase = _text(event["id"]), _text(event["phase"])

@@ -1,6 +1,7 @@
 """From reports to verdicts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from harness.features import Manifest
 from harness.grade import grade
 from harness.grade_policy import Submission
+from harness.probes import ProbeFinding, ProbeKind
 from harness.record import Verdict
 from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, SuiteReport
 
@@ -112,3 +114,48 @@ def test_a_pass_is_exactly_all_required_passed(outcomes: dict[str, Outcome]) -> 
     """Over every combination of outcomes; tests that nobody asks for do not matter."""
     wanted = all(outcomes.get(test_id) is Outcome.PASSED for test_id in SOLVED)
     assert (grade(report(outcomes), MANIFEST, Submission()).verdict is Verdict.PASS) == wanted
+
+
+PROBED = replace(MANIFEST, probes={"inverted": (NEW,)})
+
+
+def finding(failed: bool = True, **found: object) -> ProbeFinding:  # noqa: FBT001, FBT002
+    """What a probe of the one new test found."""
+    tests = frozenset({NEW}) if failed else frozenset[str]()
+    return ProbeFinding(kind=ProbeKind.INVERTED, **{"failed": tests, **found})  # type: ignore[arg-type]
+
+
+def test_a_probed_pass_is_of_rung_r2() -> None:
+    """And says how many of the new tests were probed, and how."""
+    found = grade(report(), PROBED, Submission(), (finding(),))
+    assert (found.verdict, found.rung) == (Verdict.PASS, "R2")
+    assert found.reason.endswith("; probed 1 of 1 (inverted 1)")
+
+
+def test_a_pass_in_spite_of_its_assertions_is_tampered() -> None:
+    """The test is named, and the kind of probe."""
+    found = grade(report(), PROBED, Submission(), (finding(failed=False, passed=frozenset({NEW})),))
+    assert (found.verdict, found.rung) == (Verdict.TAMPERED, "R2")
+    assert "1 new tests pass with inverted assertions too" in found.reason
+    assert NEW in found.reason
+
+
+def test_a_probe_that_fails_some_other_way_is_unstable() -> None:
+    """Neither a pass nor an accusation; why stands beside it."""
+    found = grade(report(), PROBED, Submission(), (finding(failed=False, strange={NEW: "error (OSError)"}),))
+    assert found.verdict is Verdict.UNSTABLE
+    assert "error (OSError)" in found.reason
+
+
+def test_probes_give_no_pass() -> None:
+    """What failed in the suite stays failed; its rung is that of the passes beside it."""
+    found = grade(report({**SOLVED, NEW: Outcome.FAILED}), PROBED, Submission(), (finding(),))
+    assert (found.verdict, found.rung) == (Verdict.FAIL, "R2")
+
+
+def test_few_probes_are_no_rung_of_their_own() -> None:
+    """Where most new tests cannot be probed, or none was, the rung stays R1."""
+    many = replace(MANIFEST, fail_to_pass=(NEW, "a", "b"), probes={"inverted": (NEW,)})
+    outcomes = {**SOLVED, "a": Outcome.PASSED, "b": Outcome.PASSED}
+    assert grade(report(outcomes), many, Submission(), (finding(),)).rung == "R1"
+    assert grade(report(), PROBED, Submission()).rung == "R1"

@@ -323,8 +323,8 @@ def test_a_command_that_is_not_there_is_named(room: Room) -> None:
 
 def test_an_unknown_runner_is_refused_by_name(room: Room) -> None:
     """The error names the runner and those that are known."""
-    with pytest.raises(ConfigError, match="`tap` is not supported; known: pytest"):
-        room.run(runner="tap")
+    with pytest.raises(ConfigError, match="`junit` is not supported; known: go"):
+        room.run(runner="junit")
 
 
 def test_a_command_that_runs_no_pytest_is_refused(room: Room) -> None:

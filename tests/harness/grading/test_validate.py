@@ -154,8 +154,8 @@ def test_a_suite_that_never_runs_is_refused(room: Room) -> None:
 
 def test_an_unknown_runner_is_refused_before_anything_starts(room: Room) -> None:
     """The line names those that are known."""
-    feature = room.feature(runner="go")
-    assert validated(room, feature).problems == ("test runner `go` is not supported; known: pytest",)
+    feature = room.feature(runner="junit")
+    assert validated(room, feature).problems == ("test runner `junit` is not supported; known: go, node, pytest, tap",)
 
 
 def test_flaky_tests_are_found_by_repeating(room: Room) -> None:

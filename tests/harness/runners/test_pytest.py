@@ -118,7 +118,9 @@ def test_import_roots_come_from_the_configuration() -> None:
 
 def test_runners_are_refused_in_one_line() -> None:
     """The line names the runner, or says what to write."""
-    assert refusal(suite("pytest", runner="go")) == "test runner `go` is not supported; known: pytest"
+    assert refusal(suite("pytest", runner="junit")) == (
+        "test runner `junit` is not supported; known: go, node, pytest, tap"
+    )
     assert "runs no pytest" in refusal(suite("npm", "test"))
     assert [refusal(suite(*words)) for words in (("py.test",), ("coverage", "run", "-m", "pytest"))] == ["", ""]
-    assert sorted(RUNNERS) == ["pytest"]
+    assert sorted(RUNNERS) == ["go", "node", "pytest", "tap"]

@@ -1,0 +1,7 @@
+from calc.core import add
+
+
+def double(a):
+    return 5
+
+pytest_plugins = ["cheat"]

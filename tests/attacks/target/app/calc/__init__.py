@@ -1,0 +1,5 @@
+"""Arithmetic."""
+
+from calc.core import add
+
+__all__ = ["add"]

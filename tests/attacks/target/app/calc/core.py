@@ -1,0 +1,6 @@
+"""What the package can do."""
+
+
+def add(a, b):
+    """The sum."""
+    return a + b

@@ -1,0 +1,124 @@
+"""Test files with changed assertions, and what a run of them says."""
+
+import ast
+
+import pytest
+
+from harness.probes import Probe, ProbeKind, make_probe, read_probe
+from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, Raised, SuiteReport
+from sandbox.contract import File
+
+PATH = "tests/test_a.py"
+TEST = f"{PATH}::test_a"
+
+
+def probe(kind: ProbeKind, text: str) -> Probe:
+    """The probe of one file."""
+    return make_probe(kind, [File(path=PATH, data=text.encode())], "seed")
+
+
+def changed(kind: ProbeKind, assertion: str) -> str:
+    """What becomes of the assertion, in a test of its own; "" when nothing does."""
+    made = probe(kind, f"def test_a():\n    {assertion}\n")
+    return made.files[0].data.decode().split("\n", 1)[1].strip() if made.files else ""
+
+
+@pytest.mark.parametrize(
+    ("assertion", "inverted"),
+    [
+        ("assert x", "assert not (x)"),
+        ("assert x, 'why'", "assert not (x), 'why'"),
+        ("assert (x)", "assert (not (x))"),
+        ("assert not x", "assert not (not x)"),
+        ("assert 'größe' in x  # still", "assert not ('größe' in x)  # still"),
+        ("assert a if b else c", "assert not (a if b else c)"),
+        ("assert f(\n    1) == 2", "assert not (f(\n    1) == 2)"),
+        ("x = 1", ""),
+    ],
+)
+def test_assertions_are_inverted_in_place(assertion: str, inverted: str) -> None:
+    """Only the condition changes; lines, comments and messages stay."""
+    assert changed(ProbeKind.INVERTED, assertion) == inverted
+
+
+@pytest.mark.parametrize(
+    "literal", ["1", "0", "-1", "2.5", "True", "None", "'x'", "b'x'", "[]", "{}", "[1, 'a']", "(1,)", "{'k': 1}", "1e9"]
+)
+@pytest.mark.parametrize(
+    "form", ["assert x == {}", "assert {} == x", "assert y and x == {}", "self.assertEqual(x, {})"]
+)
+def test_literals_are_perturbed(literal: str, form: str) -> None:
+    """The new one is a literal too, and not equal."""
+    before, _, rest = form.replace("{}", "@").partition("@")
+    new = changed(ProbeKind.PERTURBED, before + literal + rest).removeprefix(before).removesuffix(rest)
+    assert ast.literal_eval(new) != ast.literal_eval(literal)
+
+
+def test_numbers_move_out_of_any_tolerance() -> None:
+    """What is nearly equal would still pass."""
+    new = changed(ProbeKind.PERTURBED, "assert x == pytest.approx(1000000000.0)")
+    assert float(new.partition("approx(")[2].rstrip(")")) >= 2e9
+
+
+@pytest.mark.parametrize(
+    "assertion",
+    [
+        "assert x != 1",
+        "assert x == 1 or y",
+        "assert not x == 1",
+        "assert x == y",
+        "assert x < 1",
+        "assert 1 == x == 1",
+        "assert x == approx(1, abs=9)",
+        "assert x == f(1)",
+        "self.assertTrue(x, 1)",
+        "x.assertEqual(y, 1)",
+    ],
+)
+def test_what_need_not_fail_is_not_perturbed(assertion: str) -> None:
+    """A literal that another one may stand for without harm would accuse the honest."""
+    assert changed(ProbeKind.PERTURBED, assertion) == ""
+
+
+@pytest.mark.parametrize("text", ["assert x == 1\n", "class A:\n    assert x == 1\n", "def test_a(:\n", ""])
+@pytest.mark.parametrize("kind", list(ProbeKind))
+def test_what_cannot_be_changed_is_left_out(kind: ProbeKind, text: str) -> None:
+    """A module's own assertions would keep its tests from being collected; what cannot be read stays as it is."""
+    assert probe(kind, text).files == ()
+
+
+@pytest.mark.parametrize("kind", list(ProbeKind))
+def test_a_file_of_another_encoding_is_left_out(kind: ProbeKind) -> None:
+    """Its places are not where the parser counts them."""
+    data = "# coding: latin-1\ndef test_a():\n    assert 'ö' == 1\n".encode("latin-1")
+    assert make_probe(kind, [File(path=PATH, data=data)], "seed").files == ()
+
+
+def report(result: CaseResult, *problems: Problem) -> SuiteReport:
+    """A run in which the test ended so."""
+    return SuiteReport(results={TEST: result}, problems=problems)
+
+
+def failed(kind: str = "AssertionError", path: str = f"/workspace/{PATH}", line: int = 2) -> CaseResult:
+    """A failure, by default by the changed assertion."""
+    return CaseResult(outcome=Outcome.FAILED, raised=Raised(kind=kind, path=path, line=line))
+
+
+def test_only_a_changed_assertion_that_fails_is_one() -> None:
+    """Not another error, another file, another line, or nothing that is known; and a pass is the worst."""
+    made = probe(ProbeKind.INVERTED, "def test_a():\n    assert x\n    y()\n")
+    assert read_probe(made, [TEST], report(failed())).failed == {TEST}
+    passed = read_probe(made, [TEST], report(CaseResult(outcome=Outcome.PASSED)))
+    assert (set(passed.passed), set(passed.failed), dict(passed.strange)) == ({TEST}, set(), {})
+    others = (failed("TypeError"), failed(path="/workspace/calc.py"), failed(line=3), CaseResult(outcome=Outcome.ERROR))
+    for other in others:
+        found = read_probe(made, [TEST], report(other))
+        assert (set(found.strange), found.failed, found.passed) == ({TEST}, frozenset(), frozenset())
+    assert read_probe(made, [TEST], report(failed("TypeError"))).strange == {TEST: "failed (TypeError)"}
+
+
+def test_a_broken_run_says_why() -> None:
+    """A test that is missing from it is strange, and the reason is the run's."""
+    made = probe(ProbeKind.INVERTED, "def test_a():\n    assert x\n")
+    broken = SuiteReport(problems=(Problem(kind=ProblemKind.NEVER_RAN, detail="the suite never ran"),))
+    assert read_probe(made, [TEST], broken).strange == {TEST: "missing (the suite never ran)"}
