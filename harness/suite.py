@@ -17,7 +17,7 @@ from harness.runners.contract import Place, Problem, ProblemKind, Runner, SuiteR
 from harness.runners.stream import Stream
 from sandbox.checkout import Checkouts
 from sandbox.contract import BoxSpec, Command, Environment, Export, File, Identity, Sandbox, Snapshot
-from sandbox.errors import SandboxDiedError
+from sandbox.errors import SandboxDiedError, SandboxLostError
 
 OpenBox = Callable[[BoxSpec], AbstractContextManager[Sandbox]]
 """Gives what is entered for a sandbox, and left when it is done with."""
@@ -69,11 +69,17 @@ def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteRe
     """Run the suite once; whatever the program did to itself is in the report.
 
     Books grade.start and grade.suite. A sandbox that dies under the suite is opened a second time; if it dies again,
-    the program did it. Raises SandboxError when a sandbox cannot be had, ConfigError when no runner can run the suite.
+    the program did it. Raises SandboxError when a sandbox cannot be had, or the last one was lost by nothing that ran
+    inside, and ConfigError when no runner can run the suite.
     """
     runner = runner_of(job.suite)
-    for _ in range(_LIVES):
-        report = _one_life(job, runner, open_box, stopwatch)
+    for left in reversed(range(_LIVES)):
+        try:
+            report = _one_life(job, runner, open_box, stopwatch)
+        except SandboxLostError:
+            if not left:
+                raise
+            continue
         if report is not None:
             return report
     died = Problem(kind=ProblemKind.BOX_DIED, detail="the sandbox died under the suite, twice")
@@ -125,6 +131,8 @@ class _Life:
             result = box.run(command, stream.feed)
             duration_ns = clock.now_ns() - started_ns
             survivors = box.kill()
+        except SandboxLostError:
+            raise
         except SandboxDiedError:
             return None
         report = stream.report(result, duration_ns)

@@ -10,10 +10,10 @@ from typing import IO, Any, Self
 
 from sandbox import executor
 from sandbox.box import Client, ExecutorBox
-from sandbox.client import Channel
+from sandbox.client import Channel, ExecutorClient
 from sandbox.contract import BoxSpec, Export, ExportCaps, File, Snapshot
 from sandbox.engine import Engine
-from sandbox.errors import SandboxDiedError, SandboxError
+from sandbox.errors import SandboxDiedError, SandboxError, SandboxLostError
 from sandbox.export import Collector, export_archive, export_with
 from sandbox.hardening import ContainerSpec
 from sandbox.history import write_repository
@@ -26,6 +26,10 @@ NO_PYTHON = "none"
 """Stands for the Python of an image that has none: the slow path of `sandbox.plain` serves it."""
 
 AGENT = f"{AGENT_UID}:{AGENT_UID}"
+ROOT = "0:0"
+"""Whom PID 1 runs as, without any capability: nothing of the agent's can signal it, so that only the engine, the kernel
+and people outside end a container."""
+
 HOME = "/home/agent"
 _OWN = "opt/splitclock"
 EXECUTOR = f"/{_OWN}/executor.py"
@@ -58,7 +62,7 @@ class DockerSandbox(ExecutorBox):
     """A container that is created, filled, started, and removed when the context is left.
 
     PID 1 is the engine's init over a `sleep` of the limits' lifetime, so that a container outlives a dead harness by
-    no more than that.
+    no more than that. Both are root's, without capabilities; all that the harness starts inside is the agent's.
     """
 
     def __init__(self, engine: Engine, spec: BoxSpec, image: BoxImage, options: BoxOptions | None = None) -> None:
@@ -68,6 +72,7 @@ class DockerSandbox(ExecutorBox):
         self._image = image
         self._options = options or BoxOptions()
         self._container: str | None = None
+        self._exec_id: str | None = None
         self._survivors: tuple[str, ...] | None = None
 
     @property
@@ -128,9 +133,9 @@ class DockerSandbox(ExecutorBox):
         limits = self._spec.limits
         return ContainerSpec(
             image=self._image.image,
-            user=AGENT,
-            workdir=self.workspace,
-            command=("sleep", str(limits.lifetime_s)),
+            user=ROOT,
+            workdir="/",
+            command=deadman(limits.lifetime_s),
             labels=of_sandbox(self._spec.identity, limits.lifetime_s),
             env={"HOME": HOME, "LANG": "C.UTF-8", "TERM": "dumb", **self._options.extra_env, **self._spec.env},
             limits=limits,
@@ -171,7 +176,7 @@ class DockerSandbox(ExecutorBox):
 
     def _strangers(self) -> tuple[str, ...]:
         """Processes that are neither init, nor its sleep, nor an executor."""
-        ours = {f"sleep {self._spec.limits.lifetime_s}", " ".join(self._executor_argv())}
+        ours = {" ".join(deadman(self._spec.limits.lifetime_s)), " ".join(self._executor_argv())}
         processes = self._engine.processes(self.container)
         return tuple(line for line in processes if line not in ours and not _is_init(line))[: executor.MAX_SURVIVORS]
 
@@ -191,29 +196,47 @@ class DockerSandbox(ExecutorBox):
         return (self._image.python, "-I", "-S", EXECUTOR)
 
     def _connect(self) -> Channel:
-        return self._engine.attach(self.container, self._executor_argv(), AGENT, {})
+        channel = self._engine.attach(self.container, self._executor_argv(), AGENT, {}, workdir="/")
+        self._exec_id = channel.exec_id
+        return channel
 
     def _open_client(self) -> Client:
         if self._image.python == NO_PYTHON:
             return PlainClient(self._engine, self.container, self.workspace, AGENT)
         return super()._open_client()
 
-    def _post_mortem(self, problem: str) -> str:
-        """A dying container takes its executor with it a moment before the engine says so."""
-        until = time.monotonic() + _STATE_PATIENCE_S
-        while True:
-            state = self._state()
-            if not state.get("Running"):
-                return f"the container is dead (exit code {state.get('ExitCode')}, {_cause(state)}): {problem}"
-            if time.monotonic() > until:
-                return problem
-            time.sleep(0.05)
+    def _post_mortem(self, error: SandboxDiedError) -> SandboxDiedError:
+        """Why a call was not served: the agent's commands can kill the executor, and nothing else.
 
-    def _state(self) -> Mapping[str, Any]:
+        A dying container takes its executor with it a moment before the engine says so.
+        """
+        if isinstance(error, SandboxLostError):
+            return error
+        until = time.monotonic() + _STATE_PATIENCE_S
         try:
-            return dict(self._engine.inspect(self.container).get("State") or {})
-        except SandboxError as error:
-            return {"ExitCode": None, "Error": str(error)}
+            while True:
+                state = dict(self._engine.inspect(self.container).get("State") or {})
+                if not state.get("Running"):
+                    return self._obituary(state, error)
+                code = self._exec_id and self._engine.exit_code(self._exec_id)
+                if code == 0:
+                    return SandboxLostError(f"the connection to the executor was cut: {error}")
+                if time.monotonic() > until:
+                    return error if code is not None or not self._was_cut() else SandboxLostError(str(error))
+                time.sleep(0.05)
+        except SandboxError as gone:
+            return SandboxLostError(f"the container is gone: {gone}")
+
+    def _was_cut(self) -> bool:
+        """Whether the connection ended although its executor runs on."""
+        return isinstance(self._client, ExecutorClient) and self._client.cut
+
+    def _obituary(self, state: Mapping[str, Any], error: SandboxDiedError) -> SandboxDiedError:
+        """PID 1 is out of the agent's reach, but for memory: the kernel may choose it when nothing else is left."""
+        by_memory = bool(state.get("OOMKilled")) and not self._engine.was_told_to_kill(self.container)
+        cause = "out of memory" if by_memory else str(state.get("Error") or "ended from outside")
+        kind = SandboxDiedError if by_memory else SandboxLostError
+        return kind(f"the container is dead (exit code {state.get('ExitCode')}, {cause}): {error}")
 
 
 def program() -> File:
@@ -221,10 +244,9 @@ def program() -> File:
     return File(path=EXECUTOR.lstrip("/"), data=Path(executor.__file__).read_bytes())
 
 
-def _cause(state: Mapping[str, Any]) -> str:
-    if state.get("OOMKilled"):
-        return "out of memory"
-    return str(state.get("Error") or "killed or ended from inside")
+def deadman(lifetime_s: float) -> tuple[str, ...]:
+    """What PID 1 watches over; by its full path, for the PATH may lead into what the agent wrote."""
+    return ("/bin/sleep", str(int(lifetime_s)))
 
 
 def _is_init(line: str) -> bool:

@@ -1,6 +1,8 @@
 """The Docker engine behind one door: every call that the sandboxes need, with its failures told apart."""
 
 import contextlib
+import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, Self
 
@@ -134,6 +136,13 @@ class Engine(ImageCalls):
         with told("inspect", container):
             return dict(self._client.inspect_container(container))
 
+    def was_told_to_kill(self, container: str) -> bool:
+        """Whether somebody asked the engine to kill or stop this container, as far back as it remembers."""
+        with told("look back at", container):
+            now = self._client.info().get("SystemTime")
+            filters = {"container": [container], "event": ["kill", "stop"]}
+            return any(True for _ in self._client.events(since="1", until=_second(now), filters=filters, decode=True))
+
     def processes(self, container: str) -> tuple[str, ...]:
         """Command lines of a container's processes; empty when it does not run."""
         with told("list the processes of", container):
@@ -184,6 +193,11 @@ class Engine(ImageCalls):
         """Close the idle connections; idempotent."""
         self._client.close()
         self._slow.close()
+
+
+def _second(moment: str) -> str:
+    """A moment of the engine's own clock without its fraction; at it, a stream of events ends."""
+    return str(int(dt.datetime.fromisoformat(re.sub(r"\.\d+", "", moment)).timestamp()) + 1)
 
 
 def _chunks(pieces: Iterator[bytes], doing: str, container: str) -> Iterator[bytes]:

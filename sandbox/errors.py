@@ -21,6 +21,10 @@ class SandboxDiedError(SandboxError):
     """The container or its executor is gone; results of calls in flight are unknown."""
 
 
+class SandboxLostError(SandboxDiedError):
+    """The sandbox, or the way to it, was lost by nothing that ran inside: never held against what ran there."""
+
+
 class FileAccessError(SandboxError):
     """A path in the workspace cannot be read or written; the message is fit to show to a model."""
 
