@@ -12,6 +12,7 @@ from sandbox import executor
 from sandbox.box import Client, ExecutorBox
 from sandbox.client import Channel, ExecutorClient
 from sandbox.contract import BoxSpec, Export, ExportCaps, File, Snapshot
+from sandbox.disk import DiskWatch, Watched
 from sandbox.engine import Engine
 from sandbox.errors import SandboxDiedError, SandboxError, SandboxLostError
 from sandbox.export import Collector, export_archive, export_with
@@ -35,6 +36,7 @@ _OWN = "opt/splitclock"
 EXECUTOR = f"/{_OWN}/executor.py"
 TOOLS = f"/{_OWN}/tools"
 _STATE_PATIENCE_S = 0.5
+_HUNG_UP = frozenset({0, 126})  # the executor's own end of input, and the engine's word for a stream that it lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +53,10 @@ class BoxImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxOptions:
-    """Settings of all containers of one run: the OCI runtime (None: the engine's default)."""
+    """Settings of all containers of one run: the OCI runtime (None: the engine's default), who watches their disk."""
 
     runtime: str | None = None
+    watch: DiskWatch | None = None
     network: str = "none"
     extra_env: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,7 +75,9 @@ class DockerSandbox(ExecutorBox):
         self._image = image
         self._options = options or BoxOptions()
         self._container: str | None = None
+        self._trying: str | None = None
         self._exec_id: str | None = None
+        self._watched: Watched | None = None
         self._survivors: tuple[str, ...] | None = None
 
     @property
@@ -110,11 +115,14 @@ class DockerSandbox(ExecutorBox):
     def __enter__(self) -> Self:
         """Create, fill and start; returns when the executor has answered. Raises SandboxError."""
         try:
+            if self._options.watch is not None:
+                self._options.watch.admit()
             self._container = self._engine.create(self._container_spec())
             self._spec.on_stage("image")
             self._fill()
             self._spec.on_stage("checkout")
             self._engine.start(self.container)
+            self._watch()
             self._begin()
             self._live_client()
         except BaseException:
@@ -124,10 +132,30 @@ class DockerSandbox(ExecutorBox):
 
     def __exit__(self, *exc_info: object) -> None:
         """Hang up and remove the container; idempotent."""
+        self._unwatch()
         self._hang_up("the sandbox was closed")  # first: an undrained exec stream would make the removal wait
         container, self._container = self._container, None
         if container is not None:
             self._engine.remove(container)
+
+    def _watch(self) -> None:
+        if self._options.watch is not None:
+            self._watched = Watched(
+                container=self.container, most_bytes=self._spec.limits.disk_bytes, end=self._end_by_watch
+            )
+            self._options.watch.add(self._watched)
+
+    def _unwatch(self) -> None:
+        if self._options.watch is not None and self._watched is not None:
+            self._options.watch.discard(self._watched)
+
+    def _end_by_watch(self, why: str, kind: type[SandboxDiedError]) -> None:
+        """From the watch's thread: the container dies, and whoever waits for it learns why."""
+        self._unwatch()
+        container = self._container
+        self._hang_up(why, kind)
+        if container is not None:
+            self._engine.kill(container)
 
     def _container_spec(self) -> ContainerSpec:
         limits = self._spec.limits
@@ -197,13 +225,16 @@ class DockerSandbox(ExecutorBox):
 
     def _connect(self) -> Channel:
         channel = self._engine.attach(self.container, self._executor_argv(), AGENT, {}, workdir="/")
-        self._exec_id = channel.exec_id
+        self._trying = channel.exec_id
         return channel
 
     def _open_client(self) -> Client:
         if self._image.python == NO_PYTHON:
             return PlainClient(self._engine, self.container, self.workspace, AGENT)
-        return super()._open_client()
+        self._exec_id = None
+        client = super()._open_client()
+        self._exec_id = self._trying
+        return client
 
     def _post_mortem(self, error: SandboxDiedError) -> SandboxDiedError:
         """Why a call was not served: the agent's commands can kill the executor, and nothing else.
@@ -218,18 +249,22 @@ class DockerSandbox(ExecutorBox):
                 state = dict(self._engine.inspect(self.container).get("State") or {})
                 if not state.get("Running"):
                     return self._obituary(state, error)
-                code = self._exec_id and self._engine.exit_code(self._exec_id)
-                if code == 0:
+                if self._was_cut():
                     return SandboxLostError(f"the connection to the executor was cut: {error}")
                 if time.monotonic() > until:
-                    return error if code is not None or not self._was_cut() else SandboxLostError(str(error))
+                    return error
                 time.sleep(0.05)
         except SandboxError as gone:
             return SandboxLostError(f"the container is gone: {gone}")
 
     def _was_cut(self) -> bool:
-        """Whether the connection ended although its executor runs on."""
-        return isinstance(self._client, ExecutorClient) and self._client.cut
+        """Whether a connection that worked ended by itself: its executor lives on, or ended for lack of it.
+
+        An executor that was killed, or crashed, has an exit code of its own.
+        """
+        if self._exec_id is None or not isinstance(self._client, ExecutorClient) or not self._client.cut:
+            return False
+        return self._engine.exit_code(self._exec_id) in _HUNG_UP
 
     def _obituary(self, state: Mapping[str, Any], error: SandboxDiedError) -> SandboxDiedError:
         """PID 1 is out of the agent's reach, but for memory: the kernel may choose it when nothing else is left."""

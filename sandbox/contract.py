@@ -9,6 +9,9 @@ from typing import Protocol, Self
 KEEP_BYTES = 64 * 1024
 """Bytes of output kept at each end of a flood: the head and the tail."""
 
+FLOOR_BYTES = 5 * 1024**3
+"""Free bytes of the engine's disk under which nothing starts, where nobody says otherwise."""
+
 OnOutput = Callable[[bytes], None]
 """Called with each piece of raw standard output as it arrives, in order, from one thread, not the caller's.
 
@@ -18,7 +21,10 @@ It must not call the sandbox. What it raises reaches the caller of `run`, and th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one sandbox may use: cores, bytes, processes, seconds."""
+    """What one sandbox may use: cores, bytes, processes, seconds.
+
+    `disk_bytes` bounds each file and the sum of all that it writes.
+    """
 
     cpus: float = 1.0
     memory_bytes: int = 2 * 1024**3

@@ -143,6 +143,23 @@ class Engine(ImageCalls):
             filters = {"container": [container], "event": ["kill", "stop"]}
             return any(True for _ in self._client.events(since="1", until=_second(now), filters=filters, decode=True))
 
+    def written(self, container: str) -> int:
+        """Bytes in a container's own layer, by apparent size; the engine walks through all of it."""
+        with told("measure", container):
+            response = self._client.get(
+                self._path(f"containers/{container}/json"), params={"size": "1"}, timeout=CONTROL_TIMEOUT_S
+            )
+            raise_for_status(response)
+            return int(response.json().get("SizeRw") or 0)
+
+    def pids(self, container: str) -> tuple[int, ...]:
+        """The ids, on the engine's host, of a container's processes; empty when it does not run."""
+        with told("list the processes of", container):
+            table: Mapping[str, Any] = {}
+            with done_already():
+                table = dict(self._client.top(container, ps_args="-eo pid"))
+        return tuple(int(row[0]) for row in table.get("Processes") or ())
+
     def processes(self, container: str) -> tuple[str, ...]:
         """Command lines of a container's processes; empty when it does not run."""
         with told("list the processes of", container):

@@ -16,9 +16,6 @@ from sandbox.hardening import OPEN_FILES, ContainerSpec
 from sandbox.images import DockerProvider
 from sandbox.tars import AGENT_UID
 
-MIN_FREE_BYTES = 5 * 1024**3
-"""Free disk, in bytes, under which nothing should start."""
-
 LIMITS = Limits(cpus=0.5, memory_bytes=256 * 1024**2, pids=64, disk_bytes=64 * 1024**2, lifetime_s=120)
 """Limits of the inspected container."""
 
@@ -102,7 +99,7 @@ def inspect_host(provider: DockerProvider) -> tuple[Finding, ...]:
     """What is fit and unfit in this engine and its host. Raises EngineUnavailableError only; the rest are findings."""
     engine = provider.engine
     info = engine.info()
-    findings = [_engine(engine), _cgroups(info), _disk(info), _base(engine)]
+    findings = [_engine(engine), _cgroups(info), _disk(info, provider.settings.disk_floor), _base(engine)]
     image = engine.image_id(BASE_REF)
     if image is None:
         return (*findings, Finding(name="isolation", ok=True, detail="looked at once the base image is there"))
@@ -160,12 +157,12 @@ def _cgroups(info: Mapping[str, Any]) -> Finding:
     return Finding(name="cgroups", ok=not lacking, detail=detail, fix=_CGROUP_FIX if lacking else "")
 
 
-def _disk(info: Mapping[str, Any]) -> Finding:
+def _disk(info: Mapping[str, Any], floor: int) -> Finding:
     root = Path(str(info.get("DockerRootDir") or "/"))
     if not root.is_dir():
         return Finding(name="disk", ok=True, detail="the engine's disk is not on this machine; not measured")
     free = shutil.disk_usage(root).free
-    ok = free >= MIN_FREE_BYTES
+    ok = free >= floor
     fix = "" if ok else "free some: `docker system df`, `splitclock clean`"
     return Finding(name="disk", ok=ok, detail=f"{free / 1024**3:.1f} GiB free in {root}", fix=fix)
 
