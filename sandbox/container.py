@@ -16,7 +16,7 @@ from sandbox.disk import DiskWatch, Watched
 from sandbox.engine import Engine
 from sandbox.errors import SandboxDiedError, SandboxError, SandboxLostError
 from sandbox.export import Collector, export_archive, export_with
-from sandbox.hardening import ContainerSpec
+from sandbox.hardening import AGENT, ROOT, ContainerSpec, deadman
 from sandbox.history import write_repository
 from sandbox.labels import of_sandbox
 from sandbox.plain import PlainClient
@@ -25,11 +25,6 @@ from sandbox.trees import Entry, Link, check_path, displaced, entries_of
 
 NO_PYTHON = "none"
 """Stands for the Python of an image that has none: the slow path of `sandbox.plain` serves it."""
-
-AGENT = f"{AGENT_UID}:{AGENT_UID}"
-ROOT = "0:0"
-"""Whom PID 1 runs as, without any capability: nothing of the agent's can signal it, so that only the engine, the kernel
-and people outside end a container."""
 
 HOME = "/home/agent"
 _OWN = "opt/splitclock"
@@ -277,11 +272,6 @@ class DockerSandbox(ExecutorBox):
 def program() -> File:
     """The executor as it lies in every box, owned by root."""
     return File(path=EXECUTOR.lstrip("/"), data=Path(executor.__file__).read_bytes())
-
-
-def deadman(lifetime_s: float) -> tuple[str, ...]:
-    """What PID 1 watches over; by its full path, for the PATH may lead into what the agent wrote."""
-    return ("/bin/sleep", str(int(lifetime_s)))
 
 
 def _is_init(line: str) -> bool:

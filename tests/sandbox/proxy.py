@@ -25,6 +25,7 @@ class EngineProxy:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._left: int | None = None
+        self._rewriting: tuple[bytes, bytes] | None = None
 
     def __enter__(self) -> Self:
         """Listen."""
@@ -65,6 +66,12 @@ class EngineProxy:
         """Drop everything once the engine has said this many more bytes, over all connections."""
         self._left = count
 
+    def rewrite(self, asked: bytes, passed: bytes) -> None:
+        """From now on requests carry `passed` where they say `asked`; both are of one length, as headers tell it."""
+        if len(asked) != len(passed):
+            raise ValueError(f"{asked!r} and {passed!r} are not of one length")
+        self._rewriting = (asked, passed)
+
     def stall(self) -> None:
         """Keep the connections, and take new ones, but pass nothing on until `cut` or `flow`."""
         self._flowing.clear()
@@ -102,6 +109,8 @@ class EngineProxy:
                 if said and self._spent(len(data)):
                     self.cut()
                     return
+                if not said and self._rewriting is not None:
+                    data = data.replace(*self._rewriting)
                 sink.sendall(data)
         self._flowing.wait()
         with contextlib.suppress(OSError):
