@@ -191,12 +191,16 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportCaps:
-    """Bounds of one export: bytes a file, bytes of kept files, kept files, and members looked at."""
+    """Bounds of one export: bytes a file, bytes of kept files, kept files, members looked at, and bytes read at all.
+
+    The last counts sparse files by what they claim to hold, for so they are read.
+    """
 
     file_bytes: int = 5 * 1024**2
     kept_bytes: int = 50 * 1024**2
     kept_files: int = 5_000
     members: int = 200_000
+    total_bytes: int = 4 * 1024**3
 
 
 class Sandbox(Protocol):

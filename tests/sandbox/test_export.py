@@ -109,6 +109,14 @@ def test_too_many_members_are_an_error(box: Sandbox) -> None:
         box.export({}, ExportCaps(members=20))
 
 
+def test_holes_count_as_what_they_claim(docker_place: Place) -> None:
+    """A crowd of sparse files takes no disk, and forever to read: that ends, as the agent's own doing."""
+    with docker_place.open() as box:
+        assert sh(box, "for i in 1 2 3 4 5 6 7 8; do truncate -s 500M $i; done").exit_code == 0
+        with pytest.raises(WorkspaceError, match="too large to export"):
+            box.export({}, ExportCaps(total_bytes=100_000_000))
+
+
 def test_names_that_are_no_text_are_skipped(box: Sandbox) -> None:
     """A name that is not UTF-8 is shown escaped, with the reason."""
     assert sh(box, "echo x > \"$(printf 'a\\377')\"; ln -s x \"$(printf 'l\\377')\"").exit_code == 0
