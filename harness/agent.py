@@ -67,6 +67,7 @@ class Transcript:
     messages: list[Message] = field(default_factory=list)
     shortened_outputs: int = 0
     unanswered_calls: int = 0
+    unanswered_faults: tuple[str, ...] = ()
 
 
 class Agent:
@@ -151,7 +152,9 @@ class Agent:
         self._on_event("call_failed", {"turn": turn, "fault": error.fault, "message": str(error)})
         stop = "limit:wall" if self._wall_is_over else STOP_OF_FAULT.get(error.fault, "error:provider")
         self.transcript.stop, self.transcript.error = stop, str(error)
-        self.transcript.unanswered_calls += any(attempt.times.headers is not None for attempt in error.attempts)
+        self.transcript.unanswered_calls += any(attempt.may_be_billed for attempt in error.attempts)
+        faults = (str(attempt.fault) for attempt in error.attempts)
+        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault != "interrupted")  # that was us
 
     def _fit(self, conversation: Conversation, assignment: Assignment) -> bool:
         if assignment.context_window is None:
@@ -245,7 +248,7 @@ def _guess_usd(output_tokens: int, price: Price | None) -> float:
 
 
 def message_json(message: Message) -> dict[str, Any]:
-    """A message as JSON-able data, raw tool arguments included."""
+    """A message as JSON-able data: raw tool arguments, and the output items that its API wants back."""
     body: dict[str, Any] = {"role": message.role.value, "content": message.content}
     if message.reasoning:
         body["reasoning"] = message.reasoning
@@ -253,6 +256,8 @@ def message_json(message: Message) -> dict[str, Any]:
         body["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
     if message.tool_call_id:
         body["tool_call_id"] = message.tool_call_id
+    if message.items:
+        body["items"] = list(message.items)
     return body
 
 

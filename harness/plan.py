@@ -75,7 +75,13 @@ def identity(matrix: Matrix, model: ModelConfig, feature: Feature, digests: Mapp
 def _measured(model: ModelConfig, limits: TrialLimits) -> dict[str, Any]:
     left_out = {"claimed_tokens_per_s", "key_env", "turns", "price_source"}
     left_out |= set() if limits.cost_usd is not None else {"price"}
-    return {name: value for name, value in asdict(model).items() if name not in left_out}
+    found = {name: value for name, value in asdict(model).items() if name not in left_out}
+    if found.get("price"):  # what a price has not, it had not when prices had less to say: ids stay
+        found["price"] = {name: value for name, value in found["price"].items() if value or name in _PLAIN_PRICE}
+    return found
+
+
+_PLAIN_PRICE = ("input", "output", "cached_input")
 
 
 def _trial(matrix: Matrix, model: ModelConfig, feature: Feature, digests: Mapping[str, str], repeat: int) -> Trial:

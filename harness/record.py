@@ -57,8 +57,9 @@ class CallRow(_Frozen):
     `decode_tokens` are the tokens that `decode_ns` (first to last token) produced: visible output tokens minus one;
     both are None where the speed cannot be told. `wait_ns` is what failed attempts and pauses took before.
 
-    `unfinished_deltas` came in failed attempts and may be billed. `api` is the wire API, `transport` what carried it
-    ("http", "websocket"); `served_model` and `service_tier` are the provider's own words.
+    Of the failed attempts `billable_attempts` may be billed, for `unfinished_deltas` or for nothing that came. `api`
+    is the wire API, `transport` what carried it ("http", "websocket"); `served_model` and `service_tier` are the
+    provider's own words.
     """
 
     turn: int
@@ -81,6 +82,7 @@ class CallRow(_Frozen):
     cost_usd: float | None = None
     attempts: int = 1
     faults: tuple[str, ...] = ()
+    billable_attempts: int = 0
     unfinished_deltas: int = 0
     finish_reason: str = ""
     api: str = ""
@@ -159,8 +161,9 @@ class TrialRow(_Frozen):
 class Record(_Frozen):
     """One finished attempt at a trial. `phases` has all seven and sums to `wall_ns`; unknown figures are None.
 
-    `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown. `noise`
-    says why a `noisy` record's times are not to be trusted.
+    `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown.
+    `unanswered_faults` are the failed attempts of the call that was given up, if any. `noise` says why a `noisy`
+    record's times are not to be trusted.
     """
 
     schema_: int = Field(default=SCHEMA, alias="schema")
@@ -183,6 +186,7 @@ class Record(_Frozen):
     turns: int = 0
     shortened_outputs: int = 0
     unanswered_calls: int = 0
+    unanswered_faults: tuple[str, ...] = ()
     grade: GradeRow = GradeRow()
     cost_usd: float | None = None
     cost_is_lower_bound: bool = False

@@ -65,6 +65,19 @@ class TrialOutcome:
         return [message_json(message) for message in self.transcript.messages]
 
 
+def trial_row(trial: Trial) -> TrialRow:
+    """Which trial a record is of."""
+    return TrialRow(
+        id=trial.id,
+        model=trial.model,
+        feature=trial.feature.key,
+        repeat=trial.repeat,
+        simulated=trial.settings.simulated,
+        claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
+        requested_model=trial.settings.model,
+    )
+
+
 def run_trial(trial: Trial, prepared: Prepared, bench: Bench, attempt: int) -> TrialOutcome:
     """Run one attempt to its record. Never raises: what went wrong is the record's verdict and error."""
     return _Attempt(trial, prepared, bench, attempt).outcome()
@@ -238,15 +251,7 @@ class _Attempt:
         noise = reasons(found)
         return Record(
             run=self._bench.run,
-            trial=TrialRow(
-                id=trial.id,
-                model=trial.model,
-                feature=trial.feature.key,
-                repeat=trial.repeat,
-                simulated=trial.settings.simulated,
-                claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
-                requested_model=trial.settings.model,
-            ),
+            trial=trial_row(trial),
             attempt=self._number,
             started_utc=started_utc.isoformat(),
             stop=transcript.stop,
@@ -263,6 +268,7 @@ class _Attempt:
             turns=transcript.turns,
             shortened_outputs=transcript.shortened_outputs,
             unanswered_calls=transcript.unanswered_calls,
+            unanswered_faults=transcript.unanswered_faults,
             grade=self._grade_row(),
             cost_usd=sum(known) if known else None,
             cost_is_lower_bound=bool(known) and (len(known) < len(costs) or _has_unanswered(transcript)),
@@ -288,5 +294,5 @@ class _Attempt:
 
 
 def _has_unanswered(transcript: Transcript) -> bool:
-    """Whether some request may be billed whose usage nobody told: a call that never ended, or one that was retried."""
-    return transcript.unanswered_calls > 0 or any(call.attempts > 1 for call in transcript.calls)
+    """Whether some request may be billed whose usage nobody told."""
+    return transcript.unanswered_calls > 0 or any(call.billable_attempts for call in transcript.calls)

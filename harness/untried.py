@@ -5,8 +5,8 @@ from harness.clock import Phase
 from harness.errors import HarnessError, InfraError
 from harness.models.contract import CallFailedError
 from harness.plan import Trial
-from harness.record import Record, TrialRow, Verdict
-from harness.trial import Bench, TrialOutcome
+from harness.record import Record, Verdict
+from harness.trial import Bench, TrialOutcome, trial_row
 
 DEFERRED = "deferred"
 """Why a trial stopped whose provider wants to be left alone for longer than the trial may take."""
@@ -18,14 +18,7 @@ def untried(trial: Trial, bench: Bench, attempt: int, why: HarnessError) -> Tria
     nothing = dict.fromkeys((phase.value for phase in Phase), 0)
     record = Record(
         run=bench.run,
-        trial=TrialRow(
-            id=trial.id,
-            model=trial.model,
-            feature=trial.feature.key,
-            repeat=trial.repeat,
-            simulated=trial.settings.simulated,
-            claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
-        ),
+        trial=trial_row(trial),
         attempt=attempt,
         started_utc=bench.clock.utc().isoformat(),
         stop=stop,

@@ -253,7 +253,7 @@ def _per_second(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:
 
 
 def _work(records: Records, scored: Records, calls: Calls) -> Work:
-    paid = [record for record in records if record.calls or record.verdict is not Verdict.NOT_RUN]
+    paid = [record for record in records if record.cost_usd is not None or record.calls or record.unanswered_calls]
     cost = known_sum(record.cost_usd for record in paid)
     lower = cost.is_lower_bound or any(record.cost_is_lower_bound for record in paid)
     return Work(

@@ -32,9 +32,10 @@ class Calls:
     """All answered calls of a model, whatever became of their trials; medians in nanoseconds from the request on.
 
     Token sums include what calls that never ended used, as unknown; cached and reasoning tokens are parts of the
-    others. `faults` counts failed attempts by kind, `fault_groups` splits the waiting for them without counting any of
-    it twice. `provider_wait` is all of it by sub-phase ("backoff"), unanswered calls included. `wires` counts calls by
-    API and transport, `tiers` by service tier; "" where the record does not say.
+    others. `faults` counts all failed attempts by kind, `unanswered_faults` those of calls that were given up;
+    `fault_groups` splits the waiting for the others without counting any of it twice. `provider_wait` is all of it by
+    sub-phase ("backoff"), unanswered calls included. `wires` counts calls by API and transport, `tiers` by service
+    tier; "" where the record does not say.
     """
 
     answered: int
@@ -50,6 +51,7 @@ class Calls:
     reasoning_tokens: Sum
     failed_attempts: int
     faults: Mapping[str, int]
+    unanswered_faults: Mapping[str, int]
     fault_groups: tuple[FaultGroup, ...]
     provider_wait: Mapping[str, int]
     wires: Mapping[tuple[str, str], int]
@@ -63,6 +65,8 @@ def model_calls(records: Iterable[Record]) -> Calls:
     trials = tuple(records)
     calls = tuple(call for trial in trials for call in trial.calls)
     unanswered = sum(trial.unanswered_calls for trial in trials)
+    given_up = tuple(fault for trial in trials for fault in trial.unanswered_faults)
+    faults = (*given_up, *(fault for call in calls for fault in call.faults))
     return Calls(
         answered=len(calls),
         unanswered=unanswered,
@@ -75,8 +79,9 @@ def model_calls(records: Iterable[Record]) -> Calls:
         cached_input_tokens=_tokens((call.cached_input_tokens for call in calls), unanswered),
         output_tokens=_tokens((call.output_tokens for call in calls), unanswered),
         reasoning_tokens=_tokens((call.reasoning_tokens for call in calls), unanswered),
-        failed_attempts=sum(len(call.faults) for call in calls),
-        faults=_counted(fault for call in calls for fault in call.faults),
+        failed_attempts=len(faults),
+        faults=_counted(faults),
+        unanswered_faults=_counted(given_up),
         fault_groups=_fault_groups(calls),
         provider_wait={sub: sum(trial.sub_phases.get(f"wait.{sub}", 0) for trial in trials) for sub in PROVIDER_WAITS},
         wires=_counted((call.api, call.transport) for call in calls),

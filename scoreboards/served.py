@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.record import CallRow, Record
 
-_VERSION = re.compile(r"(?:[-_@:]\d{3,8}(?:-\d{2}){0,2})?")
+_VERSION = re.compile(r"(?:[-_@:](?:\d{3,8}(?:-\d{2}){0,2}|\d{2}-(?:\d{2}|\d{4})))?")
 _LATEST = re.compile(r"[-:]latest$")
 
 

@@ -33,6 +33,7 @@ from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.slots import Slots, slot_count
 from harness.trial import Bench
+from harness.work import work_of
 from sandbox.checkout import Checkouts
 
 
@@ -154,6 +155,7 @@ def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Consol
 def _matrix_run(opening: _Opening, features: Features, models: Models, weakened: dict[str, str]) -> MatrixRun:
     """The run as the matrix executes it, its opening written."""
     job, session, stack = opening.job, opening.session, opening.stack
+    work_of("true")  # loads the parser, which takes longer than many tools, before any trial's clock runs
     provenance = host_facts(session.provider) | weakened | _prices(job.matrix)
     slots = Slots(_slot_count(job, provenance))
     stack.enter_context(opening.interrupts.ending(slots.close))

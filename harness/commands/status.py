@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from harness.record import Record
 from harness.run_folder import RunFolder
 from harness.untrusted import one_line, plain
 
+_MOST_WHY = 300
+"""Characters of a reason that are shown."""
+
 
 def command(run: options.RunFolderArgument, *, as_json: options.Json = False) -> None:
     """The state of every trial of a run, while it runs or afterwards.
@@ -31,7 +35,11 @@ def command(run: options.RunFolderArgument, *, as_json: options.Json = False) ->
         return
     last = read_last_rows(run)
     console = output()
-    console.print(_table(planned, records, last))
+    states = {str(row["id"]): _state(records.get(row["id"]), last.get(row["id"])) for row in planned}
+    console.print(_table(planned, states))
+    for trial, state in states.items():
+        if state.why and state.state != "pass":
+            console.print(Text.assemble((trial, "bold"), "  ", state.why))
     finished = len(records)
     console.print(f"{finished} of {len(planned)} trials have a record")
 
@@ -46,16 +54,27 @@ def planned_rows(run: Path) -> list[dict[str, Any]]:
         raise ConfigError(f"{run}: is not a run folder, or its run did not get as far as a plan: {error}") from error
 
 
-def _table(planned: Iterable[dict[str, Any]], records: dict[str, Record], last: dict[str, Row]) -> Table:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """How far a trial is, as text; `why` is a sentence, which stands under the table."""
+
+    state: str
+    turns: str = ""
+    wall: str = ""
+    why: str = ""
+
+
+def _table(planned: Iterable[dict[str, Any]], states: dict[str, _State]) -> Table:
     table = Table(box=None)
-    for name in ("trial", "model", "feature", "#", "state", "turns", "wall", "why"):
+    for name in ("trial", "model", "feature", "#", "state", "turns", "wall"):
         figure = name in ("#", "turns", "wall")
         table.add_column(
-            name, justify="right" if figure else "left", no_wrap=figure or name in ("trial", "feature"), overflow="fold"
+            name, justify="right" if figure else "left", no_wrap=figure or name == "trial", overflow="fold"
         )
     for row in planned:
+        state = states[str(row["id"])]
         names = (str(row["id"]), plain(str(row["model"])), str(row["feature"]), str(row["repeat"]))
-        table.add_row(*map(Text, (*names, *_state(records.get(row["id"]), last.get(row["id"])))))
+        table.add_row(*map(Text, (*names, state.state, state.turns, state.wall)))
     return table
 
 
@@ -66,10 +85,11 @@ def _doing(row: Row) -> str:
     return f"last journalled: {row.body.get('note', row.kind)}"
 
 
-def _state(record: Record | None, row: Row | None) -> tuple[str, str, str, str]:
+def _state(record: Record | None, row: Row | None) -> _State:
     if record is not None:
-        why = record.error or record.grade.reason
-        return record.verdict.value, str(record.turns), seconds(record.wall_ns), plain(why)[:120]
+        why = one_line(record.error or record.grade.reason, _MOST_WHY)
+        return _State(state=record.verdict.value, turns=str(record.turns), wall=seconds(record.wall_ns), why=why)
     if row is not None:
-        return _doing(row), str(row.body.get("turn", "")), "", one_line(str(row.body.get("message", "")), 120)
-    return "not begun", "", "", ""
+        why = one_line(str(row.body.get("message", "")), _MOST_WHY)
+        return _State(state=_doing(row), turns=str(row.body.get("turn", "")), why=why)
+    return _State(state="not begun")

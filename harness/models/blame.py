@@ -71,7 +71,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
             return max(0.0, seconds)
     try:
         return max(0.0, (parsedate_to_datetime(headers["retry-after"]) - now).total_seconds())
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
 
 

@@ -71,7 +71,8 @@ class CallTimes:
 
     On a WebSocket `headers` is the first event of the answer. `first_token` is the first non-empty content, reasoning
     or tool-argument delta that the client sees (TTFT; a summary of reasoning is one too), `first_answer` the first one
-    that is not reasoning. `largest_gap_ns` is the longest silence between two deltas.
+    that is not reasoning. `largest_gap_ns` is the longest silence between two deltas. Where a server
+    never closes its answer, `end` is when that was waited for no longer.
     """
 
     send: int
@@ -95,6 +96,18 @@ class CallAttempt:
     message: str = ""
     status: int | None = None
     request_id: str = ""
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether it failed in a way that the provider may charge for: neither refused nor without a connection.
+
+        A status that is told after a part of the answer refuses nothing.
+        """
+        if not self.fault:
+            return False
+        if self.status is not None and self.status >= 400 and not self.times.deltas:  # noqa: PLR2004 - error answers
+            return False
+        return self.fault != "connection" or self.times.headers is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

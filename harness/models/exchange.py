@@ -51,6 +51,9 @@ class Cut:
 Event = Headers | Data | End | Broken | Cut
 
 
+_MOST_UNREAD_BYTES = 64 * 1024
+"""What a server may send after its answer and still be listened to: a line's end, a goodbye."""
+
 Talk = Callable[["Exchange"], None]
 """Makes a request and tells the exchange what comes back: all of it, or the rest is told from elsewhere."""
 
@@ -65,6 +68,8 @@ class Exchange:
         self.send = clock.now_ns()
         self.headers: int | None = None
         self.cut = False
+        self._over = False
+        self._unread_bytes = 0
         self._thread = threading.Thread(target=self._work, name="model-call", daemon=True)
         self._thread.start()
 
@@ -95,8 +100,16 @@ class Exchange:
         self._events.put(Headers(at=at, status=status, fields=dict(fields)))
 
     def data(self, data: bytes) -> None:
-        """Tell of bytes that were just read; where nobody stamped headers, the first ones are their moment too."""
+        """Tell of bytes that were just read; where nobody stamped headers, the first ones are their moment too.
+
+        Once nobody reads them any more they are let go. Raises ConnectionError where they do not end then.
+        """
         at = self._clock.now_ns()
+        if self._over or self.cut:
+            self._unread_bytes += len(data)
+            if self._unread_bytes > _MOST_UNREAD_BYTES:
+                raise ConnectionError("the server goes on after the end of its answer")
+            return
         self.headers = at if self.headers is None else self.headers
         self._events.put(Data(at=at, data=data))
 
@@ -107,6 +120,10 @@ class Exchange:
     def broke(self, error: Exception) -> None:
         """Tell that the request or its answer failed."""
         self._events.put(Broken(at=self._clock.now_ns(), error=error))
+
+    def over(self) -> None:
+        """The answer is complete: whatever else comes is not kept."""
+        self._over = True
 
     def abandon(self) -> None:
         """Wake whoever waits for an event; called before the line is cut."""

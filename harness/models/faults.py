@@ -94,7 +94,7 @@ _BY_STATUS = {
 }
 
 _BY_WORD = {
-    Fault.LOST_STATE: ("previous_response_not_found",),
+    Fault.LOST_STATE: ("previous_response_not_found", "previous response"),
     Fault.EXPIRED: ("websocket_connection_limit_reached",),
     Fault.NO_QUOTA: ("insufficient_quota", "billing_hard_limit", "exceeded your current quota", "insufficient credits"),
     Fault.CONTEXT_LENGTH: (
@@ -114,6 +114,8 @@ _BY_WORD = {
         "invalid_prompt",  # the words of the Responses API from here on
         "bio_policy",
         "policy_violation",
+        "moderation",  # OpenRouter: the input was flagged, which says nothing of the key
+        "flagged",
     ),
     Fault.NO_SUCH_MODEL: ("model_not_found",),
     Fault.AUTHENTICATION: ("invalid_api_key",),

@@ -8,13 +8,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
 
 from harness.models.settings import ModelSettings
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""An answer that grows past this is no answer of a model."""
+
+_MAX_WHOLE_BYTES = 8 * 1024 * 1024
+"""The same for what is read whole before anybody looks at it: an error, a list of models."""
 
 _KEEP_ALIVE_S = 60.0
 _WRITE_S = 60.0
@@ -114,14 +120,14 @@ class Line:
         with self._lock:
             self._sockets = [each for each in self._sockets if each.fileno() != -1] + [found]
         if current.get().cut:
-            _shut(found)
+            shut(found)
 
     def cut(self) -> None:
         """Break every connection at once, under the hands of whoever reads from it; new ones may be opened."""
         with self._lock:
             sockets, self._sockets = self._sockets, []
         for each in sockets:
-            _shut(each)
+            shut(each)
 
     def close(self) -> None:
         """Break and release all connections."""
@@ -144,11 +150,33 @@ class Line:
         tracker.sending()
         request.extensions["trace"] = trace
 
-    def _response(self, _response: httpx2.Response) -> None:
+    def _response(self, response: httpx2.Response) -> None:
         current.get().answered()
+        if response.request.method != "POST" or not response.is_success:
+            response.stream = _Bounded(response.stream)
 
 
-def _shut(each: socket.socket) -> None:
+class _Bounded(httpx2.SyncByteStream):
+    """A body that the SDK reads whole; one without end is an error instead of all memory."""
+
+    def __init__(self, body: object) -> None:
+        self._body = cast("httpx2.SyncByteStream", body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        seen = 0
+        for data in self._body:
+            seen += len(data)
+            if seen > _MAX_WHOLE_BYTES:
+                raise httpx2.DecodingError(f"more than {_MAX_WHOLE_BYTES} bytes")
+            yield data
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._body.close()
+
+
+def shut(each: socket.socket) -> None:
+    """Break a connection under the hands of whoever reads from it."""
     try:
         socket.socket.shutdown(each, socket.SHUT_RDWR)  # not SSLSocket's own, which would pull TLS from under a read
     except (OSError, TypeError):

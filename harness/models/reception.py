@@ -11,11 +11,9 @@ from harness.models.blame import fault_of, retry_after_s
 from harness.models.dialect import Dialect
 from harness.models.exchange import Broken, Cut, Data, End, Event, Exchange, Headers
 from harness.models.faults import ErrorTold, Fault, FaultError, error_in
+from harness.models.line import MAX_BODY_BYTES
 from harness.models.settings import Timeouts
 from harness.models.sse import ServerEvent
-
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""An answer that grows past this is no answer of a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +24,10 @@ class _Patience:
 
 
 class Reception:
-    """Receives one answer; afterwards `assembly` holds it and `end` is the moment of its last byte that counted.
+    """Receives one answer; afterwards `assembly` holds it and `end` is the moment of its end.
+
+    That is its last byte that counted, or, where its server never said that this was all, when that was waited for no
+    longer: to the clock it is still the answer's time then.
 
     `ended` says that nothing more comes on the connection, `told_error` that its server told why it will not answer.
     """
@@ -56,7 +57,7 @@ class Reception:
             if event is not None:
                 self._take(event)
             elif self.assembly.finish_reason:
-                self._done = True
+                self.end, self._done = self._clock.now_ns(), True  # until now it was the server's to end the answer
             else:
                 raise FaultError(patience.fault, patience.message)
 
@@ -135,7 +136,7 @@ class Reception:
 
     def _broken(self, event: Broken) -> None:
         if self.assembly.finish_reason:
-            self._done = True  # all of the answer was there; what broke off are the formalities after it
+            self.end, self._done = event.at, True  # all of it was there; what broke off are the formalities after it
             return
         raise fault_of(event.error, self._clock.utc()) from event.error
 

@@ -21,6 +21,7 @@ _SPREAD = 0.05
 """Share of a wait that chance adds to it, so that trials that were told the same moment do not all come at once."""
 _YEAR_S = 366 * 24 * 3600.0
 _RATE_LIMIT, _BACKOFF = "rate_limit", "backoff"
+_ASKED_ANEW = (Fault.UNSUPPORTED, Fault.LOST_STATE, Fault.EXPIRED)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,9 +139,9 @@ class Persistence:
     def _wait_s(self, number: int, failure: Failure | None) -> float:
         """Seconds between the attempt of this number and the next: the back-off, or longer if the server asks for it.
 
-        What the server only refused an option of is asked again at once, without it.
+        What is asked again in another way, without an option or over a new connection, is asked at once.
         """
-        if failure is None or failure.fault is Fault.UNSUPPORTED:
+        if failure is None or failure.fault in _ASKED_ANEW:
             return 0.0
         longest = min(self._policy.cap_s, self._policy.base_s * 2.0 ** (number - 1))
         return max(longest * (0.5 + 0.5 * self._draw()), _asked_s(failure) * self._spread())

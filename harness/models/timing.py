@@ -51,6 +51,7 @@ def call_row(reply: Reply, turn: int, price: Price | None) -> CallRow:
         cost_usd=cost_usd(usage, price),
         attempts=len(reply.attempts),
         faults=tuple(each.fault for each in reply.attempts if each.fault),
+        billable_attempts=sum(each.may_be_billed for each in failed),
         unfinished_deltas=sum(each.times.deltas for each in failed),
         finish_reason=reply.finish_reason,
         api=reply.api,

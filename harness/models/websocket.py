@@ -1,5 +1,7 @@
 """The Responses API over one WebSocket for each trial, through the SDK's own connection."""
 
+import logging
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +16,8 @@ from harness.models.contract import Message, Reply
 from harness.models.exchange import Exchange, Talk
 from harness.models.faults import Fault
 from harness.models.history import History
-from harness.models.line import Line, is_loopback, tls, unwatched
-from harness.models.reception import MAX_BODY_BYTES, Reception
+from harness.models.line import MAX_BODY_BYTES, Line, is_loopback, shut, tls, unwatched
+from harness.models.reception import Reception
 from harness.models.responses_request import untouched
 from harness.models.settings import ModelSettings
 
@@ -24,12 +26,19 @@ _FRAMES_AHEAD = 4096
 _MOST_LOSSES = 2
 _OF_HTTP_ONLY = ("stream", "stream_options", "background")
 
+_SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # noqa: LOG001 - no configuration may reach it
+"""The library logs the headers of a handshake, and the key with them, where anything listens for debugging."""
+
 
 class Link:
-    """One open connection. Its own thread does nothing but read, so that each message is stamped as it arrives."""
+    """One open connection. Its own thread does nothing but read, so that each message is stamped as it arrives.
 
-    def __init__(self, connection: ResponsesConnection) -> None:
+    Whatever ends the reading ends the connection: what nobody reads would pile up.
+    """
+
+    def __init__(self, connection: ResponsesConnection, wire: socket.socket) -> None:
         self._connection = connection
+        self._wire = wire
         self._listener: Exchange | None = None
         self._error: Exception | None = None
         self._lock = threading.Lock()
@@ -55,6 +64,7 @@ class Link:
                 if self._listener is not None:
                     self._listener.data(data)
         except Exception as error:  # noqa: BLE001 - a thread's error must reach the one who waits for it
+            shut(self._wire)
             with self._lock:
                 self._error = error
                 if self._listener is not None:
@@ -71,7 +81,7 @@ class _Held:
 
     def continued_by(self, history: History) -> bool:
         """Whether the history goes on from there: nothing before has changed, and the answer stands as it was given."""
-        if len(history) <= self.length + 1 or history.kept < self.length:
+        if not self.response_id or len(history) <= self.length + 1 or history.kept < self.length:
             return False
         answer = history[self.length]
         return answer.items is self.message.items and untouched(answer)
@@ -157,24 +167,33 @@ class WebSocketCarrier:
 
     def _open(self) -> Link:
         """A new connection, which takes the place of the old one. The SDK's own reconnecting is off."""
-        local = is_loopback(self._settings.base_url)
+        local, opened = is_loopback(self._settings.base_url), _Opened(self._line)
         options = {
-            "create_connection": self._holding,
+            "create_connection": opened,
             "open_timeout": self._settings.timeouts.connect_s,
             "max_size": MAX_BODY_BYTES,
             "max_queue": _FRAMES_AHEAD,
             "compression": None,
+            "logger": _SILENT,
             "ping_interval": _PING_S,
             "ping_timeout": None,  # a call's own patience decides when to give up; pings only keep a line open
             **({"ssl": tls()} if self._line.client.base_url.scheme == "https" else {}),
             **({"proxy": None} if local else {}),
         }
         manager = self._line.client.responses.connect(websocket_connection_options=cast("Any", options), max_retries=0)
-        self._link = Link(manager.enter())
+        self._link = Link(manager.enter(), opened.wires[-1])
         return self._link
 
-    def _holding(self, *args: Any, **options: Any) -> ClientConnection:
-        """The library's connection, whose socket can be broken from another thread, during the handshake too."""
+
+class _Opened:
+    """Makes the library's connections; each one's socket can be broken from another thread, in the handshake too."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.wires: list[socket.socket] = []
+
+    def __call__(self, *args: Any, **options: Any) -> ClientConnection:
         connection = ClientConnection(*args, **options)
         self._line.hold(connection.socket)
+        self.wires.append(connection.socket)
         return connection

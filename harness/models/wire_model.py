@@ -91,6 +91,7 @@ class WireModel:
             self._carrier.failed(reception, error.failure.fault)
             failure = self._without_refused_option(self._redacted(error.failure), options)
             raise self._failed(failure, exchange, reception) from error
+        exchange.over()
         reply = self._reply(request, exchange, reception)
         self._carrier.answered(reply, len(self._history))
         return reply

@@ -67,9 +67,12 @@ def _lines(row: Figures) -> Iterator[str]:
     yield from _served(row)
     yield from _wires(row)
     for group in row.calls.fault_groups:
-        tries = f"{group.attempts:,} failed {'try' if group.attempts == 1 else 'tries'}"
+        tries = _tries(group.attempts)
         kinds = " and ".join(_shown(kind) for kind in group.kinds)
         yield f"{tries} before {_calls(group.calls)} ({kinds}) took {words.duration(group.wait_ns)} of waiting."
+    if row.calls.unanswered_faults:
+        tries = _tries(sum(row.calls.unanswered_faults.values()))
+        yield f"{tries} of calls that were given up ({_counts(row.calls.unanswered_faults)})."
     if any(row.calls.provider_wait.values()):
         failed, slept, held = (words.duration(row.calls.provider_wait[sub]) for sub in PROVIDER_WAITS)
         yield f"waiting for its provider, answered or not: {failed} failing, {slept} backing off, {held} rate-limited."
@@ -126,6 +129,10 @@ _STRETCHES = {
 
 def _shown(name: str) -> str:
     return one_line(name, 60)
+
+
+def _tries(number: int) -> str:
+    return f"{number:,} failed {'try' if number == 1 else 'tries'}"
 
 
 def _calls(number: int) -> str:

@@ -101,6 +101,7 @@ def calls_value(calls: Calls) -> dict[str, Any]:
         **summed("reasoning_tokens", calls.reasoning_tokens),
         "failed_attempts": calls.failed_attempts,
         "faults": dict(calls.faults),
+        "unanswered_faults": dict(calls.unanswered_faults),
         "fault_groups": [
             {"kinds": list(group.kinds), "calls": group.calls, "attempts": group.attempts, "wait_ns": group.wait_ns}
             for group in calls.fault_groups

@@ -87,7 +87,7 @@ def _header(record: Record, width: int) -> Iterable[Text]:
     if why and record.verdict is not Verdict.PASS:
         yield Text(one_line(f"why: {why}", width), no_wrap=True)
     if record.noisy:
-        reasons = one_line(", ".join(record.noise)) or "the machine was overloaded"
+        reasons = one_line("; ".join(record.noise)) or "the machine was overloaded"
         yield Text(f"noisy, its times say less: {reasons}", style="color(136)")
     if record.resumed:
         yield Text("resumed after an interruption: the gap is not in its wall", style="color(136)")

@@ -11,10 +11,11 @@ from tests.bench.figures import Details, Figure, Findings, percentile
 from tests.bench.rig import Rig
 from tests.bench.truth import WHATS, Ask, Load, Pair, asking
 
-LEVELS: Mapping[int, tuple[int, ...]] = {65: (1, 4, 16, 32, 64), 1000: (1, 4, 8, 16)}
-"""Tokens/s, and how many streams at once."""
+LEVELS: Mapping[int, tuple[int, ...]] = {65: (1, 4, 16, 32, 64, 128), 1000: (1, 4, 8, 16, 32)}
+"""Tokens/s, and how many streams at once: the last of each is meant to be too many."""
 
-ROUNDS = 2
+FEW = 16
+"""Up to so many streams are let run twice: fewer intervals say less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,11 @@ class Level:
         """Whether at most one interval in a hundred misses; or one, which a hiccup of a shared machine may cost."""
         return self.missed <= max(1, len(self.pairs) // 100)
 
+    @property
+    def noisy(self) -> bool:
+        """Whether a record would be marked."""
+        return bool(reasons(self.found))
+
     def errors(self, what: str) -> str:
         """Worst and p99 error of first tokens or of decoding."""
         errors = [pair.error for pair in self.pairs if pair.what == what]
@@ -42,7 +48,7 @@ class Level:
 
 
 def measure(rig: Rig) -> Findings:
-    """More and more streams of the chat API at 65 and at 1,000 tokens/s; two rounds each."""
+    """More and more streams of the chat API at 65 and at 1,000 tokens/s."""
     with asking(rig, LEVELS) as ask, Monitor(rig.clock) as monitor:
         levels = tuple(
             _level(ask, monitor, Load(api="chat", speed=speed, streams=streams))
@@ -57,7 +63,8 @@ def measure(rig: Rig) -> Findings:
 
 def _level(ask: Ask, monitor: Monitor, load: Load) -> Level:
     window = monitor.open()
-    pairs = tuple(pair for _ in range(ROUNDS) for pair in ask(load))
+    rounds = 2 if load.streams <= FEW else 1
+    pairs = tuple(pair for _ in range(rounds) for pair in ask(load))
     spans = [Span(phase=Phase.MODEL, sub="", t0=pair.t0, t1=pair.t1) for pair in pairs]
     return Level(load=load, pairs=pairs, found=conditions(window.close(), spans))
 
@@ -79,14 +86,19 @@ def _figures(levels: tuple[Level, ...]) -> Iterator[Figure]:
             reference="the most tried",
             reference_value=every[-1].load.streams,
         )
-    wrong = [level for level in levels if level.holds == bool(reasons(level.found))]
-    yield Figure(
-        name="saturation_noisy_marks_wrong",
+    yield _marks("missed_and_not_noisy", levels, [each for each in levels if not each.holds and not each.noisy])
+    yield _marks("true_and_noisy", levels, [each for each in levels if each.holds and each.noisy])
+
+
+def _marks(name: str, levels: tuple[Level, ...], wrong: list[Level]) -> Figure:
+    """How many levels are marked wrongly, one way or the other. Other work on the machine makes true levels noisy."""
+    return Figure(
+        name=f"saturation_{name}",
         value=len(wrong),
         unit="levels",
         reference="all levels",
         reference_value=len(levels),
-        target="noisy where the truth is missed, and only there",
+        target="none",
         met=not wrong,
     )
 
@@ -98,7 +110,7 @@ def _details(levels: tuple[Level, ...]) -> Details:
             *(level.errors(what) for what in WHATS),
             f"{level.missed} of {len(level.pairs)}",
             f"{level.found.lateness_max_ms or 0:.1f} / {level.found.lateness_p99_ms or 0:.1f} ms",
-            "yes" if reasons(level.found) else "no",
+            "yes" if level.noisy else "no",
         )
         for level in levels
     ]

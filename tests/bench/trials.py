@@ -39,9 +39,9 @@ def main(place: str, parallel: int, scratch: Path) -> None:
         sys.stdout.write(json.dumps({"peak_bytes": peak_bytes()}) + "\n")
 
 
-def opener(rig: Rig, base_url: str) -> Callable[[], Model]:
-    """Opens models of the simulator's script `bench`, over HTTP."""
-    settings = ModelSettings(model="bench", base_url=base_url, headers={SCRIPT_HEADER: "bench"})
+def opener(rig: Rig, base_url: str, api: str = "chat") -> Callable[[], Model]:
+    """Opens models of the simulator's script `bench`, over a wire API."""
+    settings = ModelSettings(model="bench", base_url=base_url, api=api, headers={SCRIPT_HEADER: "bench"})
     load_api(settings.api)
     return lambda: open_model(settings, None, rig.clock)
 

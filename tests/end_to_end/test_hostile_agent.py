@@ -152,9 +152,8 @@ def _pairs(found: Mapping[str, Record], quiet: Ran) -> tuple[tuple[Path, Record]
 def test_harness_hardly_grows(hostile: Ran, quiet: Ran) -> None:
     """Its memory beside that of a run of honest models: floods are kept nowhere."""
     growth = hostile.peak_bytes - quiet.peak_bytes
-    print(f"the harness held {quiet.peak_bytes >> 20} MiB among honest models, {hostile.peak_bytes >> 20} MiB here")
     assert quiet.peak_bytes > 0
-    assert growth < GROWTH_BYTES
+    assert growth < GROWTH_BYTES, f"{quiet.peak_bytes} bytes among honest models, {hostile.peak_bytes} here"
 
 
 def test_killed_executor_is_told_and_replaced(hostile: Ran, found: Mapping[str, Record]) -> None:
@@ -163,17 +162,15 @@ def test_killed_executor_is_told_and_replaced(hostile: Ran, found: Mapping[str, 
         assert found[name].stop == "finished"
         assert found[name].tool_calls[0].failed
         assert "executor" in told(hostile.folder, found[name])[0]
-        assert found[name].grade.fail_to_pass == {"tests/test_double.py::test_double": "failed"}
+        assert found[name].grade.fail_to_pass == {"tests/test_double.py::test_double": "missing"}
         assert not found[name].grade.lost
 
 
 def test_filler_is_ended_with_its_reason(found: Mapping[str, Record]) -> None:
     """The record says what it wrote, and whose bound that was."""
     assert "it wrote" in found["disk"].error
-    assert (
-        "256" in found["disk"].provenance["limits.disk_bytes"]
-        or "268435456" in found["disk"].provenance["limits.disk_bytes"]
-    )
+    assert "0.2 GiB are allowed" in found["disk"].error
+    assert "too large to export" in found["crowd"].error
 
 
 def test_deleted_workspace_loses_the_tests_of_the_base(found: Mapping[str, Record]) -> None:

@@ -125,6 +125,7 @@ def test_trials_of_a_lost_provider_are_not_begun(ran: Ran) -> None:
         later.error[-len(first.error) :],
     )
     assert first.phases["setup"] > 0
+    assert later.trial.requested_model == first.trial.requested_model != ""
     for record in (later, *of(ran, "shut")):
         assert (record.verdict, record.stop, record.wall_ns, record.attempt) == (
             "error:provider",

@@ -115,6 +115,7 @@ def test_pace_decides_the_model_phase(ran: Ran) -> None:
     for record in ran.records():
         spent[record.trial.model] += record.summed["model"]
     for row in read_log(ran.folder / "simulator.jsonl"):
+        assert row.last_token_ns is not None
         sent[row.model] += row.last_token_ns - row.received_ns
     assert spent["slow"] > 2 * spent["fast"]
     assert all(spent[model] > 0.8 * sent[model] for model in spent)

@@ -25,6 +25,7 @@ def _compared(seen: Seen) -> Iterator[tuple[str, object, object]]:
     yield "waits", set(seen.waits), set(expected.waits)
     yield "tool calls", seen.tools, expected.tools
     yield "what was to be said is in the transcript", expected.says in seen.said, True
+    yield "failed attempts in the journal", seen.journalled, len(expected.faults)
     yield from _booked(seen)
     yield from _told(seen)
     yield from _others(seen)
@@ -60,6 +61,12 @@ def _told(seen: Seen) -> Iterator[tuple[str, object, object]]:
         yield "transport", call.transport, TRANSPORTS[seen.api]
     served = {call.served_model for call in seen.record.calls} - {f"{seen.row.name}_{seen.api}"}
     yield "served by another model", served, {expected.served} - {""}
+    yield "the board tells of it", expected.served in seen.board, True
+    yield (
+        "part of an answer is kept in mind",
+        any(call.unfinished_deltas for call in seen.record.calls),
+        expected.partial,
+    )
     unknown = [call for call in seen.record.calls if call.output_tokens is None]
     yield "calls without usage", len(unknown), 0 if expected.usage else 1
     if not expected.usage:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.artefacts import read_spans
-from harness.journal import read_records
+from harness.journal import Kind, read_records, read_rows
 from harness.record import Record
 from harness.run_folder import RunFolder
 from harness.simulator.log import SentRow, read_attempts
@@ -29,7 +30,8 @@ class Seen:
     """What came of a row over one API: how the command ended, the trial's record, and the simulator's requests.
 
     `later` are the records of further trials of the same provider, `other` that of another one, `said` all that the
-    trial's transcript holds, `failed` the kinds of its failed attempts.
+    trial's transcript holds, `failed` the kinds of its failed attempts, `journalled` how many the journal tells of, and
+    `board` what the board of the run says, "" where the row wants nothing of it.
     """
 
     row: Row
@@ -40,7 +42,9 @@ class Seen:
     later: tuple[tuple[Record, int], ...]
     other: Record | None
     failed: tuple[str, ...]
+    journalled: int
     said: str
+    board: str
 
     def wait_ns(self, sub: str) -> int:
         """What was booked as this kind of waiting."""
@@ -91,25 +95,48 @@ def _run(desk: Desk, cells: Sequence[tuple[Row, str]]) -> list[Seen]:
         raise RuntimeError(f"the command that plays {name} ended with {said.code}: {said.err}")
     records = sorted(read_records(out), key=lambda record: record.trial.repeat)
     attempts = read_attempts(out / "simulator.jsonl")
-    return [_seen(cell, said.code, out, records, attempts) for cell in cells]
+    shown = any(row.expected.served for row, _ in cells)  # drawing it takes a second, and most rows want nothing there
+    board = " ".join(desk.must("board", out).out.split()) if shown else ""
+    ran = _Ran(said.code, board, records, attempts, _failures_told(out))
+    return [_seen(cell, out, ran) for cell in cells]
 
 
-def _seen(cell: tuple[Row, str], code: int, out: Path, records: Sequence[Record], attempts: Sequence[SentRow]) -> Seen:
+class _Ran(NamedTuple):
+    """A command that has ended: its exit code, its board on one line, its records, the simulator's requests.
+
+    `told` has the trial of each failed attempt that the journal tells of.
+    """
+
+    code: int
+    board: str
+    records: Sequence[Record]
+    attempts: Sequence[SentRow]
+    told: Sequence[str]
+
+
+def _seen(cell: tuple[Row, str], out: Path, ran: _Ran) -> Seen:
     row, api = cell
-    mine = [record for record in records if record.trial.model == _name(row, api)]
+    mine = [record for record in ran.records if record.trial.model == _name(row, api)]
     first = mine[0]
     folder = out / "trials" / first.trial.id
     return Seen(
         row=row,
         api=api,
-        exit_code=code,
+        exit_code=ran.code,
         record=first,
-        requests=tuple(sorted(_of(first, attempts), key=lambda sent: sent.received_ns)),
-        later=tuple((record, len(_of(record, attempts))) for record in mine[1:]),
-        other=next((record for record in records if record.trial.model == OTHER), None),
+        requests=tuple(sorted(_of(first, ran.attempts), key=lambda sent: sent.received_ns)),
+        later=tuple((record, len(_of(record, ran.attempts))) for record in mine[1:]),
+        other=next((record for record in ran.records if record.trial.model == OTHER), None),
         failed=_failures(out, first),
+        journalled=ran.told.count(first.trial.id),
         said=(folder / "transcript.jsonl").read_text(encoding="utf-8"),
+        board=ran.board,
     )
+
+
+def _failures_told(out: Path) -> list[str]:
+    notes = read_rows(out, Kind.NOTE)
+    return [note.trial for note in notes if note.body.get("note") == "attempt_failed"]
 
 
 def _failures(out: Path, record: Record) -> tuple[str, ...]:

@@ -25,8 +25,8 @@ class Expected:
     """What must come of a fault: how the trial ends, the requests it takes and why they fail, where their time goes.
 
     `tools` are the calls that are run, in order, `says` is in the transcript. `usage` says whether all tokens are
-    known, `served` which model the calls are said to be served by ("" is the one asked for), `exit_code` how the whole
-    command ends.
+    known, `served` which model the calls are said to be served by ("" is the one asked for), `partial` whether a part
+    of an answer came before it failed, which may be billed, and `exit_code` how the whole command ends.
     """
 
     stop: str = "finished"
@@ -39,6 +39,7 @@ class Expected:
     says: str = ""
     usage: bool = True
     served: str = ""
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +132,14 @@ def _statuses() -> Iterator[Row]:
     )
 
 
-def _again(fault: str) -> Expected:
+def _again(fault: str, *, partial: bool = False) -> Expected:
     """One attempt fails, the next one is answered, every tool call is run once."""
-    return Expected(requests=3, faults=(fault,), waits=(FAILED, BACKOFF))
+    return Expected(requests=3, faults=(fault,), waits=(FAILED, BACKOFF), partial=partial)
 
 
 def _broken_answers() -> Iterator[Row]:
     def broken(name: str, words: str, fault: ScriptedFault, kind: str) -> Row:
-        return Row(name=name, words=words, turns=before(fault), expected=_again(kind))
+        return Row(name=name, words=words, turns=before(fault), expected=_again(kind, partial=fault.after_tokens > 0))
 
     yield broken("cut", "reset before the first token", ScriptedFault(kind="cut"), "connection")
     yield broken("cut-amid", "reset amid a tool call", ScriptedFault(kind="cut", after_tokens=20), "connection")

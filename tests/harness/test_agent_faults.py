@@ -143,6 +143,7 @@ def test_a_provider_that_stays_down_is_given_up(tmp_path: Path, on: On) -> None:
     assert (play.transcript.stop, play.transcript.turns) == ("error:provider", 1)
     assert [body["wait_s"] is None for body in play.of_kind("attempt_failed")] == [False, False, False, True]
     assert "after 4 attempts" in play.transcript.error
+    assert play.transcript.unanswered_faults == tuple(body["fault"] for body in play.of_kind("attempt_failed"))
 
 
 def test_a_history_that_is_too_long_for_the_provider_is_graded(tmp_path: Path, on: On) -> None:

@@ -142,6 +142,7 @@ def test_a_price_counts_where_cost_stops() -> None:
     assert only_id(matrix(dear, limits=limits)) != only_id(matrix(MODEL, limits=limits))
     again = replace(dear, price_source="another edition of the table")
     assert only_id(matrix(again, limits=limits)) == only_id(matrix(dear, limits=limits))
+    assert only_id(matrix(dear, limits=limits)) == "f22bdc0cbb4b"  # as before prices had tiers
     tiered = replace(MODEL, price=Price(input=1, output=2, tiers={"flex": Price(input=0.5, output=1)}))
     assert only_id(matrix(tiered, limits=limits)) != only_id(matrix(dear, limits=limits))
 

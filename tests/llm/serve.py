@@ -28,6 +28,7 @@ def _parameters(context: int) -> Any:
     """One thread, one slot, nothing kept between requests: with less, times and answers differ from run to run."""
     parameters = importlib.import_module("xllamacpp").CommonParams()
     parameters.model.path = str(_weights())
+    parameters.model_alias = {"smollm2"}
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.n_ctx = context

@@ -1,6 +1,7 @@
 """Our clock against the one of a server that nobody here wrote, and a whole trial with a model that really thinks."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -64,15 +65,23 @@ class Pair:
         return self.last_token - self.first_token
 
 
-@pytest.fixture(scope="module")
-def model(base_url: str) -> Iterator[Model]:
-    """The local model, as the adapter for chat completions sees it; warmed by one call."""
-    parameters = {"max_output_tokens": TOKENS, "temperature": 0, "tool_choice": "required"}
-    settings = ModelSettings(model="smollm2", base_url=base_url, parameters=parameters)
-    opened = open_model(settings, None, SystemClock())
-    opened.reply([Message(role=Role.USER, content="Hello.")], [])
-    yield opened
-    opened.close()
+Opens = Callable[[str], Model]
+
+
+@pytest.fixture
+def open_api(base_url: str) -> Iterator[Opens]:
+    """Opens the local model over a wire API, warmed by one call."""
+    with ExitStack() as stack:
+
+        def opened(api: str) -> Model:
+            parameters = {"max_output_tokens": TOKENS, "temperature": 0, "tool_choice": "required"}
+            settings = ModelSettings(model="smollm2", base_url=base_url, api=api, parameters=parameters)
+            model = open_model(settings, None, SystemClock())
+            stack.callback(model.close)
+            model.reply([Message(role=Role.USER, content="Hello.")], [])
+            return model
+
+        yield opened
 
 
 def pair(reply: Reply) -> Pair:
@@ -109,13 +118,15 @@ def table(title: str, *rows: Row) -> Details:
     return Details(title=title, columns=columns, rows=rows)
 
 
-def test_text_agrees_with_the_servers_clock(model: Model, tables: list[Details]) -> None:
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_text_agrees_with_the_servers_clock(open_api: Opens, api: str, tables: list[Details]) -> None:
     """Tokens are the server's; decode is `predicted_ms`, the first chunk follows `prompt_ms`; nothing is too short."""
+    model = open_api(api)
     replies = [model.reply([Message(role=Role.USER, content=each)], []) for each in QUESTIONS]
     pairs = [pair(reply) for reply in replies]
     tables.append(
         table(
-            "text: client's clock against llama.cpp's own timings",
+            f"text over {api}: client's clock against llama.cpp's own timings",
             row("first chunk, prompt_ms", pairs, lambda p: p.first_chunk, lambda p: p.prompt),
             row("first token, prompt_ms", pairs, lambda p: p.first_token, lambda p: p.prompt),
             row("decode (first to last token), predicted_ms", pairs, lambda p: p.decode, lambda p: p.predicted),
@@ -128,11 +139,12 @@ def test_text_agrees_with_the_servers_clock(model: Model, tables: list[Details])
     assert median(abs(each.decode / each.predicted - 1) for each in pairs) <= ALLOWED_SHARE
 
 
-def test_first_token_of_a_tool_call_comes_late(model: Model, tables: list[Details]) -> None:
+def test_first_token_of_a_tool_call_comes_late(open_api: Opens, tables: list[Details]) -> None:
     """The server holds a call back until its parser knows it: the first chunk tells of the prompt, the first token not.
 
     So first to last token covers only a part of the generation; all of it is in first chunk to end.
     """
+    model = open_api("chat")
     asked = [[Message(role=Role.USER, content=c), Message(role=Role.ASSISTANT, content=BEGUN)] for c in COMMANDS]
     replies = [model.reply(messages, [SHELL]) for messages in asked]
     assert all(call.name == "shell" for reply in replies for call in reply.message.tool_calls)
@@ -198,6 +210,8 @@ def _calls(record: Record) -> Details:
 
 
 def _board(desk: Desk) -> Details:
-    """What the board of the run says of the model and of where its time went."""
-    lines = desk.must("board", "out").out.partition("\nFeatures\n")[0].rstrip().splitlines()
-    return Details(title="", columns=("splitclock board",), rows=tuple((line,) for line in lines))
+    """What the board of the run says of the model, and of both clocks."""
+    lines = desk.must("board", "out").out.splitlines()
+    block = lines[: lines.index("") if "" in lines else None]
+    block += [line for line in lines if line.startswith(("smol: ", "whole calls "))]
+    return Details(title="", columns=("splitclock board",), rows=tuple((line,) for line in block))

@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.contract import ExportCaps, File, Sandbox, fingerprint
-from sandbox.errors import ExportError, SandboxDiedError
+from sandbox.errors import ExportError, SandboxDiedError, WorkspaceError
 from tests.sandbox.places import Place, Room, run, sh
 
 pytestmark = pytest.mark.slow
@@ -109,6 +109,7 @@ def test_too_many_members_are_an_error(box: Sandbox) -> None:
         box.export({}, ExportCaps(members=20))
 
 
+@pytest.mark.docker
 def test_holes_count_as_what_they_claim(docker_place: Place) -> None:
     """A crowd of sparse files takes no disk, and forever to read: that ends, as the agent's own doing."""
     with docker_place.open() as box:

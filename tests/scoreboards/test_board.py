@@ -150,17 +150,31 @@ def test_partly_unknown_sums_are_lower_bounds(record: Make, call: MakeCall) -> N
     some = build_board(
         [
             record({"model": 1}, repeat=1, calls=[call(1), call(2, output_tokens=None)], cost_usd=1.0),
-            record({"model": 1}, repeat=2, cost_usd=None),
+            record({"model": 1}, repeat=2, calls=[call(1)], cost_usd=None),
+            record({"model": 1}, repeat=3, unanswered_calls=1, cost_usd=None),
         ]
     )
     work = some.figures("fast").work
-    assert (work.output_tokens.value, work.output_tokens.is_lower_bound) == (101, True)
+    assert (work.output_tokens.value, work.output_tokens.is_lower_bound) == (202, True)
     assert (work.cost_usd.value, work.cost_usd.is_lower_bound) == (1.0, True)
     none = build_board([record({"model": 1}, calls=[call(1, output_tokens=None)])]).figures("fast").work
     assert (none.output_tokens.value, none.cost_usd.value, none.cost_usd.is_lower_bound) == (None, None, False)
     marked = build_board([record({"model": 1}, cost_usd=2.0, cost_is_lower_bound=True)]).figures("fast").work
     assert marked.cost_usd.is_lower_bound
     assert known_sum([]).value == 0
+
+
+def test_trials_that_asked_for_nothing_cost_nothing(record: Make, call: MakeCall) -> None:
+    """A trial whose provider was lost before it, or that got no sandbox, leaves no cost unknown."""
+    board = build_board(
+        [
+            record({"model": 1}, repeat=1, calls=[call(1)], cost_usd=1.0),
+            record({}, repeat=2, verdict="error:provider"),
+            record({}, repeat=3, verdict="error:infra"),
+        ]
+    )
+    cost = board.figures("fast").work.cost_usd
+    assert (cost.value, cost.is_lower_bound) == (1.0, False)
 
 
 def test_the_latest_attempt_counts_within_its_run(record: Make) -> None:

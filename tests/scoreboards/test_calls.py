@@ -20,6 +20,9 @@ MakeCall = Callable[..., CallRow]
         ("gpt-x", "GPT-X", False),
         ("gpt-x", "gpt-x-2026-01-01", False),
         ("gpt-4", "gpt-4-0613", False),
+        ("gemini-x-preview", "gemini-x-preview-05-20", False),
+        ("gemini-x-preview", "gemini-x-preview-09-2025", False),
+        ("gemini-x", "gemini-x-2-05", True),
         ("claude-opus-4", "claude-opus-4-20250514", False),
         ("claude-x-latest", "claude-x-20260101", False),
         ("gemini-1.5-pro", "gemini-1.5-pro-002", False),
@@ -96,3 +99,13 @@ def test_waiting_is_booked_on_the_faults_it_was_for(record: Make, call: MakeCall
     gave_up = record({"wait": 7}, repeat=2, verdict="error:provider", sub_phases={"wait.backoff": 7 * SECOND})
     assert model_calls([gave_up]).provider_wait == {"failed_call": 0, "backoff": 7 * SECOND, "rate_limit": 0}
     assert found.tiers == {"": 3, "priority": 1}
+
+
+def test_tries_of_calls_that_were_given_up_count(record: Make, call: MakeCall) -> None:
+    """A provider that never answered has failed tries all the same, apart from those before an answer."""
+    gave_up = record({}, repeat=2, verdict="error:provider", unanswered_faults=("server_error", "server_error"))
+    found = model_calls([record({}, calls=[call(1, faults=("timeout",), wait_ns=1)]), gave_up])
+    assert (found.answered, found.failed_attempts) == (1, 3)
+    assert found.faults == {"server_error": 2, "timeout": 1}
+    assert found.unanswered_faults == {"server_error": 2}
+    assert [group.attempts for group in found.fault_groups] == [1]

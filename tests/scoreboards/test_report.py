@@ -43,7 +43,8 @@ def board(record: Make, call: Callable[..., CallRow], tool: Callable[..., ToolRo
         for feature in ("bookings/waitlist", "bookings/recurring-exceptions")
         for model, speed in (("fast", 1000), ("frontier", 65))
     ]
-    trials.append(record(spent, model="fast", repeat=2, simulated=True, verdict="error:provider", cost_usd=0.5))
+    cut = {"verdict": "error:provider", "cost_usd": 0.5, "unanswered_calls": 1}
+    trials.append(record(spent, model="fast", repeat=2, simulated=True, **cut))
     trials.append(record({"tool": 90_000, "overlap": 3}, model=HOSTILE, feature=HOSTILE, id="h", turns=1_234_567))
     trials.append(record({"wait": 5}, model=LONG, feature=LONG, id="l", verdict="error:infra", cost_usd=12_345.6))
     return build_board(trials)

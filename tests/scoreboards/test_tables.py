@@ -73,6 +73,7 @@ def board(record: Make, call: MakeCall, tool: MakeTool) -> Board:
                 summed={phase: round(seconds * SECOND * 2) for phase, seconds in phases.items()},
                 calls=calls,
                 tool_calls=[*tools, *loop],
+                unanswered_faults=("server_error",) * 6,
             ),
             record(
                 {"tool": 5},
@@ -151,6 +152,7 @@ def test_lines_below_the_calls(board: Board) -> None:
     assert "full: asked for as gpt-x, served as gpt-x-2026-01-01 in 1 of 3 calls." in lines
     assert "full: calls by responses over websocket (1); service tier priority (1)." in lines
     assert "full: 1 failed try before 1 call (rate_limit) took 3.00 s of waiting." in lines
+    assert "full: 6 failed tries of calls that were given up (server_error (6))." in lines
     assert (
         "full: our clock against the server's (llama.cpp in 1 call):"
         " to the first token 500 ms against 400 ms (+100 ms, median +100 ms a call);"
@@ -225,7 +227,8 @@ def test_json_carries_all_of_it(board: Board) -> None:
         {"requested": "gpt-x", "served": "gpt-x-2026-01-01", "calls": 1, "other": False},
         {"requested": "gpt-x", "served": "tiny", "calls": 1, "other": True},
     ]
-    assert calls["faults"] == {"rate_limit": 1}
+    assert (calls["faults"], calls["failed_attempts"]) == ({"server_error": 6, "rate_limit": 1}, 7)
+    assert calls["unanswered_faults"] == {"server_error": 6}
     assert calls["server_time"]["stretches"]["generation"]["difference_ns"] == -50_000_000
     assert trial["requested_model"] == "gpt-x"
 

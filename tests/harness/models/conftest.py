@@ -10,8 +10,11 @@ import pytest
 from harness.clock import SystemClock
 from harness.models.chat import open_chat
 from harness.models.health import ProviderHealth
+from harness.models.responses import open_responses_websocket
 from harness.models.settings import ModelSettings, Quirks, RetryPolicy, Timeouts
 from harness.models.wire_model import WireModel
+from tests.harness.models import sockets
+from tests.harness.models.sockets import OpenSocket, ServeSocket
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -68,6 +71,27 @@ def open_at() -> Iterator[Callable[..., WireModel]]:
         ) -> WireModel:
             settings = ModelSettings(model="m", base_url=url, timeouts=timeouts, retry=retry, quirks=quirks or Quirks())
             model = open_chat(settings, key, SystemClock(), ProviderHealth())
+            stack.callback(model.close)
+            return model
+
+        yield start
+
+
+@pytest.fixture
+def serve_socket() -> Iterator[ServeSocket]:
+    """Start WebSocket servers."""
+    with ExitStack() as stack:
+        yield lambda *args: sockets.start(stack, *args)
+
+
+@pytest.fixture
+def open_socket() -> Iterator[OpenSocket]:
+    """Open a model over a WebSocket at this base URL."""
+    with ExitStack() as stack:
+
+        def start(url: str, *, timeouts: Timeouts = sockets.SHORT, retry: RetryPolicy = sockets.SWIFT) -> WireModel:
+            settings = ModelSettings(model="m", base_url=url, api="responses-websocket", timeouts=timeouts, retry=retry)
+            model = open_responses_websocket(settings, sockets.KEY, SystemClock(), ProviderHealth())
             stack.callback(model.close)
             return model
 

@@ -1,5 +1,6 @@
 """Chat completions against real servers that misbehave: each fault has its kind, and none passes for an answer."""
 
+import contextlib
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from harness.models.contract import CallFailedError, Message, Reply, Role
 from harness.models.settings import Quirks, RetryPolicy, Timeouts
 from harness.models.wire_model import WireModel
+from tests.harness.models.answers import send, send_json, stream, torn
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 Serve = Callable[[Answer], str]
@@ -20,22 +22,6 @@ OpenAt = Callable[..., WireModel]
 
 ASK = [Message(role=Role.USER, content="hello")]
 SWIFT = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.01)
-
-
-def send(handler: BaseHTTPRequestHandler, status: int, body: bytes, fields: Mapping[str, str]) -> None:
-    """A whole answer with a length."""
-    handler.send_response(status)
-    for name, value in fields.items():
-        handler.send_header(name, value)
-    handler.send_header("content-length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-def send_json(handler: BaseHTTPRequestHandler, status: int, value: object, **fields: str) -> None:
-    """A whole answer of JSON; `retry_after` becomes `retry-after`."""
-    named = {name.replace("_", "-"): field for name, field in fields.items()}
-    send(handler, status, json.dumps(value).encode(), {"content-type": "application/json", **named})
 
 
 def event(delta: Mapping[str, Any] | None = None, finish: str | None = None, **rest: Any) -> bytes:
@@ -46,19 +32,6 @@ def event(delta: Mapping[str, Any] | None = None, finish: str | None = None, **r
 
 DONE = b"data: [DONE]\n\n"
 GOOD = event({"role": "assistant", "content": ""}) + event({"content": "hi"}) + event({}, "stop") + DONE
-
-
-def stream(handler: BaseHTTPRequestHandler, *pieces: bytes | float) -> None:
-    """An event stream of these bytes, with pauses in seconds in between; closed at its end."""
-    handler.send_response(200)
-    handler.send_header("content-type", "text/event-stream")
-    handler.send_header("connection", "close")
-    handler.end_headers()
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            handler.wfile.write(piece)
-        else:
-            time.sleep(piece)
 
 
 def failure(model: WireModel) -> CallFailedError:
@@ -238,13 +211,53 @@ def test_total_deadline_ends_an_endless_answer(serve: Serve, open_at: OpenAt) ->
 
 
 def test_missing_end_after_the_finish_reason_is_tolerated(serve: Serve, open_at: OpenAt) -> None:
-    """An answer that is complete counts, although its server never closes it; its end is its last byte."""
+    """An answer that is complete counts, although its server never closes it; the wait for that is part of the call."""
     url = serve(lambda handler: stream(handler, event({"content": "hi"}), event({}, "stop"), 2.0))
-    reply = open_at(url).reply(ASK, [])
+    reply = open_at(url, timeouts=Timeouts(tail_s=0.2)).reply(ASK, [])
     assert reply.message.content == "hi"
     assert reply.usage.output_tokens is None
     assert reply.times.last_token is not None
-    assert reply.times.end - reply.times.last_token < 100_000_000
+    assert reply.times.end - reply.times.last_token >= 200_000_000
+
+
+def test_a_line_that_breaks_after_the_finish_reason_ends_the_answer(serve: Serve, open_at: OpenAt) -> None:
+    """What is complete counts, and the call is as long as its server kept it open: none of that is our own overhead."""
+    url = serve(lambda handler: torn(handler, event({"content": "hi"}, "stop"), 0.2))
+    reply = open_at(url, timeouts=Timeouts(tail_s=5)).reply(ASK, [])
+    assert reply.times.last_token is not None
+    assert 200_000_000 <= reply.times.end - reply.times.last_token < 5_000_000_000
+
+
+def test_what_follows_an_answer_is_not_kept(serve: Serve, open_at: OpenAt) -> None:
+    """A server that goes on after its end is left: else it would fill the memory while tools are at work."""
+    left = threading.Event()
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        try:
+            stream(handler, GOOD, *(b": junk\n" * 8192 for _ in range(1000)))
+        except OSError:
+            left.set()
+
+    model = open_at(serve(endless))
+    assert model.reply(ASK, []).message.content == "hi"
+    assert left.wait(10)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_error_body_without_end_is_not_read_to_the_end(serve: Serve, open_at: OpenAt, status: int) -> None:
+    """Neither an error nor an answer is kept in memory without bound."""
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("content-type", "application/json")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b"x" * 1_000_000)
+
+    caught = failure(open_at(serve(endless), timeouts=Timeouts(total_s=60)))
+    assert caught.fault == "malformed"
+    assert "bytes" in str(caught)
 
 
 @pytest.mark.parametrize("moment", ["before headers", "before tokens", "between tokens"])

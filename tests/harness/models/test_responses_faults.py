@@ -13,6 +13,7 @@ from harness.models.health import ProviderHealth
 from harness.models.responses import open_responses
 from harness.models.settings import ModelSettings, RetryPolicy, Timeouts
 from harness.models.wire_model import WireModel
+from tests.harness.models.answers import send_json, stream
 from tests.harness.models.conftest import SHORT
 
 Serve = Callable[[Callable[[BaseHTTPRequestHandler], None]], str]
@@ -31,29 +32,6 @@ COMPLETED = event("response.completed", response={"id": "resp_1", "status": "com
 ALIVE = event("response.in_progress", response={"id": "resp_1", "status": "in_progress"})
 DELTA = event("response.output_text.delta", output_index=0, delta="h")
 THINKS = event("response.output_item.added", output_index=0, item=THOUGHT)
-
-
-def stream(handler: BaseHTTPRequestHandler, *pieces: bytes | float) -> None:
-    """An event stream of these bytes, with pauses in seconds in between; closed at its end."""
-    handler.send_response(200)
-    handler.send_header("content-type", "text/event-stream")
-    handler.send_header("connection", "close")
-    handler.end_headers()
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            handler.wfile.write(piece)
-        else:
-            SystemClock().sleep(piece)
-
-
-def send_json(handler: BaseHTTPRequestHandler, status: int, value: object) -> None:
-    """A whole answer."""
-    body = json.dumps(value).encode()
-    handler.send_response(status)
-    handler.send_header("content-type", "application/json")
-    handler.send_header("content-length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 @pytest.fixture

@@ -70,6 +70,8 @@ def test_parameters_are_sent_as_they_are() -> None:
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "Fri, 02 Jan 2026 03:04:35 -0000"}, None),
+        ({"retry-after": "Fri, 02 Jan 2026 03:04:35 +99999999999999999999"}, None),
+        ({"retry-after": "99999999999 Jan 2026 03:04:35 GMT"}, None),
     ],
 )
 def test_retry_after_has_many_forms(headers: dict[str, str], seconds: float | None) -> None:

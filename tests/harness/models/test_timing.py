@@ -132,6 +132,14 @@ def test_waiting_is_failed_attempts_and_pauses() -> None:
     assert (row.wait_ns, row.unfinished_deltas, row.deltas) == (9 * MS, 5, 20)
 
 
+@pytest.mark.parametrize(("deltas", "billable"), [(0, 0), (5, 1)])
+def test_a_status_after_a_part_of_the_answer_refuses_nothing(deltas: int, billable: int) -> None:
+    """Servers tell of an error in mid-stream by a status too: what came before may be billed all the same."""
+    failed = CallAttempt(times=CallTimes(send=0, end=3 * MS, deltas=deltas), fault="server_error", status=502)
+    row = call_row(replace(reply(), attempts=(failed, *reply().attempts)), 1, None)
+    assert row.billable_attempts == billable
+
+
 def test_a_summary_is_not_decode() -> None:
     """Where reasoning came as a summary at most, speed is that of the answer, from its own first token."""
     summed = replace(reply(reasoning="in short"), hidden_reasoning="before")

@@ -1,6 +1,5 @@
 """Connections are open before a call's clock runs, and whatever goes wrong with that is no error."""
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from harness.clock import SystemClock
 from harness.models.contract import CallFailedError, Message, Role
 from harness.models.factory import open_model
 from harness.models.settings import ModelSettings, RetryPolicy, Timeouts
+from tests.harness.models.answers import send_json
 
 ASK = [Message(role=Role.USER, content="hello")]
 CHOICE = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
@@ -34,15 +34,6 @@ def api(request: pytest.FixtureRequest) -> str:
     """Each wire API over HTTP."""
     name: str = request.param
     return name
-
-
-def send(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
-    """A whole answer."""
-    handler.send_response(status)
-    handler.send_header("content-type", "application/json")
-    handler.send_header("content-length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 @pytest.fixture
@@ -67,7 +58,7 @@ def serve_models(api: str) -> Iterator[Callable[..., Seen]]:
                 def do_POST(self) -> None:
                     seen.requests.append(self.requestline)
                     self.rfile.read(int(self.headers["content-length"]))
-                    send(self, 200, json.dumps(ANSWERS[api]).encode())
+                    send_json(self, 200, ANSWERS[api])
 
                 def log_message(self, *_: object) -> None:
                     """Keep the test's output clean."""
@@ -95,7 +86,7 @@ def settings(url: str, api: str, connect_s: float = 5) -> ModelSettings:
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
 def test_the_first_call_finds_its_connection_open(serve_models: Callable[..., Seen], api: str, status: int) -> None:
     """Whatever the server says about its models, it is asked once, and the call goes over the same connection."""
-    seen = serve_models(lambda handler: send(handler, status, b'{"data": []}'))
+    seen = serve_models(lambda handler: send_json(handler, status, {"data": []}))
     model = open_model(settings(seen.url, api), "key", SystemClock())
     assert seen.requests == ["GET /v1/models HTTP/1.1"]
     assert model.reply(ASK, []).message.content == "hi"
