@@ -40,6 +40,7 @@ test-llm: $(READY) ## our clock against a real llama.cpp server with a small mod
 test-nightly: $(READY) ## what takes too long for every change
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/splitclock validate --all --runs 3
+	@SPLITCLOCK_FLOOD_S=60 $(BIN)/python -m pytest -q tests/end_to_end/test_hostile_agent.py
 	@$(BIN)/python -m tests.faults
 
 wheel: $(READY) ## build/dist/*.whl

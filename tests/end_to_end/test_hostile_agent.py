@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.record import Record
+from harness.turns import Turn
 from sandbox.contract import SandboxProvider
 from sandbox.images import DockerProvider
 from tests.end_to_end.desk import Desk, by_model, told
@@ -65,7 +66,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path, docker_pr
     """One target with small limits, and a script for each model."""
     assert docker_provider.kind == "docker"
     desk = Desk(folder=tmp_path_factory.mktemp("hostile"), cache=shared_cache)
-    turns = {name: (say("", call), FINISH) for name, call in HARM.items()}
+    turns: dict[str, tuple[Turn, ...]] = {name: (say("", call), FINISH) for name, call in HARM.items()}
     turns |= {name: (say("", call), SOLVE, FINISH) for name, call in HARMLESS.items()}
     feature = FeatureFiles(turns={**turns, "honest": (SOLVE, say("", shell("sleep 1")), FINISH)})
     target = in_docker().write(desk.folder / "targets", feature) / "target.toml"
