@@ -11,7 +11,7 @@ from typing import IO, Any, Self
 from sandbox import executor
 from sandbox.box import Client, ExecutorBox
 from sandbox.client import Channel, ExecutorClient
-from sandbox.contract import BoxSpec, Export, ExportCaps, File, Snapshot
+from sandbox.contract import BoxSpec, DiskQuota, Export, ExportCaps, File, Snapshot
 from sandbox.disk import DiskWatch, Watched
 from sandbox.engine import Engine
 from sandbox.errors import SandboxDiedError, SandboxError, SandboxLostError
@@ -22,6 +22,7 @@ from sandbox.labels import of_sandbox
 from sandbox.plain import PlainClient
 from sandbox.tars import AGENT_UID, Load, pack_loads
 from sandbox.trees import Entry, Link, check_path, displaced, entries_of
+from sandbox.volume import HardVolume, drop_volume, make_volume
 
 NO_PYTHON = "none"
 """Stands for the Python of an image that has none: the slow path of `sandbox.plain` serves it."""
@@ -48,10 +49,14 @@ class BoxImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxOptions:
-    """Settings of all containers of one run: the OCI runtime (None: the engine's default), who watches their disk."""
+    """Settings of all containers of one run: the OCI runtime (None: the engine's default), who watches their disk.
+
+    `disks` is the folder for volumes with hard bounds.
+    """
 
     runtime: str | None = None
     watch: DiskWatch | None = None
+    disks: Path | None = None
     network: str = "none"
     extra_env: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,6 +78,7 @@ class DockerSandbox(ExecutorBox):
         self._trying: str | None = None
         self._exec_id: str | None = None
         self._watched: Watched | None = None
+        self._volume: HardVolume | None = None
         self._survivors: tuple[str, ...] | None = None
 
     @property
@@ -112,6 +118,7 @@ class DockerSandbox(ExecutorBox):
         try:
             if self._options.watch is not None:
                 self._options.watch.admit()
+            self._make_volume()
             self._container = self._engine.create(self._container_spec())
             self._spec.on_stage("image")
             self._fill()
@@ -132,6 +139,17 @@ class DockerSandbox(ExecutorBox):
         container, self._container = self._container, None
         if container is not None:
             self._engine.remove(container)
+        volume, self._volume = self._volume, None
+        if volume is not None:
+            drop_volume(self._engine, volume)
+
+    def _make_volume(self) -> None:
+        limits = self._spec.limits
+        if limits.disk_quota is DiskQuota.HARD:
+            if self._options.disks is None:
+                raise SandboxError('disk_quota = "hard": nobody said where volumes may lie')
+            marks = of_sandbox(self._spec.identity, limits.lifetime_s)
+            self._volume = make_volume(self._engine, self._options.disks, limits.disk_bytes, marks)
 
     def _watch(self) -> None:
         if self._options.watch is not None:
@@ -164,6 +182,7 @@ class DockerSandbox(ExecutorBox):
             limits=limits,
             network=self._options.network,
             runtime=self._options.runtime,
+            volume=None if self._volume is None else (self._volume.name, self.workspace),
         )
 
     def _fill(self) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -19,17 +20,26 @@ It must not call the sandbox. What it raises reaches the caller of `run`, and th
 """
 
 
+class DiskQuota(StrEnum):
+    """Who keeps a sandbox within its disk: whoever watches it, or a file system that ends there."""
+
+    WATCH = "watch"
+    HARD = "hard"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one sandbox may use: cores, bytes, processes, seconds.
 
-    `disk_bytes` bounds each file and the sum of all that it writes.
+    `disk_bytes` bounds each file and the sum of all that it writes. With a hard `disk_quota` the workspace is a file
+    system of that size, which can be had only as root; what is written elsewhere is watched in any case.
     """
 
     cpus: float = 1.0
     memory_bytes: int = 2 * 1024**3
     pids: int = 512
     disk_bytes: int = 2 * 1024**3
+    disk_quota: DiskQuota = DiskQuota.WATCH
     lifetime_s: int = 4 * 3600
 
 

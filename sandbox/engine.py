@@ -11,6 +11,7 @@ from sandbox.connection import (
     candidates,
     dial,
     done_already,
+    not_found_is_fine,
     raise_for_status,
     told,
 )
@@ -176,6 +177,23 @@ class Engine(ImageCalls):
             Labelled(id=row["Id"], labels=row.get("Labels") or {}, running=row.get("State") == "running")
             for row in rows
         )
+
+    def create_volume(self, name: str, device: str, labels: Mapping[str, str]) -> None:
+        """A volume that is the ext4 file system on a block device of the engine's host."""
+        options = {"type": "ext4", "device": device, "o": "nosuid,nodev,noatime"}
+        with told(f"create volume {name}"):
+            self._client.create_volume(name, driver="local", driver_opts=options, labels=dict(labels))
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that no container uses; one that is gone already is fine."""
+        with told(f"remove volume {name}"), not_found_is_fine():
+            self._client.remove_volume(name, force=True)
+
+    def volumes(self, labels: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+        """Labels of all volumes that carry these (an empty value matches any), by name."""
+        with told("list volumes"):
+            rows = self._client.volumes(filters={"label": label_filter(labels)}).get("Volumes") or ()
+        return {str(row["Name"]): row.get("Labels") or {} for row in rows}
 
     def info(self) -> Mapping[str, Any]:
         """What the engine says of itself and its host."""

@@ -34,7 +34,8 @@ class ContainerSpec:
 
     `image` is a reference or, better, an image id. `user` is the "uid:gid" of PID 1; commands name their own. `command`
     is PID 1's argv and replaces the image's entrypoint. `network` is "none", or "container:<id>" to join another
-    container's loopback; `runtime` names another OCI runtime ("runsc"), None for the engine's default.
+    container's loopback; `volume` is a volume's name and where it stands; `runtime` names another OCI runtime
+    ("runsc"), None for the engine's default.
     """
 
     image: str
@@ -46,6 +47,7 @@ class ContainerSpec:
     limits: Limits = field(default_factory=Limits)
     network: str = "none"
     hostname: str = "sandbox"
+    volume: tuple[str, str] | None = None
     runtime: str | None = None
 
 
@@ -76,8 +78,17 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
         "shm_size": min(SHM_BYTES, max(1, limits.memory_bytes // 4)),
         "ulimits": _ulimits(limits),
         "runtime": spec.runtime,
+        "mounts": _mounts(spec),
         **_network(spec),
     }
+
+
+def _mounts(spec: ContainerSpec) -> list[dict[str, Any]] | None:
+    """A volume of ours, which begins as the image has its place; never a folder of the host."""
+    if spec.volume is None:
+        return None
+    name, target = spec.volume
+    return [{"Type": "volume", "Source": name, "Target": target, "ReadOnly": False}]
 
 
 def _ulimits(limits: Limits) -> list[dict[str, Any]]:

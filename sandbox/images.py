@@ -192,7 +192,12 @@ class DockerProvider:
         found = BoxImage(
             image=str(image["Id"]), python=str(marks.get(labels.PYTHON, "none")), has_snapshot=bool(staged)
         )
-        return DockerSandbox(self.engine, spec, found, BoxOptions(runtime=self.settings.runtime, watch=self.watch))
+        return DockerSandbox(
+            self.engine,
+            spec,
+            found,
+            BoxOptions(runtime=self.settings.runtime, watch=self.watch, disks=self.settings.cache / "disks"),
+        )
 
     def provenance(self) -> Mapping[str, str]:
         """Versions and settings of the engine, and the OCI runtime that was asked for."""

@@ -11,10 +11,12 @@ import pytest
 
 from harness.journal import read_records
 from harness.record import Record
+from harness.turns import dump_turns
 from sandbox.engine import Engine
 from sandbox.images import DockerProvider
-from tests.end_to_end.desk import Desk, by_model
-from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, in_docker, matrix, say, shell, simulated
+from sandbox.labels import DISK
+from tests.end_to_end.desk import Desk, by_model, told
+from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, in_docker, matrix, say, shell, simulated, write
 from tests.sandbox.proxy import EngineProxy
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -115,3 +117,20 @@ def test_kill_from_outside_is_not_the_model_s(
     record, killed = _with_killer(docker_provider.engine, attempts, "agent", work)
     assert (record.verdict.value, record.attempt, len(killed)) == (verdict, 2, min(attempts, 2))
     assert ("ended from outside" in record.error) == (verdict == "error:infra")
+
+
+def test_hard_quota_through_the_command_line(desk: Desk, docker_provider: DockerProvider) -> None:
+    """A target may ask for a file system of its own: work passes, a filler meets its end inside, nothing is left."""
+    if os.geteuid() != 0:
+        pytest.skip("volumes with hard bounds need root")
+    target = desk.folder / "targets/calc/target.toml"
+    hard = '[limits]\ndisk = "64m"\ndisk_quota = "hard"\n'
+    target.write_text(target.read_text(encoding="utf-8") + hard, encoding="utf-8")
+    fill = (say("", shell("head -c 100000000 /dev/zero > a; head -c 60000000 /dev/zero > b; df .")), SOLVE, FINISH)
+    write(desk.folder / "targets/calc/features/double", {"turns/full.jsonl": dump_turns(fill)})
+    models = {name: simulated(name) for name in ("honest", "full")}
+    desk.must("run", matrix(desk.folder / "hard.toml", models, trials=2), "--fixtures", "targets", "--out", "out")
+    found = by_model(desk.folder / "out")
+    assert found["honest"].verdict.value == "pass"
+    assert "No space left on device" in told(desk.folder / "out", found["full"])[0]
+    assert docker_provider.engine.volumes({DISK: "", "splitclock.run": "out"}) == {}
