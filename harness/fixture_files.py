@@ -126,7 +126,7 @@ class LimitsFile(Strict):
     memory: ByteSize = Limits().memory_bytes
     pids: Annotated[int, Field(ge=16)] = Limits().pids
     disk: ByteSize = Limits().disk_bytes
-    disk_quota: DiskQuota = DiskQuota.WATCH
+    disk_quota: Literal["watch", "hard"] = "watch"
 
 
 class TargetFile(Strict):
@@ -211,7 +211,7 @@ def limits_of(file: LimitsFile) -> Limits:
         memory_bytes=file.memory,
         pids=file.pids,
         disk_bytes=file.disk,
-        disk_quota=file.disk_quota,
+        disk_quota=DiskQuota(file.disk_quota),
     )
 
 

@@ -126,7 +126,7 @@ def test_hard_quota_through_the_command_line(desk: Desk, docker_provider: Docker
     target = desk.folder / "targets/calc/target.toml"
     hard = '[limits]\ndisk = "64m"\ndisk_quota = "hard"\n'
     target.write_text(target.read_text(encoding="utf-8") + hard, encoding="utf-8")
-    fill = (say("", shell("head -c 100000000 /dev/zero > a; head -c 60000000 /dev/zero > b; df .")), SOLVE, FINISH)
+    fill = (say("", shell("head -c 50000000 /dev/zero > a; head -c 60000000 /dev/zero > b; df .")), SOLVE, FINISH)
     write(desk.folder / "targets/calc/features/double", {"turns/full.jsonl": dump_turns(fill)})
     models = {name: simulated(name) for name in ("honest", "full")}
     desk.must("run", matrix(desk.folder / "hard.toml", models, trials=2), "--fixtures", "targets", "--out", "out")
