@@ -19,6 +19,7 @@ Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 WEEK_S = 7 * 24 * 3600
+Seconds = Annotated[float, Field(gt=0, le=WEEK_S)]
 
 
 def _base_url(value: str) -> str:
@@ -93,6 +94,15 @@ class QuirksFile(Strict):
     reasoning_field: str | None = None
 
 
+class TimeoutsFile(Strict):
+    """[models.NAME.timeouts]: seconds of one request, over the defaults."""
+
+    connect_s: Seconds | None = None
+    first_token_s: Seconds | None = None
+    idle_s: Seconds | None = None
+    total_s: Seconds | None = None
+
+
 class ModelFile(Strict):
     """[models.NAME] of a matrix."""
 
@@ -106,6 +116,7 @@ class ModelFile(Strict):
     claimed_tokens_per_s: PositiveFloat | None = None
     price: PriceFile | None = None
     quirks: QuirksFile = QuirksFile()
+    timeouts: TimeoutsFile = TimeoutsFile()
     turns: Annotated[str, AfterValidator(_script)] | None = None
     first_token_ms: Annotated[float, Field(ge=0, le=MOST_FIRST_TOKEN_MS)] | None = None
     tokens_per_s: Annotated[float, Field(gt=0, le=MOST_TOKENS_PER_S)] | None = None

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.edge import Parsed, did_you_mean, keys_of, parse, shown
-from harness.matrix_file import ModelFile
+from harness.matrix_file import ModelFile, QuirksFile, TimeoutsFile
 from harness.models.presets import PRESETS
 from harness.models.price_table import listed
 from harness.models.prices import Price
-from harness.models.settings import ModelSettings, Quirks
+from harness.models.settings import ModelSettings, Quirks, Timeouts
 
 SIMULATED = ("simulator", "replay")
 """Providers that play scripted turns: `simulator` over real HTTP, `replay` without any wire."""
@@ -40,6 +40,7 @@ class ModelConfig:
     price: Price | None = None
     price_source: str = ""
     quirks: Quirks = field(default_factory=Quirks)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     turns: str | None = None
     first_token_ms: float | None = None
     tokens_per_s: float | None = None
@@ -77,6 +78,7 @@ class ModelConfig:
             parameters=self.parameters,
             context_window=self.context_window,
             quirks=self.quirks,
+            timeouts=self.timeouts,
             headers=headers or {},
         )
 
@@ -144,10 +146,15 @@ def _providers() -> str:
     return ", ".join((*PRESETS, *SIMULATED))
 
 
+def _given(table: QuirksFile | TimeoutsFile) -> dict[str, Any]:
+    """What a table says, by name."""
+    return {key: value for key in keys_of(type(table)) if (value := getattr(table, key)) is not None}
+
+
 def _config(name: str, file: ModelFile) -> ModelConfig:
     preset = PRESETS.get(file.provider)
     known_key = preset.key_env if preset else None
-    quirks = {key: value for key in keys_of(type(file.quirks)) if (value := getattr(file.quirks, key)) is not None}
+    quirks, timeouts = _given(file.quirks), _given(file.timeouts)
     config = ModelConfig(
         name=name,
         provider=file.provider or "custom",
@@ -159,6 +166,7 @@ def _config(name: str, file: ModelFile) -> ModelConfig:
         context_window=file.context_window,
         claimed_tokens_per_s=file.claimed_tokens_per_s,
         quirks=replace(preset.quirks if preset else Quirks(), **quirks),
+        timeouts=Timeouts(**timeouts),
         turns=file.turns,
         first_token_ms=file.first_token_ms,
         tokens_per_s=file.tokens_per_s,

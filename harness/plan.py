@@ -8,6 +8,7 @@ from typing import Any
 from harness.config import Matrix, ModelConfig, TrialLimits
 from harness.edge import canonical_json
 from harness.features import Feature
+from harness.models.settings import Timeouts
 
 ID_SCHEMA = 1
 """Part of every id; goes up when ids come to be made of other things."""
@@ -78,6 +79,8 @@ def _measured(model: ModelConfig, limits: TrialLimits) -> dict[str, Any]:
     found = {name: value for name, value in asdict(model).items() if name not in left_out}
     if found.get("price"):  # what a price has not, it had not when prices had less to say: ids stay
         found["price"] = {name: value for name, value in found["price"].items() if value or name in _PLAIN_PRICE}
+    if model.timeouts == Timeouts():  # the same: they could not be set
+        del found["timeouts"]
     return found
 
 

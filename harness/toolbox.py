@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.clock import Phase, Span, Stopwatch
 from harness.models.contract import ToolCall
+from harness.models.text import sound
 from harness.record import ToolRow
 from harness.slots import Slots
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
@@ -71,6 +72,7 @@ class Toolbox:
         with self._slot(checked.tool):
             self._on_event("tool_start", {"turn": turn, "tool": call.name, "arguments": call.arguments, "id": call.id})
             result, total_ns = self._timed(checked, left_s())
+        result = replace(result, content=sound(result.content))  # names of files need be no text, messages must
         row = _row(checked, result, turn, total_ns)
         self._on_event("tool_end", {"id": call.id, "content": result.content, **row.model_dump()})
         return ToolOutcome(call=call, result=result, row=row, malformed=checked.malformed)

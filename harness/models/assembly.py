@@ -5,7 +5,10 @@ from typing import Any, Protocol
 
 from harness.models.contract import Message, ToolCall, Usage
 from harness.models.text import sound, text_of
-from harness.models.usage import read_usage, server_timings, usage_of
+from harness.models.usage import MOST_FIGURES, read_usage, server_timings, usage_of
+
+_MOST_NAME = 1000
+"""Characters of an id or a model's name that are kept."""
 
 
 class EventError(ValueError):
@@ -51,12 +54,18 @@ class Facts:
 
     def read(self, told: Mapping[str, Any]) -> None:
         """Take them from a chunk, a response or an event."""
-        self.response_id = sound(text_of(told.get("id"))) or self.response_id
-        self.served_model = sound(text_of(told.get("model"))) or self.served_model
-        self.service_tier = sound(text_of(told.get("service_tier"))) or self.service_tier
-        self.system_fingerprint = sound(text_of(told.get("system_fingerprint"))) or self.system_fingerprint
-        self.timings |= server_timings(told)
+        self.response_id = _name(told, "id") or self.response_id
+        self.served_model = _name(told, "model") or self.served_model
+        self.service_tier = _name(told, "service_tier") or self.service_tier
+        self.system_fingerprint = _name(told, "system_fingerprint") or self.system_fingerprint
+        self.tell(server_timings(told))
         self._usage = usage_of(told) or self._usage
+
+    def tell(self, figures: Mapping[str, float]) -> None:
+        """Keep the server's own figures, as many as there is room for."""
+        for name, figure in figures.items():
+            if name in self.timings or len(self.timings) < MOST_FIGURES:
+                self.timings[name] = figure
 
     def usage(self, deltas: int) -> Usage:
         """Tokens as the provider counted them; a count of no tokens for a text that came is taken as unknown."""
@@ -64,6 +73,11 @@ class Facts:
         if usage.output_tokens == 0 and deltas:
             return Usage(input_tokens=usage.input_tokens, cached_input_tokens=usage.cached_input_tokens)
         return usage
+
+
+def _name(told: Mapping[str, Any], key: str) -> str:
+    """A name, which every record of a call holds: never a text as long as an answer."""
+    return sound(text_of(told.get(key))[:_MOST_NAME])
 
 
 class Assembly(Protocol):

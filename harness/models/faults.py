@@ -63,12 +63,16 @@ class Failure:
     retry_after_s: float | None = None
 
 
+_MOST_MESSAGE = 500
+"""Characters of a message that are kept, however long a text it quotes."""
+
+
 class FaultError(Exception):
     """What an attempt ends with inside the adapter, before it is written down as a call attempt."""
 
     def __init__(self, fault: Fault, message: str, **facts: Any) -> None:
         super().__init__(message)
-        self.failure = Failure(fault=fault, message=message, **facts)
+        self.failure = Failure(fault=fault, message=message[:_MOST_MESSAGE], **facts)
 
 
 class FailedAttemptError(Exception):
@@ -124,6 +128,9 @@ _BY_WORD = {
 }
 """Words in an error's code, type or message that say more than its status, tried in this order."""
 
+_OF_THE_MINUTE = "resource_exhausted"
+"""Google's word for any quota, that of the minute too; its message is that of an account without credit."""
+
 _WORDS_APPLY_TO = {None, 400, 403, 404, 413, 422, 429}
 
 
@@ -132,11 +139,12 @@ def classify(status: int | None, body: object) -> tuple[Fault, str]:
     error = _error_object(body)
     message = _one_line(error.get("message") or error.get("detail") or body)
     status = status if status is not None else _status_in(error)
-    known = " ".join(str(error.get(key, "")) for key in ("code", "type")) + " " + message
+    known = " ".join(str(error.get(key, "")) for key in ("code", "type", "status")).lower()
     if status in _WORDS_APPLY_TO:
         for fault, words in _BY_WORD.items():
-            if any(word in known.lower() for word in words):
-                return fault, message
+            if any(word in f"{known} {message.lower()}" for word in words):
+                is_minute = fault is Fault.NO_QUOTA and _OF_THE_MINUTE in known
+                return Fault.RATE_LIMIT if is_minute else fault, message
     return _by_status(status), message
 
 
@@ -173,6 +181,8 @@ def _by_status(status: int | None) -> Fault:
 
 
 def _error_object(body: object) -> Mapping[str, Any]:
+    if isinstance(body, list) and body:
+        body = body[0]  # Google puts its error into a list
     if not isinstance(body, Mapping):
         return {}
     inner = body.get("error")

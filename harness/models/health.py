@@ -83,10 +83,10 @@ class ProviderHealth:
 def too_long(wait_ns: float, most_s: float, now: datetime) -> str:
     """Until when a provider that asks for so long a wait is left alone, in words, or "" for at most `most_s` seconds.
 
-    `now` is the time of day, UTC.
+    One that asks for no wait at all is "" too, however little is left. `now` is the time of day, UTC.
     """
     wait_s = wait_ns / _NS_A_SECOND
-    if wait_s <= most_s:
+    if wait_s <= max(0.0, most_s):
         return ""
     until = now + timedelta(seconds=wait_s)
     return f"the provider wants to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC, {wait_s:.0f} s from now"

@@ -6,7 +6,7 @@ loaded at the first question; ask it before any clock runs.
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ def table_name() -> str:
     return f"genai-prices {version('genai-prices')}"
 
 
-@cache
+@lru_cache(maxsize=256)  # of what a server says that it served, too
 def listed(base_url: str, model: str) -> Listed:
     """The price of a model at an address today, with those of other service tiers and of long inputs.
 

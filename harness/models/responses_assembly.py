@@ -98,7 +98,7 @@ class ResponsesAssembly:
 
     def _facts(self, event: Mapping[str, Any], response: Mapping[str, Any]) -> None:
         self.facts.read(response)
-        self.facts.timings |= response_timings(event, response)
+        self.facts.tell(response_timings(event, response))
 
     def _begun(self, item: OutputItem) -> None:
         self._resumed |= item.kind == "reasoning" and self.moments.first_answer is not None

@@ -151,6 +151,8 @@ class Persistence:
 
     def _pause(self, seconds: float, effort: _Effort) -> None:
         """Sleep in naps, so that it is soon seen when there is no use in it; the clock says how long it was."""
+        if seconds <= 0:
+            return
         t0 = self._clock.now_ns()
         left = round(seconds * _NS_A_SECOND)
         while left > 0 and not self._interrupted.is_set() and self._health.lost is None:

@@ -4,12 +4,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.models.contract import Usage
-from harness.models.text import mapping_of
+from harness.models.text import mapping_of, sound
 
 _USAGE_TIMINGS = ("queue_time", "prompt_time", "completion_time", "total_time")
 _MOMENTS = ("created_at", "completed_at")
 _MAX_TOKENS = 10**9
 _MAX_NUMBER = 10**18
+_LONGEST_KEY = 100
+
+MOST_FIGURES = 100
+"""How many of a server's own figures are kept: every record of a call holds them."""
 
 
 def read_usage(raw: object) -> Usage:
@@ -78,10 +82,12 @@ def _first_inside(usage: Mapping[str, Any], names: Iterable[str], part: str) -> 
 
 
 def _numbers(raw: Mapping[str, Any]) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for key, value in raw.items():
+        if len(key) > _LONGEST_KEY or len(found) == MOST_FIGURES:
+            continue
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_NUMBER:
-            found[str(key)] = float(value)
+            found[sound(key)] = float(value)
     return found
 
 

@@ -1,6 +1,6 @@
 """Every provider fault over every API, through the real command line: what came of it, and where its time went.
 
-Those in which the harness is as patient as with real providers take minutes: `make faults` plays them too.
+What takes a minute is left to `make faults`, which plays all of them.
 """
 
 from collections.abc import Mapping

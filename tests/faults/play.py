@@ -80,7 +80,8 @@ def _name(row: Row, api: str) -> str:
 def _run(desk: Desk, cells: Sequence[tuple[Row, str]]) -> list[Seen]:
     """One command: a model for each cell; a row that is alone has a second trial after it, and another provider's."""
     models: dict[str, Mapping[str, object]] = {
-        _name(row, api): simulated(row.name) | {"api": api, "price": _PRICE} for row, api in cells
+        _name(row, api): simulated(row.name) | {"api": api, "price": _PRICE, "timeouts": row.timeouts}
+        for row, api in cells
     }
     alone = all(row.alone for row, _ in cells)
     if alone:

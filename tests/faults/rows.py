@@ -1,7 +1,7 @@
 """The faults of the table: what the simulated provider does wrong, and what must come of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from harness.turns import ScriptedCall, ScriptedFault, Turn
 from tests.end_to_end.targets import ADD, DOUBLE, FINISH, edit, say, shell
@@ -10,7 +10,10 @@ EVERYWHERE = ("chat", "responses", "responses-websocket")
 RETRY_AFTER_S = 2
 FAR_AWAY_S = 7200
 """Longer than a trial may take."""
+PATIENCE_S = 5
+"""Seconds that rows of silence wait; answers of a simulator without pace take milliseconds."""
 
+LOST, OLD = "previous_response_not_found", "websocket_connection_limit_reached"
 FAILED, BACKOFF, RATE_LIMIT = "failed_call", "backoff", "rate_limit"
 WRITE = edit("calc.py", ADD, DOUBLE)
 ONCE = shell("echo once")
@@ -46,7 +49,7 @@ class Expected:
 class Row:
     """A line of the table. One with `alone` costs the run its provider or cools it down, so nobody else is with it.
 
-    `patient` ones take up to two minutes, for the harness is as patient as it is with real providers.
+    `patient` ones take a minute, for the harness backs off as it does from real providers. `timeouts` are the model's.
     """
 
     name: str
@@ -56,12 +59,14 @@ class Row:
     apis: tuple[str, ...] = EVERYWHERE
     alone: bool = False
     patient: bool = False
+    timeouts: Mapping[str, float] = field(default_factory=dict)
 
 
 def rows() -> Iterator[Row]:
     """All of them, in the order of the design's table."""
     yield from _statuses()
     yield from _broken_answers()
+    yield from _asked_anew()
     yield from _tool_calls()
     yield from _endings()
     yield from _facts()
@@ -143,13 +148,12 @@ def _broken_answers() -> Iterator[Row]:
 
     yield broken("cut", "reset before the first token", ScriptedFault(kind="cut"), "connection")
     yield broken("cut-amid", "reset amid a tool call", ScriptedFault(kind="cut", after_tokens=20), "connection")
-    yield replace(
-        broken("stall", "stalled stream", ScriptedFault(kind="stall", after_tokens=20), "stalled"), patient=True
-    )
-    yield replace(
-        broken("keep-alive", "keep-alives only", ScriptedFault(kind="keep_alive", after_tokens=20), "stalled"),
-        patient=True,
-    )
+    stall, pings = ScriptedFault(kind="stall", after_tokens=20), ScriptedFault(kind="keep_alive", after_tokens=20)
+    yield replace(broken("stall", "stalled stream", stall, "stalled"), timeouts={"idle_s": PATIENCE_S})
+    yield replace(broken("keep-alive", "keep-alives only", pings, "stalled"), timeouts={"idle_s": PATIENCE_S})
+    silence = ScriptedFault(kind="stall")
+    yield replace(broken("silence", "no first token", silence, "stalled"), timeouts={"first_token_s": PATIENCE_S})
+    yield replace(broken("timeout", "an answer without end", stall, "timeout"), timeouts={"total_s": PATIENCE_S})
     yield broken("end-amid", "clean end amid a tool call", ScriptedFault(kind="end", after_tokens=20), "truncated")
     yield broken("end", "all tool calls, no finish reason", ScriptedFault(kind="end", after_tokens=END), "truncated")
     yield broken("html", "web page with 200", ScriptedFault(kind="html"), "malformed")
@@ -165,6 +169,25 @@ def _broken_answers() -> Iterator[Row]:
     yield replace(
         broken("handshake", "WebSocket refused with 503", shut, "server_error"), apis=("responses-websocket",)
     )
+
+
+def _asked_anew() -> Iterator[Row]:
+    """What is asked again at once, in another way."""
+
+    def anew(name: str, words: str, fault: ScriptedFault, kind: str) -> Row:
+        finish = FINISH.model_copy(update={"faults": (fault,)})
+        expected = Expected(requests=3, faults=(kind,), waits=(FAILED,))
+        return Row(name=name, words=words, turns=(WORK, finish), expected=expected)
+
+    lost = anew("lost-state", "404 `previous_response_not_found`", _status(404, LOST), "lost_state")
+    yield replace(lost, apis=("responses-websocket",))
+    old = anew("expired", "connection too old", _status(400, OLD), "connection_expired")
+    yield replace(old, apis=("responses-websocket",))
+    usage = _status(400).model_copy(update={"message": "unknown parameter: stream_options"})
+    refused = anew("no-usage", "`stream_options` refused", usage, "unsupported_option")
+    yield replace(refused, apis=("chat",), expected=replace(refused.expected, usage=False))
+    include = _status(400).model_copy(update={"message": "unknown parameter: include"})
+    yield replace(anew("no-include", "`include` refused", include, "unsupported_option"), apis=EVERYWHERE[1:])
 
 
 def _tool_calls() -> Iterator[Row]:

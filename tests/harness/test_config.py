@@ -26,6 +26,7 @@ from harness.model_config import read_model
 from harness.models.factory import APIS
 from harness.models.presets import PRESETS
 from harness.models.prices import Price
+from harness.models.settings import Timeouts
 
 HEAD = 'schema = 1\nname = "m"\nfeatures = ["shop/*"]\n'
 LOCAL = '[models.local]\nprovider = "llamacpp"\nmodel = "small"\n'
@@ -71,7 +72,8 @@ def test_everything_written_arrives(tmp_path: Path) -> None:
         + FAST
         + 'base_url = "http://localhost:1/v1/"\nkey_env = ""\ncontext_window = 128_000\nclaimed_tokens_per_s = 1000\n'
         "[models.fast.parameters]\ntemperature = 0.5\nstop = ['a']\nextra = {deep = true}\n"
-        "[models.fast.price]\ninput = 1.75\noutput = 14\n[models.fast.quirks]\nreasoning_field = 'reasoning'\n",
+        "[models.fast.price]\ninput = 1.75\noutput = 14\n[models.fast.quirks]\nreasoning_field = 'reasoning'\n"
+        "[models.fast.timeouts]\nidle_s = 5\n",
     )
     assert matrix.repeats == 3
     assert matrix.limits == TrialLimits(turns=5, wall_s=60.0, output_tokens=7, cost_usd=1.0)
@@ -83,6 +85,7 @@ def test_everything_written_arrives(tmp_path: Path) -> None:
     assert (fast.price.input, fast.price.output, fast.price.cached_input) == (1.75, 14, None)
     assert fast.quirks.reasoning_field == "reasoning"
     assert fast.quirks.max_tokens_field == PRESETS["openai"].quirks.max_tokens_field
+    assert fast.settings().timeouts == replace(Timeouts(), idle_s=5.0)
     assert fast.settings().model == "quick"
     assert fast.settings("http://localhost:2/v1", {"x-a": "b"}).headers == {"x-a": "b"}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.config import Matrix, ModelConfig, Parallel, TrialLimits
 from harness.features import EnvironmentSpec, Feature, Source, Suite, Target
 from harness.models.prices import Price
-from harness.models.settings import Quirks
+from harness.models.settings import Quirks, Timeouts
 from harness.plan import Trial, identity, plan, trial_id
 from sandbox.contract import Limits
 
@@ -99,6 +99,7 @@ def test_id_is_the_same_tomorrow() -> None:
         replace(MODEL, parameters={"temperature": 0}),
         replace(MODEL, context_window=5),
         replace(MODEL, quirks=Quirks(stream_usage=False)),
+        replace(MODEL, timeouts=Timeouts(idle_s=5)),
         SIMULATED,
         replace(SIMULATED, first_token_ms=2),
         replace(SIMULATED, tokens_per_s=3),

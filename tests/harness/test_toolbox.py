@@ -110,6 +110,13 @@ def test_kept_bytes_are_what_the_model_got(bench: Bench) -> None:
     assert (coloured.output_bytes, coloured.kept_bytes) == (12, 3)
 
 
+def test_a_name_that_is_no_text_ends_no_trial(bench: Bench) -> None:
+    """A file may have any bytes for its name; what the model is told of it can be sent and kept."""
+    bench.row("shell", command=r"touch $(printf 'a\377b')")
+    bench.row("read", path=".")
+    assert "a\ufffdb" in bench.ends[-1]["content"]
+
+
 def test_kept_bytes_of_reading(bench: Bench) -> None:
     """Line numbers and notes are ours: they are not counted as the file's."""
     whole, part = bench.row("read", path="a.txt"), bench.row("read", path="long.txt", first_line=3, last_line=4)

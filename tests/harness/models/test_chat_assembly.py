@@ -174,6 +174,17 @@ def test_server_timings_are_kept() -> None:
     assert fed({"content": "a"}, metrics={"queue_time_ms": 3}).facts.timings == {"queue_time_ms": 3.0}
 
 
+def test_what_every_record_holds_is_bounded() -> None:
+    """Neither a name as long as an answer nor a thousand figures get into the records of a run; all of it is text."""
+    figures = {f"figure {number}": 1 for number in range(1000)} | {"x" * 10_000: 1}
+    assembly = fed({}, model="m" * 10_000_000, timings={"\ud800": 2, **figures})
+    assert len(assembly.facts.served_model) == 1000
+    assert len(assembly.facts.timings) == 100
+    assert "".join(assembly.facts.timings).encode()
+    assembly.feed({"choices": [], "timings": {f"more {number}": 1 for number in range(100)}}, 2000)
+    assert len(assembly.facts.timings) == 100
+
+
 def test_usage_may_come_without_choices() -> None:
     """The last chunk of some servers has usage or timings and no choices at all."""
     assembly = fed({"content": "a"})

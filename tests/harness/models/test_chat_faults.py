@@ -59,6 +59,7 @@ STATUSES: list[tuple[int, object, str]] = [
     (404, error_body("The model `m` does not exist", "model_not_found"), "no_such_model"),
     (402, error_body("Insufficient credits", 402), "no_quota"),
     (429, error_body("You exceeded your current quota", "insufficient_quota"), "no_quota"),
+    (429, [{"error": {"message": "You exceeded your current quota", "status": "RESOURCE_EXHAUSTED"}}], "rate_limit"),
     (429, error_body("Rate limit reached for m", "rate_limit_exceeded"), "rate_limit"),
     (500, error_body("oops"), "server_error"),
     (503, error_body("Loading model", 503), "server_error"),
