@@ -5,7 +5,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,9 +150,11 @@ def _pairs(found: Mapping[str, Record], quiet: Ran) -> tuple[tuple[Path, Record]
     return (quiet.folder.parent / "hostile", found["honest"]), (quiet.folder, quiet.found()["honest"])
 
 
-def test_harness_hardly_grows(hostile: Ran, quiet: Ran) -> None:
+def test_harness_hardly_grows(hostile: Ran, quiet: Ran, record_property: Callable[[str, object], None]) -> None:
     """Its memory beside that of a run of honest models: floods are kept nowhere."""
     growth = hostile.peak_bytes - quiet.peak_bytes
+    record_property("peak_bytes_among_honest_models", quiet.peak_bytes)
+    record_property("peak_bytes_among_hostile_models", hostile.peak_bytes)
     assert quiet.peak_bytes > 0
     assert growth < GROWTH_BYTES, f"{quiet.peak_bytes} bytes among honest models, {hostile.peak_bytes} here"
 

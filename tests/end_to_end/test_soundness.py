@@ -71,6 +71,13 @@ def test_weakened_engine_is_refused_unless_named(desk: Desk, tmp_path: Path) -> 
     assert (record.verdict.value, record.provenance["sandbox.weakened"]) == ("pass", "process limit")
 
 
+def test_runtime_that_is_not_there_is_refused(desk: Desk) -> None:
+    """SPLITCLOCK_RUNTIME reaches the engine: one that it does not know is an error before the first trial."""
+    said = replace(desk, variables={"SPLITCLOCK_RUNTIME": "no-such-runtime"}).give(*_run(desk, "honest"))
+    assert (said.code, len(said.complaints)) == (4, 1)
+    assert "no-such-runtime" in said.complaints[0]
+
+
 def test_unknown_weakness_is_a_mistake(desk: Desk) -> None:
     """A name that no check has is told at once."""
     said = desk.give(*_run(desk, "honest"), "--allow-weakened", "proces limit")
