@@ -172,8 +172,10 @@ class Agent:
 
     def _act(self, conversation: Conversation, reply: Reply, left_s: LeftS) -> list[ToolOutcome]:
         message = reply.message
-        if reply.finish_reason in REFUSALS:
+        if reply.finish_reason in REFUSALS:  # what was called before the refusal may be cut, and nobody would see it
             self.transcript.stop = "refused"
+            self._say(conversation, replace(message, tool_calls=()))
+            return []
         if reply.finish_reason == "length" and message.tool_calls:
             self._say(conversation, replace(message, tool_calls=()))
             self._say(conversation, Message(role=Role.USER, content=prompt("cut")))

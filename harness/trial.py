@@ -149,10 +149,9 @@ class _Attempt:
                 agent.work(self._assignment())
             self._go_on()
             self._event("export", {"stop": self._transcript.stop})
-            with self._stopwatch.span(Phase.GRADE, "export"):
+            with self._stopwatch.span(Phase.GRADE, "export"), stack.pop_all():
                 self._survivors = box.kill()
                 self._submission = self._handed_in(box)
-                stack.close()
 
     def _handed_in(self, box: Sandbox) -> Submission:
         """What of the workspace is the agent's work: neither the pristine tree nor what set-up generated there."""

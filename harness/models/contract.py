@@ -89,25 +89,28 @@ class CallTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAttempt:
-    """One request of a logical call. `fault` is "" when it was answered, else its kind ("rate_limit", ...)."""
+    """One request of a logical call. `fault` is "" when it was answered, else its kind ("rate_limit", ...).
+
+    `was_sent` says whether it can have reached the provider at all.
+    """
 
     times: CallTimes
     fault: str = ""
     message: str = ""
+    was_sent: bool = True
     status: int | None = None
     request_id: str = ""
 
     @property
     def may_be_billed(self) -> bool:
-        """Whether it failed in a way that the provider may charge for: neither refused nor without a connection.
+        """Whether it failed in a way that the provider may charge for: neither refused nor never sent.
 
         A status that is told after a part of the answer refuses nothing.
         """
-        if not self.fault:
+        if not self.fault or not self.was_sent:
             return False
-        if self.status is not None and self.status >= 400 and not self.times.deltas:  # noqa: PLR2004 - error answers
-            return False
-        return self.fault != "connection" or self.times.headers is not None
+        refused = self.status is not None and self.status >= 400  # noqa: PLR2004 - error answers
+        return not refused or bool(self.times.deltas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

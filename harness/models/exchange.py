@@ -68,6 +68,7 @@ class Exchange:
         self.send = clock.now_ns()
         self.headers: int | None = None
         self.cut = False
+        self.was_sent = False
         self._over = False
         self._unread_bytes = 0
         self._thread = threading.Thread(target=self._work, name="model-call", daemon=True)
@@ -82,6 +83,10 @@ class Exchange:
         """Stamp the moment of sending; the first one counts."""
         if self.headers is None:
             self.send = self._clock.now_ns()
+
+    def sent(self) -> None:
+        """Keep in mind that the request has reached the wire."""
+        self.was_sent = True
 
     def answered(self) -> None:
         """Stamp the moment of the headers."""

@@ -33,6 +33,10 @@ class Tracker(Protocol):
         """The request is about to go out; a redirect repeats this."""
         ...
 
+    def sent(self) -> None:
+        """The request has reached the wire: whatever fails now, the provider may have read it."""
+        ...
+
     def answered(self) -> None:
         """The headers of the answer are there."""
         ...
@@ -51,6 +55,9 @@ class _Nobody:
     cut = False
 
     def sending(self) -> None:
+        """Nobody asks."""
+
+    def sent(self) -> None:
         """Nobody asks."""
 
     def answered(self) -> None:
@@ -144,6 +151,8 @@ class Line:
                 opened = opened or "connect_" in event
                 if "send_request_headers" in event and not opened:
                     tracker.sending()
+            elif event.endswith("send_request_headers.complete"):
+                tracker.sent()
             elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
                 self.hold(info["return_value"].get_extra_info("socket"))
 

@@ -6,7 +6,7 @@ and the servers of others that speak this API take it too.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.clock import Clock
 from harness.models.carrier import HttpCarrier
@@ -18,13 +18,16 @@ from harness.models.settings import ModelSettings
 from harness.models.sse import EventParser, MessageParser, Parser
 from harness.models.wire_model import Wire, WireModel
 
+_ABOUT_INCLUDE = ("'include", '"include', "`include", "parameter: include", "encrypted content", "encrypted_content")
+"""Words of servers that do not take the option; the word alone stands in many a complaint."""
+
 
 class ResponsesDialect:
     """The `Dialect` of the Responses API."""
 
     path = "/responses"
     field = "input"
-    optional = {"include": ("include", "encrypted content", "encrypted_content")}  # noqa: RUF012 - a constant of the API, never changed
+    optional: ClassVar[Mapping[str, Sequence[str]]] = {"include": _ABOUT_INCLUDE}
     assembly = ResponsesAssembly
     parser: type[Parser] = EventParser
 

@@ -24,6 +24,7 @@ from harness.models.settings import ModelSettings
 _PING_S = 20.0
 _FRAMES_AHEAD = 4096
 _MOST_LOSSES = 2
+_ASKED_ANEW = (Fault.EXPIRED, Fault.LOST_STATE, Fault.BAD_REQUEST)
 _OF_HTTP_ONLY = ("stream", "stream_options", "background")
 
 _SILENT = logging.Logger(__name__, logging.CRITICAL + 1)  # noqa: LOG001 - no configuration may reach it
@@ -126,6 +127,7 @@ class WebSocketCarrier:
             open_link = link or self._open()
             if link is not None:
                 exchange.sending()
+            exchange.sent()
             open_link.ask(body, exchange)
 
         return ask
@@ -139,10 +141,13 @@ class WebSocketCarrier:
         self._held = _Held(response_id=reply.attempts[-1].request_id, message=reply.message, length=length)
 
     def failed(self, reception: Reception, fault: Fault) -> None:
-        """Forget what the server held; break the connection unless it said itself why there is no answer."""
+        """Forget what the server held; break the connection unless it said itself why there is no answer.
+
+        Also where it is asked anew at once: what else it says of the failed request would be taken for the answer.
+        """
         self._held = None
         self._losses += fault is Fault.LOST_STATE
-        if not reception.told_error or fault is Fault.EXPIRED:
+        if not reception.told_error or fault in _ASKED_ANEW:
             self.cut()
 
     def warm(self) -> None:

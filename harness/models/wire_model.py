@@ -148,6 +148,7 @@ class WireModel:
             times=_times(exchange, reception, self._clock.now_ns()),
             fault=failure.fault,
             message=failure.message,
+            was_sent=exchange.was_sent,
             status=failure.status or reception.status,
             request_id=failure.request_id or self._carrier.request_id(reception),
         )

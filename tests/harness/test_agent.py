@@ -94,6 +94,14 @@ def test_calls_of_a_cut_answer_are_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["content_filter", "refusal"])
+def test_calls_of_a_refused_answer_are_not_run(tmp_path: Path, ending: str) -> None:
+    """What was called before the filter cut in may be half of it, and would be graded without anybody looking."""
+    filtered = calls(("shell", {"command": "touch made"})).model_copy(update={"ending": ending})
+    play = Play(tmp_path, [filtered, FINISH])
+    assert (play.transcript.stop, play.transcript.tool_calls) == ("refused", [])
+
+
+@pytest.mark.parametrize("ending", ["content_filter", "refusal"])
 def test_a_refusal_is_never_rolled_again(tmp_path: Path, ending: str) -> None:
     """What the model declined stays declined: one call, its words kept."""
     play = Play(tmp_path, [Turn.model_validate({"content": "I will not.", "ending": ending}), FINISH])

@@ -186,6 +186,18 @@ def test_refused_connection_is_a_connection_fault(open_at: OpenAt) -> None:
     caught = failure(open_at("http://127.0.0.1:9/v1"))
     assert caught.fault == "connection"
     assert "\n" not in str(caught)
+    assert not caught.attempts[0].may_be_billed
+
+
+def test_a_reset_before_the_headers_may_be_billed(serve: Serve, open_at: OpenAt) -> None:
+    """The server had the request: nobody knows what it made of it."""
+
+    def hang_up(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+
+    caught = failure(open_at(serve(hang_up)))
+    assert (caught.fault, caught.attempts[0].times.headers) == ("connection", None)
+    assert caught.attempts[0].may_be_billed
 
 
 def test_silence_after_a_token_is_a_stall(serve: Serve, open_at: OpenAt) -> None:

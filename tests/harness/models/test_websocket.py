@@ -69,7 +69,7 @@ def test_a_connection_that_ended_between_turns_is_replaced(serve_socket: ServeSo
 
 
 def test_lost_state_is_sent_again_whole(serve_socket: ServeSocket, open_socket: OpenSocket) -> None:
-    """A server that does not know its own last response is told everything, on the same connection."""
+    """A server that does not know its own last response is told everything, over a connection without a past."""
 
     def forget(connection: ServerConnection, number: int) -> None:
         if number == 2:
@@ -82,7 +82,7 @@ def test_lost_state_is_sent_again_whole(serve_socket: ServeSocket, open_socket: 
     reply = model.reply(played(model, 1), ())
     assert [(attempt.fault, attempt.status) for attempt in reply.attempts] == [("lost_state", 400), ("", None)]
     assert whole(server.requests[2])
-    assert server.connections == [1, 1, 1]
+    assert server.connections == [1, 1, 2]
 
 
 def test_a_server_without_memory_is_not_asked_to_remember(serve_socket: ServeSocket, open_socket: OpenSocket) -> None:
