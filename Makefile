@@ -45,6 +45,8 @@ test-nightly: $(READY) ## what takes too long for every change
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/splitclock validate --all --runs 3
 	@$(BIN)/python -m pytest -q -m nightly
+	@$(BIN)/python -m tests.attacks
+	@SPLITCLOCK_FLOOD_S=60 $(BIN)/python -m pytest -q tests/end_to_end/test_hostile_agent.py
 	@$(BIN)/python -m tests.faults
 
 wheel: $(READY) ## build/dist/*.whl

@@ -30,7 +30,7 @@ from sandbox.contract import (
     Sandbox,
     SandboxProvider,
 )
-from sandbox.errors import NoNetworkError, SandboxDiedError, SandboxError
+from sandbox.errors import NoNetworkError, SandboxDiedError, SandboxError, SandboxLostError
 
 OpenBox = Callable[[BoxSpec], AbstractContextManager[Sandbox]]
 """Gives what is entered for a sandbox, and left when it is done with."""
@@ -108,13 +108,34 @@ def run_acceptance(tests: Acceptance, application: Application, open_box: OpenBo
     """
     if tests.environment is None:
         return SuiteReport(left_out="no sandbox here can join the network of another")
-    for _ in range(_LIVES):
-        stage = _Stage(tests=tests, application=application, home=tests.environment, key=secrets.token_hex(32))
-        report = stage.play(open_box, stopwatch)
-        if report is not None:
-            return _prefixed(report)
+    home = tests.environment
+
+    def once() -> SuiteReport | None:
+        stage = _Stage(tests=tests, application=application, home=home, key=secrets.token_hex(32))
+        return stage.play(open_box, stopwatch)
+
+    report = twice(once)
+    if report is not None:
+        return _prefixed(report)
     died = Problem(kind=ProblemKind.BOX_DIED, detail="the tester's sandbox died under the black-box tests, twice")
     return SuiteReport(problems=(died,))
+
+
+def twice(once: Callable[[], SuiteReport | None]) -> SuiteReport | None:
+    """What `once` reports, tried again where its sandbox died or was lost; None when the program killed the last one.
+
+    Raises SandboxLostError when the last one was lost by nothing that ran inside.
+    """
+    for left in reversed(range(_LIVES)):
+        try:
+            report = once()
+        except SandboxLostError:
+            if not left:
+                raise
+            continue
+        if report is not None:
+            return report
+    return None
 
 
 def joined(suite: SuiteReport, outside: SuiteReport) -> SuiteReport:
@@ -177,6 +198,8 @@ class _Stage:
         try:
             ready_ns = self._ready_after(service, tester, place, clock)
             report = service.never_answered() if ready_ns is None else self._run(tester, place, clock)
+        except SandboxLostError:
+            raise
         except SandboxDiedError:
             return None
         finally:

@@ -19,7 +19,7 @@ from harness.slots import Slots
 from harness.toolbox import LeftS, OnEvent, Toolbox, ToolOutcome
 from harness.tools.registry import TOOLS, BadCallError, parse_arguments
 from sandbox.contract import Sandbox
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, SandboxLostError
 
 MOST_MALFORMED = 5
 MOST_SILENT = 2
@@ -198,6 +198,8 @@ class Agent:
                     self.transcript.stop = "finished"
         except InterruptedRunError as error:
             self.transcript.stop, self.transcript.error = "interrupted", str(error)
+        except SandboxLostError:  # not by the agent: the whole attempt is void
+            raise
         except SandboxError as error:
             self.transcript.stop, self.transcript.error = "error:sandbox", str(error)
         return outcomes

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.catalogue import instead, is_path
-from harness.edge import parse, read_toml, user_path
+from harness.edge import byte_size, parse, read_toml, user_path
 from harness.errors import ConfigError
 from harness.matrix_file import MatrixFile
 from harness.model_config import ModelConfig, ModelReading, read_model
+from sandbox.contract import FLOOR_BYTES
 
 __all__ = [
     "Matrix",
@@ -121,13 +122,15 @@ class Settings:
     """What the environment says: the cache folder, and the variables that image builds and the engine may look at.
 
     `registry` is where the base image is pulled from if it is not local (None: built here), `runtime` the OCI runtime
-    of trial containers ("runsc" for gVisor; None: the engine's default).
+    of trial containers ("runsc" for gVisor; None: the engine's default), `disk_floor` how many bytes of the engine's
+    disk must be free for anything to start.
     """
 
     cache: Path
     host_environment: Mapping[str, str]
     registry: str | None = None
     runtime: str | None = None
+    disk_floor: int = FLOOR_BYTES
 
 
 def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Matrix:
@@ -187,7 +190,15 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         host_environment=host,
         registry=given.get("SPLITCLOCK_REGISTRY") or None,
         runtime=given.get("SPLITCLOCK_RUNTIME") or None,
+        disk_floor=_bytes("SPLITCLOCK_DISK_FLOOR", given, FLOOR_BYTES),
     )
+
+
+def _bytes(name: str, environ: Mapping[str, str], default: int) -> int:
+    try:
+        return byte_size(environ[name]) if environ.get(name) else default
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
 def _environ(environ: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ from harness.edge import (
 from harness.errors import ConfigError
 from harness.features import EnvironmentSpec, Feature, Manifest, Service, Source, Suite
 from harness.files import write_atomic
-from sandbox.contract import Limits
+from sandbox.contract import DiskQuota, Limits
 
 MANIFEST = "manifest.json"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -127,6 +127,7 @@ class LimitsFile(Strict):
     memory: ByteSize = Limits().memory_bytes
     pids: Annotated[int, Field(ge=16)] = Limits().pids
     disk: ByteSize = Limits().disk_bytes
+    disk_quota: Literal["watch", "hard"] = "watch"
 
 
 class TargetFile(Strict):
@@ -208,7 +209,13 @@ def service_of(file: ServiceFile | None) -> Service | None:
 
 def limits_of(file: LimitsFile) -> Limits:
     """A sandbox's limits as the target's file says."""
-    return Limits(cpus=float(file.cpus), memory_bytes=file.memory, pids=file.pids, disk_bytes=file.disk)
+    return Limits(
+        cpus=float(file.cpus),
+        memory_bytes=file.memory,
+        pids=file.pids,
+        disk_bytes=file.disk,
+        disk_quota=DiskQuota(file.disk_quota),
+    )
 
 
 def read_manifest(path: Path) -> Manifest | None:

@@ -7,7 +7,7 @@ from sandbox.contract import Identity
 
 
 def grading_job(prepared: Prepared, submission: Submission, identity: Identity) -> SuiteJob:
-    """The feature's suite on a submission, with the hidden tests over it and its black-box tests after it. Raises ConfigError when there are none."""
+    """The feature's hidden tests over a submission, and its black-box tests. Raises ConfigError when there are none."""
     return SuiteJob(
         feature=prepared.feature,
         environment=prepared.environment,

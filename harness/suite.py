@@ -4,7 +4,7 @@ import secrets
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from harness.acceptance import Acceptance, Application, OpenBox, joined, run_acceptance
+from harness.acceptance import Acceptance, Application, OpenBox, joined, run_acceptance, twice
 from harness.clock import Clock, Phase, Stopwatch
 from harness.digests import hidden_tests as folder_tests
 from harness.errors import ConfigError
@@ -17,9 +17,8 @@ from harness.runners import runner_of
 from harness.runners.contract import Place, Problem, ProblemKind, Runner, SuiteReport
 from sandbox.checkout import Checkouts
 from sandbox.contract import BoxSpec, Environment, Export, File, Identity, Sandbox, Snapshot
-from sandbox.errors import SandboxDiedError
+from sandbox.errors import SandboxDiedError, SandboxLostError
 
-_LIVES = 2
 _KEY_BYTES = 32
 
 
@@ -81,8 +80,8 @@ def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteRe
     """Run the suite once, then its black-box tests; whatever the program did to itself is in the report.
 
     Books grade.start and grade.suite (or what the job says). A sandbox that dies under the suite is opened a second
-    time; if it dies again, the program did it. Raises SandboxError when a sandbox cannot be had, ConfigError when no
-    runner can run the suite.
+    time; if it dies again, the program did it. Raises SandboxError when a sandbox cannot be had, or the last one was
+    lost by nothing that ran inside, and ConfigError when no runner can run the suite.
     """
     report, application = _in_process(job, open_box, stopwatch), job.application()
     if job.acceptance is None or application is None:
@@ -92,10 +91,9 @@ def run_suite(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteRe
 
 def _in_process(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:
     runner = runner_of(job.suite)
-    for _ in range(_LIVES):
-        report = _one_life(job, runner, open_box, stopwatch)
-        if report is not None:
-            return report
+    report = twice(lambda: _one_life(job, runner, open_box, stopwatch))
+    if report is not None:
+        return report
     died = Problem(kind=ProblemKind.BOX_DIED, detail="the sandbox died under the suite, twice")
     return SuiteReport(problems=(died,))
 
@@ -145,6 +143,8 @@ class _Life:
             result = box.run(command, stream.feed)
             duration_ns = clock.now_ns() - started_ns
             survivors = box.kill()
+        except SandboxLostError:
+            raise
         except SandboxDiedError:
             return None
         report = stream.report(result, duration_ns)

@@ -17,7 +17,7 @@ from harness.slots import Slots
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
 from harness.tools.registry import BadCallError, parse_arguments, resolve
 from sandbox.contract import CommandResult, Sandbox, sha256
-from sandbox.errors import FileAccessError, SandboxDiedError
+from sandbox.errors import FileAccessError, SandboxDiedError, SandboxLostError
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 """Told what happens, as it happens: a kind and a JSON-able body."""
@@ -52,7 +52,7 @@ class Toolbox:
     def run(self, calls: Sequence[ToolCall], turn: int, left_s: LeftS) -> Iterator[ToolOutcome]:
         """Outcomes in the order of the calls. Neighbouring calls that only read run at once.
 
-        Raises SandboxDiedError when the sandbox does not survive a call.
+        Raises SandboxDiedError when the sandbox does not survive a call, SandboxLostError when it is lost otherwise.
         """
         checked = (replace(_checked(call), place={"turn": turn, "index": index}) for index, call in enumerate(calls))
         for reads_only, group in itertools.groupby(checked, key=_reads_only):
@@ -129,6 +129,8 @@ def _result(checked: _Checked, reach: Reach) -> ToolResult:
         return checked.tool.run(reach, checked.arguments)
     except FileAccessError as error:
         return ToolResult(content=f"error: {error}", summary=str(error)[:100], failed=True)
+    except SandboxLostError:  # by nothing that the call did, so the model is told nothing
+        raise
     except SandboxDiedError as error:
         reach.sandbox.stat(".")  # a fresh executor answers, or the sandbox is gone and this says so
         told = (

@@ -52,13 +52,15 @@ class ExecutorBox(ABC):
     """Commands and files of a sandbox through its executor.
 
     A command may kill the executor, which runs as the same user: the calls in flight raise SandboxDiedError, and the
-    next one gets a fresh executor, as long as the sandbox itself lives. `restarts` counts them.
+    next one gets a fresh executor, as long as the sandbox itself lives. `restarts` counts them. What was lost from
+    outside raises SandboxLostError instead.
     """
 
     def __init__(self) -> None:
         self._connecting = threading.Lock()
         self._client: Client | None = None
         self._over: str | None = _NOT_STARTED
+        self._over_as: type[SandboxDiedError] = SandboxDiedError
         self.restarts = 0
 
     @abstractmethod
@@ -66,8 +68,8 @@ class ExecutorBox(ABC):
         """Start an executor and return the channel to it. Raises SandboxError."""
 
     @abstractmethod
-    def _post_mortem(self, problem: str) -> str:
-        """What to say of a lost executor: `problem`, or better, why the whole sandbox is gone."""
+    def _post_mortem(self, error: SandboxDiedError) -> SandboxDiedError:
+        """What to say of a lost executor: `error`, or better, why the whole sandbox is gone, and by whose fault."""
 
     @property
     @abstractmethod
@@ -107,14 +109,17 @@ class ExecutorBox(ABC):
         return self._call(lambda client: client.list(path))
 
     def _call(self, work: Callable[[Client], T]) -> T:
-        client = self._live_client()
         try:
-            result = work(client)
+            result = work(self._live_client())
         except SandboxDiedError as error:
-            raise SandboxDiedError(self._over or self._post_mortem(str(error))) from None
-        if self._over is not None:  # killed meanwhile: a command that ended by that has no result of its own
-            raise SandboxDiedError(self._over)
+            raise self._ended() or self._post_mortem(error) from None
+        if (ended := self._ended()) is not None:  # meanwhile: a command that ended by that has no result of its own
+            raise ended
         return result
+
+    def _ended(self) -> SandboxDiedError | None:
+        """A fresh error that says why no call is served, if that is so."""
+        return None if self._over is None else self._over_as(self._over)
 
     def _live_client(self) -> Client:
         client = self._client
@@ -152,13 +157,13 @@ class ExecutorBox(ABC):
             raise SandboxDiedError(self._over)
         self._over = None
 
-    def _end(self, why: str) -> None:
-        """From now on every call raises SandboxDiedError; the first reason stays."""
+    def _end(self, why: str, kind: type[SandboxDiedError] = SandboxDiedError) -> None:
+        """From now on every call raises an error of this kind; the first reason stays."""
         if self._over in {None, _NOT_STARTED}:
-            self._over = why
+            self._over_as, self._over = kind, why
 
-    def _hang_up(self, why: str) -> None:
-        """Every call raises SandboxDiedError(why) from now on, those in flight at once."""
-        self._end(why)
+    def _hang_up(self, why: str, kind: type[SandboxDiedError] = SandboxDiedError) -> None:
+        """Every call raises such an error from now on, those in flight at once."""
+        self._end(why, kind)
         if self._client is not None:
             self._client.close(why)

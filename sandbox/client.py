@@ -88,6 +88,7 @@ class ExecutorClient:
         self._send_lock = threading.Lock()
         self._waiting: dict[int, _Waiter] = {}
         self._death: SandboxDiedError | None = None
+        self._cut = False
         self._last_words = b""
         self._reader = threading.Thread(target=self._read_forever, name="splitclock-executor", daemon=True)
         self._reader.start()
@@ -96,6 +97,11 @@ class ExecutorClient:
     def alive(self) -> bool:
         """Whether the connection still stands, as far as is known."""
         return self._death is None
+
+    @property
+    def cut(self) -> bool:
+        """Whether it was the other side, or the way to it, that ended the connection."""
+        return self._cut
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -249,6 +255,7 @@ class ExecutorClient:
             while True:
                 stream, data = self._channel.receive()
                 if not data:
+                    self._cut = self._death is None
                     raise SandboxDiedError("the executor is gone")  # noqa: TRY301 (the end of this thread, said once)
                 if stream == "stdout":
                     buffer += data
@@ -258,6 +265,7 @@ class ExecutorClient:
         except SandboxDiedError as error:
             self._die(str(error))
         except (OSError, ValueError) as error:
+            self._cut = self._death is None
             self._die(f"the connection to the executor broke: {error}")
 
     def _take_frames(self, buffer: bytearray) -> None:

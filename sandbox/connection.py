@@ -15,7 +15,7 @@ from docker.context import ContextAPI
 from docker.utils import kwargs_from_env
 from urllib3.exceptions import HTTPError
 
-from sandbox.errors import EngineUnavailableError, ImageError, SandboxDiedError, SandboxError
+from sandbox.errors import EngineUnavailableError, ImageError, SandboxDiedError, SandboxError, SandboxLostError
 
 __all__ = [
     "APIClient",
@@ -124,9 +124,11 @@ def told(doing: str, container: str = "", error: type[SandboxError] = SandboxErr
         kind = SandboxDiedError if container and problem.status_code in _NOT_RUNNING else error
         raise kind(f"Docker cannot {what}: {problem.explanation or problem}") from problem
     except requests.Timeout as problem:
-        raise SandboxError(f"the Docker engine did not answer in time to {what}; is it overloaded?") from problem
+        raise SandboxLostError(f"the Docker engine did not answer in time to {what}; is it overloaded?") from problem
     except (docker.errors.DockerException, requests.RequestException, HTTPError, OSError) as problem:
-        raise SandboxError(f"lost the Docker engine while asked to {what}: {_last_cause(str(problem))}") from problem
+        raise SandboxLostError(
+            f"lost the Docker engine while asked to {what}: {_last_cause(str(problem))}"
+        ) from problem
 
 
 @contextlib.contextmanager

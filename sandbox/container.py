@@ -10,27 +10,29 @@ from typing import IO, Any, Self
 
 from sandbox import executor
 from sandbox.box import Client, ExecutorBox
-from sandbox.client import Channel
-from sandbox.contract import BoxSpec, Export, ExportCaps, File, Snapshot
+from sandbox.client import Channel, ExecutorClient
+from sandbox.contract import BoxSpec, DiskQuota, Export, ExportCaps, File, Snapshot
+from sandbox.disk import DiskWatch, Watched
 from sandbox.engine import Engine
-from sandbox.errors import NoNetworkError, SandboxDiedError, SandboxError
+from sandbox.errors import NoNetworkError, SandboxDiedError, SandboxError, SandboxLostError
 from sandbox.export import Collector, export_archive, export_with
-from sandbox.hardening import PLAIN_RUNTIMES, ContainerSpec
+from sandbox.hardening import AGENT, PLAIN_RUNTIMES, ROOT, ContainerSpec, deadman
 from sandbox.history import write_repository
 from sandbox.labels import of_sandbox
 from sandbox.plain import PlainClient
 from sandbox.tars import AGENT_UID, Load, pack_loads
 from sandbox.trees import Entry, Link, check_path, displaced, entries_of
+from sandbox.volume import HardVolume, drop_volume, make_volume
 
 NO_PYTHON = "none"
 """Stands for the Python of an image that has none: the slow path of `sandbox.plain` serves it."""
 
-AGENT = f"{AGENT_UID}:{AGENT_UID}"
 HOME = "/home/agent"
 _OWN = "opt/splitclock"
 EXECUTOR = f"/{_OWN}/executor.py"
 TOOLS = f"/{_OWN}/tools"
 _STATE_PATIENCE_S = 0.5
+_HUNG_UP = frozenset({0, 126})  # the executor's own end of input, and the engine's word for a stream that it lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +49,14 @@ class BoxImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxOptions:
-    """Settings of all containers of one run: the OCI runtime (None: the engine's default)."""
+    """Settings of all containers of one run: the OCI runtime (None: the engine's default), who watches their disk.
+
+    `disks` is the folder for volumes with hard bounds.
+    """
 
     runtime: str | None = None
+    watch: DiskWatch | None = None
+    disks: Path | None = None
     network: str = "none"
     extra_env: Mapping[str, str] = field(default_factory=dict)
 
@@ -58,7 +65,7 @@ class DockerSandbox(ExecutorBox):
     """A container that is created, filled, started, and removed when the context is left.
 
     PID 1 is the engine's init over a `sleep` of the limits' lifetime, so that a container outlives a dead harness by
-    no more than that.
+    no more than that. Both are root's, without capabilities; all that the harness starts inside is the agent's.
     """
 
     def __init__(self, engine: Engine, spec: BoxSpec, image: BoxImage, options: BoxOptions | None = None) -> None:
@@ -68,6 +75,10 @@ class DockerSandbox(ExecutorBox):
         self._image = image
         self._options = options or BoxOptions()
         self._container: str | None = None
+        self._trying: str | None = None
+        self._exec_id: str | None = None
+        self._watched: Watched | None = None
+        self._volume: HardVolume | None = None
         self._survivors: tuple[str, ...] | None = None
 
     @property
@@ -112,11 +123,15 @@ class DockerSandbox(ExecutorBox):
     def __enter__(self) -> Self:
         """Create, fill and start; returns when the executor has answered. Raises SandboxError."""
         try:
+            if self._options.watch is not None:
+                self._options.watch.admit()
+            self._make_volume()
             self._container = self._engine.create(self._container_spec())
             self._spec.on_stage("image")
             self._fill()
             self._spec.on_stage("checkout")
             self._engine.start(self.container)
+            self._watch()
             self._begin()
             self._live_client()
         except BaseException:
@@ -126,23 +141,55 @@ class DockerSandbox(ExecutorBox):
 
     def __exit__(self, *exc_info: object) -> None:
         """Hang up and remove the container; idempotent."""
+        self._unwatch()
         self._hang_up("the sandbox was closed")  # first: an undrained exec stream would make the removal wait
         container, self._container = self._container, None
         if container is not None:
             self._engine.remove(container)
+        volume, self._volume = self._volume, None
+        if volume is not None:
+            drop_volume(self._engine, volume)
+
+    def _make_volume(self) -> None:
+        limits = self._spec.limits
+        if limits.disk_quota is DiskQuota.HARD:
+            if self._options.disks is None:
+                raise SandboxError('disk_quota = "hard": nobody said where volumes may lie')
+            marks = of_sandbox(self._spec.identity, limits.lifetime_s)
+            self._volume = make_volume(self._engine, self._options.disks, limits.disk_bytes, marks)
+
+    def _watch(self) -> None:
+        if self._options.watch is not None:
+            self._watched = Watched(
+                container=self.container, most_bytes=self._spec.limits.disk_bytes, end=self._end_by_watch
+            )
+            self._options.watch.add(self._watched)
+
+    def _unwatch(self) -> None:
+        if self._options.watch is not None and self._watched is not None:
+            self._options.watch.discard(self._watched)
+
+    def _end_by_watch(self, why: str, kind: type[SandboxDiedError]) -> None:
+        """From the watch's thread: the container dies, and whoever waits for it learns why."""
+        self._unwatch()
+        container = self._container
+        self._hang_up(why, kind)
+        if container is not None:
+            self._engine.kill(container)
 
     def _container_spec(self) -> ContainerSpec:
         limits = self._spec.limits
         return ContainerSpec(
             image=self._image.image,
-            user=AGENT,
-            workdir=self.workspace,
-            command=("sleep", str(limits.lifetime_s)),
+            user=ROOT,
+            workdir="/",
+            command=deadman(limits.lifetime_s),
             labels=of_sandbox(self._spec.identity, limits.lifetime_s),
             env={"HOME": HOME, "LANG": "C.UTF-8", "TERM": "dumb", **self._options.extra_env, **self._spec.env},
             limits=limits,
             network=self._spec.joins or self._options.network,
             runtime=self._options.runtime,
+            volume=None if self._volume is None else (self._volume.name, self.workspace),
         )
 
     def _fill(self) -> None:
@@ -178,7 +225,7 @@ class DockerSandbox(ExecutorBox):
 
     def _strangers(self) -> tuple[str, ...]:
         """Processes that are neither init, nor its sleep, nor an executor."""
-        ours = {f"sleep {self._spec.limits.lifetime_s}", " ".join(self._executor_argv())}
+        ours = {" ".join(deadman(self._spec.limits.lifetime_s)), " ".join(self._executor_argv())}
         processes = self._engine.processes(self.container)
         return tuple(line for line in processes if line not in ours and not _is_init(line))[: executor.MAX_SURVIVORS]
 
@@ -198,40 +245,59 @@ class DockerSandbox(ExecutorBox):
         return (self._image.python, "-I", "-S", EXECUTOR)
 
     def _connect(self) -> Channel:
-        return self._engine.attach(self.container, self._executor_argv(), AGENT, {})
+        channel = self._engine.attach(self.container, self._executor_argv(), AGENT, {}, workdir="/")
+        self._trying = channel.exec_id
+        return channel
 
     def _open_client(self) -> Client:
         if self._image.python == NO_PYTHON:
             return PlainClient(self._engine, self.container, self.workspace, AGENT)
-        return super()._open_client()
+        self._exec_id = None
+        client = super()._open_client()
+        self._exec_id = self._trying
+        return client
 
-    def _post_mortem(self, problem: str) -> str:
-        """A dying container takes its executor with it a moment before the engine says so."""
+    def _post_mortem(self, error: SandboxDiedError) -> SandboxDiedError:
+        """Why a call was not served: the agent's commands can kill the executor, and nothing else.
+
+        A dying container takes its executor with it a moment before the engine says so.
+        """
+        if isinstance(error, SandboxLostError):
+            return error
         until = time.monotonic() + _STATE_PATIENCE_S
-        while True:
-            state = self._state()
-            if not state.get("Running"):
-                return f"the container is dead (exit code {state.get('ExitCode')}, {_cause(state)}): {problem}"
-            if time.monotonic() > until:
-                return problem
-            time.sleep(0.05)
-
-    def _state(self) -> Mapping[str, Any]:
         try:
-            return dict(self._engine.inspect(self.container).get("State") or {})
-        except SandboxError as error:
-            return {"ExitCode": None, "Error": str(error)}
+            while True:
+                state = dict(self._engine.inspect(self.container).get("State") or {})
+                if not state.get("Running"):
+                    return self._obituary(state, error)
+                if self._was_cut():
+                    return SandboxLostError(f"the connection to the executor was cut: {error}")
+                if time.monotonic() > until:
+                    return error
+                time.sleep(0.05)
+        except SandboxError as gone:
+            return SandboxLostError(f"the container is gone: {gone}")
+
+    def _was_cut(self) -> bool:
+        """Whether a connection that worked ended by itself: its executor lives on, or ended for lack of it.
+
+        An executor that was killed, or crashed, has an exit code of its own.
+        """
+        if self._exec_id is None or not isinstance(self._client, ExecutorClient) or not self._client.cut:
+            return False
+        return self._engine.exit_code(self._exec_id) in _HUNG_UP
+
+    def _obituary(self, state: Mapping[str, Any], error: SandboxDiedError) -> SandboxDiedError:
+        """PID 1 is out of the agent's reach, but for memory: the kernel may choose it when nothing else is left."""
+        by_memory = bool(state.get("OOMKilled")) and not self._engine.was_told_to_kill(self.container)
+        cause = "out of memory" if by_memory else str(state.get("Error") or "ended from outside")
+        kind = SandboxDiedError if by_memory else SandboxLostError
+        return kind(f"the container is dead (exit code {state.get('ExitCode')}, {cause}): {error}")
 
 
 def program() -> File:
     """The executor as it lies in every box, owned by root."""
     return File(path=EXECUTOR.lstrip("/"), data=Path(executor.__file__).read_bytes())
-
-
-def _cause(state: Mapping[str, Any]) -> str:
-    if state.get("OOMKilled"):
-        return "out of memory"
-    return str(state.get("Error") or "killed or ended from inside")
 
 
 def _is_init(line: str) -> bool:

@@ -3,11 +3,15 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
 KEEP_BYTES = 64 * 1024
 """Bytes of output kept at each end of a flood: the head and the tail."""
+
+FLOOR_BYTES = 5 * 1024**3
+"""Free bytes of the engine's disk under which nothing starts, where nobody says otherwise."""
 
 OnOutput = Callable[[bytes], None]
 """Called with each piece of raw standard output as it arrives, in order, from one thread, not the caller's.
@@ -16,14 +20,26 @@ It must not call the sandbox. What it raises reaches the caller of `run`, and th
 """
 
 
+class DiskQuota(StrEnum):
+    """Who keeps a sandbox within its disk: whoever watches it, or a file system that ends there."""
+
+    WATCH = "watch"
+    HARD = "hard"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one sandbox may use: cores, bytes, processes, seconds."""
+    """What one sandbox may use: cores, bytes, processes, seconds.
+
+    `disk_bytes` bounds each file and the sum of all that it writes. With a hard `disk_quota` the workspace is a file
+    system of that size, which can be had only as root; what is written elsewhere is watched in any case.
+    """
 
     cpus: float = 1.0
     memory_bytes: int = 2 * 1024**3
     pids: int = 512
     disk_bytes: int = 2 * 1024**3
+    disk_quota: DiskQuota = DiskQuota.WATCH
     lifetime_s: int = 4 * 3600
 
 
@@ -185,12 +201,16 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportCaps:
-    """Bounds of one export: bytes a file, bytes of kept files, kept files, and members looked at."""
+    """Bounds of one export: bytes a file, bytes of kept files, kept files, members looked at, and bytes read at all.
+
+    The last counts sparse files by what they claim to hold, for so they are read.
+    """
 
     file_bytes: int = 5 * 1024**2
     kept_bytes: int = 50 * 1024**2
     kept_files: int = 5_000
     members: int = 200_000
+    total_bytes: int = 4 * 1024**3
 
 
 class Sandbox(Protocol):

@@ -1,6 +1,8 @@
 """The Docker engine behind one door: every call that the sandboxes need, with its failures told apart."""
 
 import contextlib
+import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, Self
 
@@ -9,6 +11,7 @@ from sandbox.connection import (
     candidates,
     dial,
     done_already,
+    not_found_is_fine,
     raise_for_status,
     told,
 )
@@ -134,6 +137,30 @@ class Engine(ImageCalls):
         with told("inspect", container):
             return dict(self._client.inspect_container(container))
 
+    def was_told_to_kill(self, container: str) -> bool:
+        """Whether somebody asked the engine to kill or stop this container, as far back as it remembers."""
+        with told("look back at", container):
+            now = self._client.info().get("SystemTime")
+            filters = {"container": [container], "event": ["kill", "stop"]}
+            return any(True for _ in self._client.events(since="1", until=_second(now), filters=filters, decode=True))
+
+    def written(self, container: str) -> int:
+        """Bytes in a container's own layer, by apparent size; the engine walks through all of it."""
+        with told("measure", container):
+            response = self._client.get(
+                self._path(f"containers/{container}/json"), params={"size": "1"}, timeout=CONTROL_TIMEOUT_S
+            )
+            raise_for_status(response)
+            return int(response.json().get("SizeRw") or 0)
+
+    def pids(self, container: str) -> tuple[int, ...]:
+        """The ids, on the engine's host, of a container's processes; empty when it does not run."""
+        with told("list the processes of", container):
+            table: Mapping[str, Any] = {}
+            with done_already():
+                table = dict(self._client.top(container, ps_args="-eo pid"))
+        return tuple(int(row[0]) for row in table.get("Processes") or ())
+
     def processes(self, container: str) -> tuple[str, ...]:
         """Command lines of a container's processes; empty when it does not run."""
         with told("list the processes of", container):
@@ -150,6 +177,23 @@ class Engine(ImageCalls):
             Labelled(id=row["Id"], labels=row.get("Labels") or {}, running=row.get("State") == "running")
             for row in rows
         )
+
+    def create_volume(self, name: str, device: str, labels: Mapping[str, str]) -> None:
+        """A volume that is the ext4 file system on a block device of the engine's host."""
+        options = {"type": "ext4", "device": device, "o": "nosuid,nodev,noatime"}
+        with told(f"create volume {name}"):
+            self._client.create_volume(name, driver="local", driver_opts=options, labels=dict(labels))
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that no container uses; one that is gone already is fine."""
+        with told(f"remove volume {name}"), not_found_is_fine():
+            self._client.remove_volume(name, force=True)
+
+    def volumes(self, labels: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+        """Labels of all volumes that carry these (an empty value matches any), by name."""
+        with told("list volumes"):
+            rows = self._client.volumes(filters={"label": label_filter(labels)}).get("Volumes") or ()
+        return {str(row["Name"]): row.get("Labels") or {} for row in rows}
 
     def info(self) -> Mapping[str, Any]:
         """What the engine says of itself and its host."""
@@ -184,6 +228,11 @@ class Engine(ImageCalls):
         """Close the idle connections; idempotent."""
         self._client.close()
         self._slow.close()
+
+
+def _second(moment: str) -> str:
+    """A moment of the engine's own clock without its fraction; at it, a stream of events ends."""
+    return str(int(dt.datetime.fromisoformat(re.sub(r"\.\d+", "", moment)).timestamp()) + 1)
 
 
 def _chunks(pieces: Iterator[bytes], doing: str, container: str) -> Iterator[bytes]:

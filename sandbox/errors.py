@@ -25,6 +25,10 @@ class NoNetworkError(SandboxError):
     """The sandbox's network is none that another sandbox could join."""
 
 
+class SandboxLostError(SandboxDiedError):
+    """The sandbox, or the way to it, was lost by nothing that ran inside: never held against what ran there."""
+
+
 class FileAccessError(SandboxError):
     """A path in the workspace cannot be read or written; the message is fit to show to a model."""
 

@@ -49,6 +49,11 @@ class Collector:
         self.unresolved: dict[str, str] = {}
         """Hard links whose content was not kept, with the path of the file that has it."""
 
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes may be read in all."""
+        return self._caps.total_bytes
+
     def admits(self, path: str) -> bool:
         """Count one member; whether it is to be looked at. Raises WorkspaceError past the cap, or if it leaves."""
         parts = path.split("/")
@@ -73,6 +78,8 @@ class Collector:
             size += len(piece)
             if size <= self._caps.file_bytes:
                 held += piece
+            else:
+                held.clear()
         data = bytes(held) if size <= self._caps.file_bytes else None
         file = None if data is None else File(path=path, data=data, executable=executable)
         self._take(path, digest.hexdigest(), file)
@@ -140,7 +147,7 @@ class Collector:
 
 def inventory_with(read_archive: Callable[[Collector], None]) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """What a workspace holds, by fingerprint: files and links. Raises ExportError."""
-    collector = Collector({}, ExportCaps(file_bytes=0))
+    collector = Collector({}, ExportCaps(file_bytes=0, total_bytes=1 << 60))
     read_archive(collector)
     return collector.inventory()
 
@@ -155,10 +162,11 @@ def shown(path: str) -> str:
 
 
 class _Stream(io.RawIOBase):
-    """The pieces of a stream as a file to read from, with a deadline; remembers how the stream ended."""
+    """The pieces of a stream as a file to read from, with a deadline and an end; remembers how the stream ended."""
 
-    def __init__(self, pieces: Iterator[bytes], deadline_s: float) -> None:
+    def __init__(self, pieces: Iterator[bytes], deadline_s: float, most_bytes: int) -> None:
         self._pieces = pieces
+        self._left = most_bytes
         self._buffer = b""
         self._until = time.monotonic() + deadline_s
         self.last = b""
@@ -171,6 +179,9 @@ class _Stream(io.RawIOBase):
             piece = next(self._pieces, None)
             if piece is None:
                 return b""
+            self._left -= len(piece)
+            if self._left < 0:
+                raise WorkspaceError("the workspace is too large to export, holes in its files included")
             self._buffer = piece
             self.last = (self.last + piece[-1024:])[-1024:]
         size = len(self._buffer) if size < 0 else size
@@ -180,7 +191,7 @@ class _Stream(io.RawIOBase):
 
 def export_archive(pieces: Iterator[bytes], collector: Collector, deadline_s: float = EXPORT_DEADLINE_S) -> None:
     """Feed a collector from a tar stream whose first member is the workspace folder. Raises ExportError."""
-    stream = _Stream(pieces, deadline_s)
+    stream = _Stream(pieces, deadline_s, collector.most_bytes)
     try:
         with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as archive:
             root = archive.next()

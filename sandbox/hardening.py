@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.contract import Limits
+from sandbox.tars import AGENT_UID
 
 SHM_BYTES = 256 * 1024**2
 """Upper bound of /dev/shm in bytes; it counts against the memory limit."""
 
 OPEN_FILES = 8192
 """Open descriptors that one process inside may hold."""
+
+AGENT = f"{AGENT_UID}:{AGENT_UID}"
+"""Whom everything runs as that the harness starts inside."""
+
+ROOT = "0:0"
+"""Whom PID 1 runs as, without any capability: nothing of the agent's can signal it, so that only the engine, the kernel
+and people outside end a container."""
 
 _IPV6_SYSCTLS = ("net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.lo.disable_ipv6")
 PLAIN_RUNTIMES = frozenset({None, "runc", "crun"})
@@ -26,9 +34,10 @@ _IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
 class ContainerSpec:
     """One hardened container: who runs what, from which image, within which limits.
 
-    `image` is a reference or, better, an image id. `user` is "uid:gid". `command` is PID 1's argv and replaces the
-    image's entrypoint. `network` is "none", or "container:<id>" to join another container's loopback; `runtime` names
-    another OCI runtime ("runsc"), None for the engine's default.
+    `image` is a reference or, better, an image id. `user` is the "uid:gid" of PID 1; commands name their own. `command`
+    is PID 1's argv and replaces the image's entrypoint. `network` is "none", or "container:<id>" to join another
+    container's loopback; `volume` is a volume's name and where it stands; `runtime` names another OCI runtime
+    ("runsc"), None for the engine's default.
     """
 
     image: str
@@ -40,7 +49,13 @@ class ContainerSpec:
     limits: Limits = field(default_factory=Limits)
     network: str = "none"
     hostname: str = "sandbox"
+    volume: tuple[str, str] | None = None
     runtime: str | None = None
+
+
+def deadman(lifetime_s: float) -> tuple[str, ...]:
+    """What PID 1 watches over; by its full path, for the PATH may lead into what the agent wrote."""
+    return ("/bin/sleep", str(int(lifetime_s)))
 
 
 @cache
@@ -65,8 +80,17 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
         "shm_size": min(SHM_BYTES, max(1, limits.memory_bytes // 4)),
         "ulimits": _ulimits(limits),
         "runtime": spec.runtime,
+        "mounts": _mounts(spec),
         **_network(spec),
     }
+
+
+def _mounts(spec: ContainerSpec) -> list[dict[str, Any]] | None:
+    """A volume of ours, which begins as the image has its place; never a folder of the host."""
+    if spec.volume is None:
+        return None
+    name, target = spec.volume
+    return [{"Type": "volume", "Source": name, "Target": target, "ReadOnly": False}]
 
 
 def _ulimits(limits: Limits) -> list[dict[str, Any]]:

@@ -10,7 +10,19 @@ from pathlib import Path
 from sandbox import labels
 from sandbox.base_image import BASE, BASE_REF, BaseImage
 from sandbox.container import BoxImage, BoxOptions, DockerSandbox, program
-from sandbox.contract import BoxSpec, Environment, File, OnLine, Recipe, Sandbox, Snapshot, fingerprint, sha256
+from sandbox.contract import (
+    FLOOR_BYTES,
+    BoxSpec,
+    Environment,
+    File,
+    OnLine,
+    Recipe,
+    Sandbox,
+    Snapshot,
+    fingerprint,
+    sha256,
+)
+from sandbox.disk import DiskWatch
 from sandbox.engine import Engine
 from sandbox.environments import EnvironmentBuilder, environment_key, environment_tag, refuse_leaks
 from sandbox.errors import ImageError
@@ -28,12 +40,16 @@ _STAGING_S = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerSettings:
-    """What a provider is told: its cache folder, the host's environment variables, a registry, an OCI runtime."""
+    """What a provider is told: its cache folder, the host's environment variables, a registry, an OCI runtime.
+
+    `disk_floor` is how many bytes of the engine's disk must be free for a box to start.
+    """
 
     cache: Path
     host_environment: Mapping[str, str] = field(default_factory=dict)
     registry: str | None = None
     runtime: str | None = None
+    disk_floor: int = FLOOR_BYTES
 
 
 class DockerProvider:
@@ -42,6 +58,7 @@ class DockerProvider:
     def __init__(self, engine: Engine, settings: DockerSettings) -> None:
         self.engine = engine
         self.settings = settings
+        self.watch = DiskWatch(engine, settings.disk_floor)
         self._locks = settings.cache / "locks"
 
     @property
@@ -175,7 +192,12 @@ class DockerProvider:
         found = BoxImage(
             image=str(image["Id"]), python=str(marks.get(labels.PYTHON, "none")), has_snapshot=bool(staged)
         )
-        return DockerSandbox(self.engine, spec, found, BoxOptions(runtime=self.settings.runtime))
+        return DockerSandbox(
+            self.engine,
+            spec,
+            found,
+            BoxOptions(runtime=self.settings.runtime, watch=self.watch, disks=self.settings.cache / "disks"),
+        )
 
     def provenance(self) -> Mapping[str, str]:
         """Versions and settings of the engine, and the OCI runtime that was asked for."""

@@ -18,6 +18,9 @@ OWNER = "splitclock.owner"
 DEADLINE = "splitclock.deadline"
 """Seconds since 1970 after which nobody can still want it."""
 
+DISK = "splitclock.disk"
+"""The file that a volume with a hard bound lies in."""
+
 PYTHON = "splitclock.python"
 """Path of the image's Python for the executor, or "none"."""
 

@@ -157,11 +157,11 @@ class LocalSandbox(ExecutorBox):
         own = {"HOME": str(self._place / "home"), "TMPDIR": str(self._place / "tmp")}
         return {**self._env, **own, **self._spec.env}
 
-    def _post_mortem(self, problem: str) -> str:
+    def _post_mortem(self, error: SandboxDiedError) -> SandboxDiedError:
         with contextlib.suppress(OSError, SandboxDiedError):
             lines = (self._place / "executor.log").read_text("utf-8", "replace").strip().splitlines()
-            return f"{problem} (it said: {lines[-1][:300]!r})" if lines else problem
-        return problem
+            return SandboxDiedError(f"{error} (it said: {lines[-1][:300]!r})") if lines else error
+        return error
 
     def _bury(self) -> None:
         """End the executor's process and collect it."""

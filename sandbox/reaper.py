@@ -1,9 +1,11 @@
 """Clears away what dead processes left in the engine: by our labels only, never by name, never another's."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sandbox.engine import Engine
-from sandbox.labels import KIND, OWNER, is_abandoned, owner
+from sandbox.labels import DISK, KIND, OWNER, is_abandoned, owner
+from sandbox.volume import HardVolume, drop_volume, reap_volumes
 
 _PROCESS_KINDS = frozenset({"sandbox", "build", "inspection"})
 _IMAGE_KINDS = ("checkout", "environment", "dockerfile", "base")
@@ -24,6 +26,7 @@ def reap_abandoned(engine: Engine) -> Reaped:
         if found.labels.get(KIND) in _PROCESS_KINDS and is_abandoned(found.labels):
             engine.remove(found.id)
             gone.append(found.id)
+    reap_volumes(engine)
     return Reaped(containers=tuple(gone))
 
 
@@ -32,6 +35,8 @@ def reap_own(engine: Engine) -> Reaped:
     mine = [found.id for found in engine.containers({OWNER: owner()})]
     for container in mine:
         engine.remove(container)
+    for name, marks in engine.volumes({OWNER: owner(), DISK: ""}).items():
+        drop_volume(engine, HardVolume(name=name, image=Path(marks[DISK])))
     return Reaped(containers=tuple(mine))
 
 

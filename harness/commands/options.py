@@ -36,6 +36,10 @@ WorkingTrees = Annotated[
 Fixtures = Annotated[
     list[Path] | None, typer.Option("--fixtures", metavar="DIR", help="A further folder of targets; goes first.")
 ]
+Weakened = Annotated[
+    list[str] | None,
+    typer.Option("--allow-weakened", metavar="CHECK", help="Run although the engine fails this check of `doctor`."),
+]
 OnlyModels = Annotated[list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model of the matrix.")]
 OnlyFeatures = Annotated[
     list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature of the matrix.")

@@ -1,6 +1,7 @@
 """`splitclock run`: execute a matrix and print its board."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ def command(
     source: options.Sources = None,
     working_tree: options.WorkingTrees = None,
     fixtures: options.Fixtures = None,
+    allow_weakened: options.Weakened = None,
     as_json: options.Json = False,
 ) -> int:
     """Run models x features x repeats, and print where the wall-clock went.
@@ -35,6 +37,7 @@ def command(
     """
     part = options.sliced(model, feature, repeats)
     job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
+    job = replace(job, allow_weakened=tuple(allow_weakened or ()))
     session = open_session(sandbox)
     finished = execute(job, session, errors() if as_json else output())
     if as_json:

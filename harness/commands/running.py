@@ -11,6 +11,7 @@ from rich.console import Console
 from harness.commands.models import Models, open_models
 from harness.commands.preparing import Features, prepare_features
 from harness.commands.session import Session
+from harness.commands.soundness import check_names, refuse_full_disk, refuse_weakened
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem, trial_digests
 from harness.errors import ConfigError
@@ -40,13 +41,17 @@ from sandbox.checkout import Checkouts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to run and where to write it; `matrix_file` is copied into the run folder."""
+    """What to run and where to write it; `matrix_file` is copied into the run folder.
+
+    `allow_weakened` names what an engine may leave out of the sandboxes' hardening.
+    """
 
     matrix: Matrix
     features: tuple[Feature, ...]
     matrix_file: Path
     out: Path | None = None
     quiet: bool = False
+    allow_weakened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +106,17 @@ class _Opening:
 def execute(job: Job, session: Session, console: Console) -> Finished:
     """Run the whole matrix. Raises ConfigError and InfraError for what stops all of it."""
     check_gradable(job.features)
+    check_names(job.allow_weakened)
+    refuse_full_disk(session.provider)
     trials = planned_trials(job, session.checkouts, session.provider.kind)
     with ExitStack() as stack:
         opening = _open(job, session, trials, console, stack)
         journal, interrupts = opening.journal, opening.interrupts
         features = prepare_features(job.features, session, opening.progress, interrupts)
+        weakened = {} if interrupts.flag.is_set() else _looked_at(job, session, features)
         opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
         models = stack.enter_context(_models(opening, features.prepared))
-        records = run_matrix(_matrix_run(opening, features, models))
+        records = run_matrix(_matrix_run(opening, features, models, weakened))
         stopped = interrupts.flag.is_set()
         journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(records), "interrupted": stopped}))
     return Finished(
@@ -118,6 +126,13 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
         interrupted=stopped,
         losses=models.losses(),
     )
+
+
+def _looked_at(job: Job, session: Session, features: Features) -> dict[str, str]:
+    """What the engine leaves out of the hardening and may; nothing where no trial will start."""
+    for one in features.prepared.values():
+        return refuse_weakened(session.provider, one.environment.digest, job.allow_weakened)
+    return {}
 
 
 def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Console, stack: ExitStack) -> _Opening:
@@ -139,11 +154,11 @@ def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Consol
     )
 
 
-def _matrix_run(opening: _Opening, features: Features, models: Models) -> MatrixRun:
+def _matrix_run(opening: _Opening, features: Features, models: Models, weakened: dict[str, str]) -> MatrixRun:
     """The run as the matrix executes it, its opening written."""
     job, session, stack = opening.job, opening.session, opening.stack
     work_of("true")  # loads the parser, which takes longer than many tools, before any trial's clock runs
-    provenance = host_facts(session.provider) | _prices(job.matrix)
+    provenance = host_facts(session.provider) | weakened | _prices(job.matrix)
     slots = Slots(_slot_count(job, provenance))
     stack.enter_context(opening.interrupts.ending(slots.close))
     provenance |= {"parallel_trials": str(job.matrix.parallel.trials), "tool_slots": str(slots.count)}

@@ -89,6 +89,7 @@ def docker_provider(engine: Engine, found: Settings) -> DockerProvider:
         host_environment=found.host_environment,
         registry=found.registry,
         runtime=found.runtime,
+        disk_floor=found.disk_floor,
     )
     return DockerProvider(engine, given)
 

@@ -10,8 +10,8 @@ import docker
 from docker.models.containers import Container
 
 from sandbox.connection import candidates
-from sandbox.container import AGENT
 from sandbox.contract import Command, Sandbox
+from sandbox.hardening import AGENT
 from tests.bench.figures import Details, Figure, Findings, median, percentile
 from tests.bench.rig import Rig, opened
 

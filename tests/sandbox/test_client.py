@@ -347,8 +347,8 @@ class PlayedBox(ExecutorBox):
         peer.end.recv(1)  # nothing more but the end
         peer.close()
 
-    def _post_mortem(self, problem: str) -> str:
-        return problem
+    def _post_mortem(self, error: SandboxDiedError) -> SandboxDiedError:
+        return error
 
     def leave(self) -> None:
         """Hang up."""

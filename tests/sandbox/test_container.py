@@ -1,6 +1,8 @@
 """Docker boxes: isolation as seen from inside, containers that die, and what is left behind."""
 
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from sandbox.container import DockerSandbox
 from sandbox.contract import Command, Limits, Sandbox
 from sandbox.engine import Engine
 from sandbox.errors import SandboxDiedError, SandboxError
-from sandbox.images import DockerProvider
+from sandbox.images import DockerProvider, DockerSettings
 from tests.sandbox.places import Place, Room, run, sh, text
 
 KINDS = ("docker",)
@@ -65,6 +67,39 @@ def test_command_that_kills_everything_ends_the_box(box: Sandbox) -> None:
     with pytest.raises(SandboxDiedError):
         sh(box, "kill -9 -1; sleep 60")
     assert [file.path for file in box.export({}).files] == ["file"]
+
+
+def test_flood_does_not_hold_the_kill(box: Sandbox) -> None:
+    """With output under way the engine would take ten seconds to kill: the stream is closed first."""
+    started, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with pytest.raises(SandboxDiedError):
+            box.run(Command(argv=("yes",), deadline_s=120.0), lambda _piece: started.set())
+        ended.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert started.wait(30)
+    before = time.monotonic()
+    assert "yes" in box.kill()
+    assert time.monotonic() - before < 9
+    assert ended.wait(30)
+    thread.join()
+
+
+def test_runtime_is_passed_through(place: Place, engine: Engine, tmp_path: Path) -> None:
+    """The OCI runtime that was asked for by name is the one that runs the box, and stands in the provenance."""
+    default = str(engine.info()["DefaultRuntime"])
+    asked = DockerProvider(engine, DockerSettings(cache=tmp_path, runtime=default))
+    with asked.open(place.spec(Room())) as box:
+        assert isinstance(box, DockerSandbox)
+        assert engine.inspect(box.container)["HostConfig"]["Runtime"] == default
+        assert sh(box, "true").exit_code == 0
+    assert asked.provenance()["runtime"] == default
+    other = DockerProvider(engine, DockerSettings(cache=tmp_path, runtime="no-such-runtime"))
+    with pytest.raises(SandboxError, match="no-such-runtime"), other.open(place.spec(Room())):
+        pytest.fail("it was started")
 
 
 def test_lifetime_ends_the_container(place: Place) -> None:

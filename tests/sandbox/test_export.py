@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.contract import ExportCaps, File, Sandbox, fingerprint
-from sandbox.errors import ExportError, SandboxDiedError
+from sandbox.errors import ExportError, SandboxDiedError, WorkspaceError
 from tests.sandbox.places import Place, Room, run, sh
 
 pytestmark = pytest.mark.slow
@@ -107,6 +107,15 @@ def test_too_many_members_are_an_error(box: Sandbox) -> None:
     sh(box, "seq 1 30 | xargs touch")
     with pytest.raises(ExportError, match="more than 20 entries"):
         box.export({}, ExportCaps(members=20))
+
+
+@pytest.mark.docker
+def test_holes_count_as_what_they_claim(docker_place: Place) -> None:
+    """A crowd of sparse files takes no disk, and forever to read: that ends, as the agent's own doing."""
+    with docker_place.open() as box:
+        assert sh(box, "for i in 1 2 3 4 5 6 7 8; do truncate -s 500M $i; done").exit_code == 0
+        with pytest.raises(WorkspaceError, match="too large to export"):
+            box.export({}, ExportCaps(total_bytes=100_000_000))
 
 
 def test_names_that_are_no_text_are_skipped(box: Sandbox) -> None:

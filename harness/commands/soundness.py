@@ -1,0 +1,43 @@
+"""Whether sandboxes can be trusted here at all, looked at once before anything is run in them."""
+
+from collections.abc import Collection
+
+from harness.errors import ConfigError, InfraError
+from sandbox.contract import SandboxProvider
+from sandbox.errors import SandboxError
+from sandbox.images import DockerProvider
+from sandbox.inspection import expected_names, weaknesses
+
+
+def refuse_full_disk(provider: SandboxProvider) -> None:
+    """Raise InfraError when so little disk is free that nothing should start."""
+    if isinstance(provider, DockerProvider) and (why := provider.watch.shortage()):
+        raise InfraError(why)
+
+
+def check_names(allowed: Collection[str]) -> None:
+    """Raise ConfigError for a weakness that does not exist."""
+    for name in allowed:
+        if name not in expected_names():
+            known = ", ".join(f'"{one}"' for one in expected_names())
+            raise ConfigError(f"--allow-weakened {name!r}: there is no such check; there are {known}")
+
+
+def refuse_weakened(provider: SandboxProvider, image: str, allowed: Collection[str]) -> dict[str, str]:
+    """Start one sandbox and look at it from inside; `image` serves where the base image is not here.
+
+    Returns what is weakened and was allowed by name, for the provenance. Raises InfraError naming the rest, and what
+    to do.
+    """
+    if not isinstance(provider, DockerProvider):
+        return {}
+    try:
+        found = weaknesses(provider, image)
+    except SandboxError as error:
+        raise InfraError(f"no hardened container starts here: {error}; run `splitclock doctor`") from error
+    refused = [finding for finding in found if finding.name not in allowed]
+    if refused:
+        seen = "; ".join(f"{finding.name}: {finding.detail}" for finding in refused)
+        names = " ".join(f'--allow-weakened "{finding.name}"' for finding in refused)
+        raise InfraError(f"this engine weakens sandboxes ({seen}): {refused[0].fix}; or accept that with {names}")
+    return {"sandbox.weakened": ", ".join(finding.name for finding in found)} if found else {}
