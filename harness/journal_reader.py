@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from harness.errors import InfraError
 from harness.files import disk_errors
 from harness.journal_schema import Kind, check_schema, database_errors, must_exist
-from harness.record import Record
+from harness.record import Record, latest
 from harness.run_folder import RunFolder
 
 
@@ -66,12 +66,7 @@ def read_attempts(folder: Path) -> tuple[Record, ...]:
 
 def read_records(folder: Path) -> tuple[Record, ...]:
     """The record of each trial's latest attempt, in the order the trials first finished."""
-    latest: dict[str, Record] = {}
-    for record in read_attempts(folder):
-        known = latest.get(record.trial.id)
-        if known is None or record.attempt >= known.attempt:
-            latest[record.trial.id] = record
-    return tuple(latest.values())
+    return latest(read_attempts(folder))
 
 
 def read_body(folder: Path, digest: str) -> bytes:

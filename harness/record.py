@@ -1,5 +1,6 @@
 """The record of one attempt at a trial: what every board, gate and report is made from."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -207,3 +208,13 @@ class Record(_Frozen):
     def agent_phase_ns(self, phase: str) -> int:
         """A phase's part of the agent wall: waiting for a provider counts, waiting in our own queue does not."""
         return self.phases[phase] - (self.queue_ns if phase == "wait" else 0)
+
+
+def latest(records: Iterable[Record]) -> tuple[Record, ...]:
+    """Of each trial in each run the record of its latest attempt, in the order the trials first came."""
+    found: dict[tuple[str, str], Record] = {}
+    for record in records:
+        key = (record.run, record.trial.id)
+        if key not in found or record.attempt >= found[key].attempt:
+            found[key] = record
+    return tuple(found.values())

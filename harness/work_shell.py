@@ -4,6 +4,7 @@ The parser is tree-sitter's bash grammar: tolerant, so that broken text gives wh
 a model's: size, pipes, nesting and the parser's time are bounded, and nothing is raised.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ MOST_PARTS = 1_000
 MOST_WORDS = 200
 """Bounds of one command line: nodes of its tree, commands and redirections, words of a command."""
 
+_BEYOND = re.compile("[^\x00-\xff]")
 _WRITES = frozenset({">", ">>", "&>", "&>>", ">|"})
 _ESCAPES = {'\\"': '"', "\\\\": "\\", "\\$": "$", "\\`": "`", "\\\n": ""}
 
@@ -53,8 +55,12 @@ def parts(command: str) -> Iterator[Part]:
 
 
 def _bounded(command: str) -> str:
-    """At most so many characters and pipes, and no NUL, over which the parser stumbles for seconds."""
-    text = command[:MOST_CHARACTERS].replace("\0", " ")
+    """At most so many characters and pipes; no NUL, over which the parser stumbles for seconds; nothing past Latin-1.
+
+    The grammar's scanner asks C's `isalpha` and its like about every character: beyond 255 that reads outside of a
+    table, and far beyond it ends the process.
+    """
+    text = _BEYOND.sub("_", command[:MOST_CHARACTERS].replace("\0", " "))
     return "|".join(text.split("|", MOST_PIPES)[:MOST_PIPES])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.clock import Phase
-from harness.record import Record, Verdict
+from harness.record import Record, Verdict, latest
 from scoreboards.calls import Calls, model_calls
 from scoreboards.inside import AGENT_PHASES, Inside, inside
 from scoreboards.noise import noise_reasons
@@ -73,7 +73,10 @@ class Speeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What was done and used, over all trials, errors included; `turns_median` over the scored ones. Cost in USD."""
+    """What was done and used, over all attempts at all trials, errors included; cost in USD.
+
+    `turns_median` is over the scored trials.
+    """
 
     calls: int
     tool_calls: int
@@ -131,9 +134,13 @@ class Board:
 
 
 def build_board(records: Iterable[Record]) -> Board:
-    """The board of one or more runs; of several attempts at a trial in one run the latest counts."""
-    trials = _latest(records)
-    models = sorted((_figures(group) for group in _by(trials, lambda record: record.trial.model)), key=_standing)
+    """The board of one or more runs.
+
+    Of several attempts at a trial in one run the latest counts; what the earlier ones asked of a provider was paid for,
+    and is among the calls, tokens and cost.
+    """
+    every = tuple(records)
+    models = sorted((_figures(group) for group in _by(every, lambda record: record.trial.model)), key=_standing)
     place = {row.model: number for number, row in enumerate(models)}
     features = tuple(
         FeatureRow(
@@ -145,18 +152,9 @@ def build_board(records: Iterable[Record]) -> Board:
                 )
             ),
         )
-        for group in sorted(_by(trials, lambda record: record.trial.feature), key=lambda group: group[0].trial.feature)
+        for group in sorted(_by(every, lambda record: record.trial.feature), key=lambda group: group[0].trial.feature)
     )
-    return Board(models=tuple(models), features=features, trials=trials)
-
-
-def _latest(records: Iterable[Record]) -> Records:
-    latest: dict[tuple[str, str], Record] = {}
-    for record in records:
-        key = (record.run, record.trial.id)
-        if key not in latest or record.attempt >= latest[key].attempt:
-            latest[key] = record
-    return tuple(latest.values())
+    return Board(models=tuple(models), features=features, trials=latest(every))
 
 
 def _by(records: Records, key: Callable[[Record], str]) -> tuple[Records, ...]:
@@ -171,9 +169,10 @@ def _standing(row: Figures) -> tuple[float, float, str]:
     return (1.0 if rate is None else -rate, math.inf if wall is None else wall, row.model)
 
 
-def _figures(records: Records) -> Figures:
+def _figures(attempts: Records) -> Figures:
+    records = latest(attempts)
     scored = tuple(record for record in records if record.verdict.scored)
-    calls = model_calls(records)
+    calls = model_calls(attempts)
     return Figures(
         model=records[0].trial.model,
         simulated=any(record.trial.simulated for record in records),
@@ -183,8 +182,8 @@ def _figures(records: Records) -> Figures:
         features=len({record.trial.feature for record in records}),
         outcomes=_outcomes(records, scored),
         times=_times(scored),
-        speeds=_speeds(records),
-        work=_work(records, scored, calls),
+        speeds=_speeds(attempts),
+        work=_work(attempts, scored, calls),
         calls=calls,
         tools=tool_work(scored),
     )

@@ -36,7 +36,7 @@ def command(
     kind = sandbox if sandbox is SandboxKind.LOCAL else _best_kind(install=install_engine)
     finished = execute(job, open_session(kind), errors() if as_json else output())
     if as_json:
-        print_json(summary(finished.folder, finished.records, finished.planned))
+        print_json(summary(finished.folder, finished.planned))
     else:
         show_board([finished.folder])
     return exit_code(finished)

@@ -41,7 +41,7 @@ def command(
     session = open_session(sandbox)
     finished = execute(job, session, errors() if as_json else output())
     if as_json:
-        print_json(summary(finished.folder, finished.records, finished.planned))
+        print_json(summary(finished.folder, finished.planned))
     else:
         show_board([finished.folder])
     return exit_code(finished)

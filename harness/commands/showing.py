@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.commands.session import output
-from harness.journal import read_records
-from harness.record import Record, Verdict
+from harness.journal import read_attempts
+from harness.record import Record, Verdict, latest
 from scoreboards.board import Board, build_board
 from scoreboards.report.terminal import print_board
 
 
 def load_board(folders: Iterable[Path]) -> Board:
     """The board of one or more runs. Raises ConfigError for a folder that holds no run."""
-    return build_board([record for folder in folders for record in read_records(folder)])
+    return build_board([record for folder in folders for record in read_attempts(folder)])
 
 
 def show_board(folders: Sequence[Path]) -> None:
@@ -22,11 +22,13 @@ def show_board(folders: Sequence[Path]) -> None:
     print_board(load_board(folders), output())
 
 
-def summary(folder: Path, records: Sequence[Record], planned: int) -> dict[str, Any]:
-    """What `run --json` and `status --json` end with; an unknown cost is null."""
+def summary(folder: Path, planned: int) -> dict[str, Any]:
+    """What `run --json` and `status --json` end with; an unknown cost is null, and earlier attempts cost too."""
+    attempts = read_attempts(folder)
+    records = latest(attempts)
     verdicts = Counter(record.verdict.value for record in records)
     verdicts[Verdict.NOT_RUN.value] += planned - len(records)
-    costs = [record.cost_usd for record in records if record.cost_usd is not None]
+    costs = [record.cost_usd for record in attempts if record.cost_usd is not None]
     return {
         "schema": 1,
         "run": str(folder),
@@ -34,7 +36,7 @@ def summary(folder: Path, records: Sequence[Record], planned: int) -> dict[str, 
         "trials": {"total": planned, **{verdict.value: verdicts[verdict.value] for verdict in Verdict}},
         "unscored": _unscored(records),
         "cost_usd": sum(costs) if costs else None,
-        "cost_is_lower_bound": bool(costs) and _is_partial(records),
+        "cost_is_lower_bound": bool(costs) and _is_partial(attempts),
     }
 
 

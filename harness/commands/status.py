@@ -31,7 +31,7 @@ def command(run: options.RunFolderArgument, *, as_json: options.Json = False) ->
     planned = planned_rows(run)
     records = {record.trial.id: record for record in read_records(run)}
     if as_json:
-        print_json(summary(run, list(records.values()), len(planned)))
+        print_json(summary(run, len(planned)))
         return
     last = read_last_rows(run)
     console = output()

@@ -357,3 +357,11 @@ def test_the_parser_is_loaded_by_the_first_command_line_only() -> None:
     script = "import sys, harness.cli, harness.work; print('tree_sitter' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("letter", ["\U000a28bb", "\U000df1b8", "\U0010ffff", "\U0001f600", "\u4e2d"])
+@pytest.mark.parametrize("text", ["{%", "v{%", "{%..3}", "a{%b,c}", "cat <<%\nx\n%\n", "ls %"])
+def test_far_characters_end_nothing(text: str, letter: str) -> None:
+    """The grammar's scanner would look them up in a table of 384 entries, and end the process."""
+    for _ in range(20):
+        assert work_of(text.replace("%", letter)) in WORK

@@ -190,6 +190,19 @@ def test_the_latest_attempt_counts_within_its_run(record: Make) -> None:
     assert (outcomes.trials, outcomes.passed, outcomes.errors) == (2, 1, 0)
 
 
+def test_an_earlier_attempt_was_paid_for(record: Make, call: MakeCall) -> None:
+    """What an attempt asked of the provider before the machine failed is spent, though its times count for nothing."""
+    board = build_board(
+        [
+            record({"model": 9}, attempt=1, verdict="error:infra", calls=[call(1), call(2)], cost_usd=0.5),
+            record({"model": 1}, attempt=2, verdict="pass", calls=[call(1)], cost_usd=0.25),
+        ]
+    )
+    row = board.figures("fast")
+    assert (row.outcomes.trials, row.work.calls, row.work.cost_usd.value) == (1, 3, 0.75)
+    assert row.times.agent_wall_total_ns == 10**9
+
+
 def test_order_is_by_rate_then_wall_then_name(record: Make) -> None:
     """Best first; what has no rate last; features by name, with models in the board's order."""
     board = build_board(
