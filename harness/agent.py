@@ -24,6 +24,8 @@ from sandbox.errors import SandboxError, SandboxLostError
 MOST_MALFORMED = 5
 MOST_SILENT = 2
 NS_A_SECOND = 10**9
+PROVIDERS_SHARE = 0.5
+"""Where a provider's failures took more of the wall limit than this, running into it says nothing of the model."""
 
 REFUSALS = ("content_filter", "refusal")
 STOP_OF_FAULT = {
@@ -84,11 +86,13 @@ class Agent:
         self._tools = [tool.spec() for tool in TOOLS.values()]
         self._spent = _Spent()
         self._wall_is_over = False
+        self._wall_ns = 0
         self.transcript = Transcript()
 
     def work(self, assignment: Assignment) -> Transcript:
         """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did."""
         conversation = self._open(assignment)
+        self._wall_ns = round(assignment.limits.wall_s * NS_A_SECOND)
         self._spent.price = assignment.price
         started_ns = self._stopwatch.clock.now_ns()
         silent = malformed = 0
@@ -150,11 +154,31 @@ class Agent:
     def _give_up(self, error: CallFailedError, turn: int) -> None:
         self._stopwatch.add(*spans(error, turn))
         self._on_event("call_failed", {"turn": turn, "fault": error.fault, "message": str(error)})
-        stop = "limit:wall" if self._wall_is_over else STOP_OF_FAULT.get(error.fault, "error:provider")
-        self.transcript.stop, self.transcript.error = stop, str(error)
+        self.transcript.stop = STOP_OF_FAULT.get(error.fault, "error:provider")
+        self.transcript.error = str(error)
+        if self._wall_is_over:
+            self._blame_for_wall(error)
         self.transcript.unanswered_calls += any(attempt.may_be_billed for attempt in error.attempts)
         faults = (str(attempt.fault) for attempt in error.attempts)
         self.transcript.unanswered_faults = tuple(fault for fault in faults if fault != "interrupted")  # that was us
+
+    def _blame_for_wall(self, error: CallFailedError) -> None:
+        """The wall is over in the middle of a call: by a provider that could not be had, or by the trial's own pace."""
+        failed = [attempt for attempt in error.attempts if attempt.fault != "interrupted"]
+        waited_ns = sum(call.wait_ns for call in self.transcript.calls)
+        waited_ns += sum(attempt.times.end - attempt.times.send for attempt in failed)
+        waited_ns += sum(pause.t1 - pause.t0 for pause in error.pauses)
+        mute = not self.transcript.calls and not any(attempt.times.deltas for attempt in error.attempts)
+        last = f"; the last failed attempt: {failed[-1].fault}: {failed[-1].message}" if failed else ""
+        if mute or waited_ns > self._wall_ns * PROVIDERS_SHARE:
+            what = (
+                "no token ever came" if mute else f"the provider failed or held off for {waited_ns / NS_A_SECOND:.0f} s"
+            )
+            self.transcript.stop = "error:provider"
+            self.transcript.error = f"{what} within the wall limit of {self._wall_ns / NS_A_SECOND:.0f} s{last}"
+        else:
+            self.transcript.stop = "limit:wall"
+            self.transcript.error = f"the wall limit ended a call in flight{last}"
 
     def _fit(self, conversation: Conversation, assignment: Assignment) -> bool:
         if assignment.context_window is None:

@@ -10,7 +10,7 @@ import httpx2
 import openai
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus, WebSocketException
 
-from harness.models.faults import Fault, FaultError, classify
+from harness.models.faults import Fault, FaultError, classify, one_line
 from harness.models.text import json_object
 from harness.models.usage import request_id
 
@@ -43,7 +43,10 @@ def _of_http(error: Exception) -> FaultError:
 
 
 def _refusal(status: int, headers: Mapping[str, str], body: object, now: datetime) -> FaultError:
-    """An error status, over HTTP or in place of a WebSocket."""
+    """A status that is no answer, over HTTP or in place of a WebSocket."""
+    if status < HTTPStatus.BAD_REQUEST and headers.get("location"):
+        told = f"HTTP {status}: redirects to {one_line(headers['location'])}; if it is right, give it as `base_url`"
+        return FaultError(Fault.BAD_REQUEST, told, status=status, request_id=request_id(headers))
     fault, message = classify(status, body)
     asked_s = retry_after_s(headers, now)
     told = f"HTTP {status}: {message}"
@@ -53,7 +56,7 @@ def _refusal(status: int, headers: Mapping[str, str], body: object, now: datetim
 def _of_websocket(error: WebSocketException | EOFError, now: datetime) -> FaultError:
     if isinstance(error, InvalidStatus):
         answer = error.response
-        if answer.status_code < HTTPStatus.BAD_REQUEST:
+        if answer.status_code < HTTPStatus.BAD_REQUEST and "location" not in answer.headers:
             told = f"HTTP {answer.status_code} instead of a WebSocket; check the base URL"
             return FaultError(Fault.MALFORMED, told, status=answer.status_code)
         text = (answer.body or b"").decode("utf-8", errors="replace")

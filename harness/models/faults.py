@@ -137,7 +137,7 @@ _WORDS_APPLY_TO = {None, 400, 403, 404, 413, 422, 429}
 def classify(status: int | None, body: object) -> tuple[Fault, str]:
     """The kind of an error answer or error event, and its message on one line; `status` None where there was none."""
     error = _error_object(body)
-    message = _one_line(error.get("message") or error.get("detail") or body)
+    message = one_line(error.get("message") or error.get("detail") or body)
     status = status if status is not None else _status_in(error)
     known = " ".join(str(error.get(key, "")) for key in ("code", "type", "status")).lower()
     if status in _WORDS_APPLY_TO:
@@ -200,5 +200,6 @@ def _status_in(error: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _one_line(text: object) -> str:
+def one_line(text: object) -> str:
+    """The text on one line, bounded."""
     return sound(" ".join(str(text or "no message").split())[:300])

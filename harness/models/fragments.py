@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.models.contract import ToolCall
-from harness.models.text import sound, text_of
+from harness.models.text import Pieces, sound, text_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,12 +16,12 @@ class _Open:
     index: int | None
     id: str = ""
     name: str = ""
-    arguments: str = ""
+    arguments: Pieces = field(default_factory=Pieces)
 
     @property
     def complete(self) -> bool:
         try:
-            json.loads(self.arguments)
+            json.loads(str(self.arguments))
         except (ValueError, RecursionError):
             return False
         return True
@@ -43,7 +43,7 @@ class CallFragments:
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls in the order of their first fragments; arguments that never came are an empty object."""
         return tuple(
-            ToolCall(id=sound(call.id), name=sound(call.name), arguments=sound(call.arguments) or "{}")
+            ToolCall(id=sound(call.id), name=sound(call.name), arguments=sound(str(call.arguments)) or "{}")
             for call in self._calls
         )
 
@@ -55,7 +55,7 @@ class CallFragments:
         call.id = call.id or identity
         call.name = call.name or name  # some servers repeat the name in every fragment
         arguments = _arguments(function.get("arguments"))
-        call.arguments += arguments
+        call.arguments.add(arguments)
         return bool(arguments)
 
     def _find(self, index: object, identity: str, name: str) -> _Open:

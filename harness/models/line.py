@@ -30,7 +30,7 @@ class Tracker(Protocol):
     """What wants to know the moments of one HTTP request; called in the thread that makes it."""
 
     def sending(self) -> None:
-        """The request is about to go out; a redirect repeats this."""
+        """The request is about to go out."""
         ...
 
     def sent(self) -> None:
@@ -90,7 +90,7 @@ class Line:
             verify=tls(),
             timeout=httpx2.Timeout(None, connect=settings.timeouts.connect_s, write=_WRITE_S),
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
-            follow_redirects=True,
+            follow_redirects=False,  # source code goes nowhere but where the user said
             trust_env=not is_loopback(settings.base_url),  # a proxy cannot reach this machine's own servers
             event_hooks={"request": [self._request], "response": [self._response]},
         )

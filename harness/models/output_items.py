@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.models.assembly import EventError
-from harness.models.text import mapping_of, sound_object, text_of
+from harness.models.text import Pieces, mapping_of, sound_object, text_of
 
 _TEXT_PARTS = {"output_text": "text", "text": "text", "refusal": "refusal"}
 
@@ -19,9 +19,9 @@ class OutputItem:
 
     index: object = None
     raw: Mapping[str, Any] = field(default_factory=dict)
-    text: str = ""
-    reasoning: str = ""
-    summary: str = ""
+    text: Pieces = field(default_factory=Pieces)
+    reasoning: Pieces = field(default_factory=Pieces)
+    summary: Pieces = field(default_factory=Pieces)
     streamed: bool = False
     refused: bool = False
     done: bool = False
@@ -34,9 +34,10 @@ class OutputItem:
     def finish(self, raw: Mapping[str, Any]) -> None:
         """The item is whole; where it says less than its deltas did, theirs is kept."""
         self.raw, self.done = _sendable(raw), True
-        self.text = text_in(raw) or self.text
-        self.reasoning = (_joined(raw.get("content"), "text") if self.kind == "reasoning" else "") or self.reasoning
-        self.summary = _joined(raw.get("summary"), "text") or self.summary
+        reasoning = _joined(raw.get("content"), "text") if self.kind == "reasoning" else ""
+        self.text = Pieces(text_in(raw)) or self.text
+        self.reasoning = Pieces(reasoning) or self.reasoning
+        self.summary = Pieces(_joined(raw.get("summary"), "text")) or self.summary
         self.refused = self.refused or any(part.get("type") == "refusal" for part in _parts(raw.get("content")))
 
 

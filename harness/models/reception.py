@@ -52,6 +52,7 @@ class Reception:
     def run(self) -> None:
         """Wait until the answer is complete. Raises FaultError where it never will be."""
         while not self._done:
+            self._stop_if_over()
             patience = self._patience()
             event = self._exchange.next((patience.until - self._clock.now_ns()) / 1e9)
             if event is not None:
@@ -61,21 +62,31 @@ class Reception:
             else:
                 raise FaultError(patience.fault, patience.message)
 
+    def _stop_if_over(self) -> None:
+        """An answer that comes faster than it is read must not outlast the call: events that wait do not hold it up."""
+        if self._exchange.cut:
+            raise FaultError(Fault.INTERRUPTED, "the call was interrupted")
+        total = self._in_all()
+        if self._clock.now_ns() > total.until and not self.assembly.finish_reason:
+            raise FaultError(total.fault, total.message)
+
+    def _in_all(self) -> _Patience:
+        return _Patience(
+            until=self._exchange.send + round(self._timeouts.total_s * 1e9),
+            fault=Fault.TIMEOUT,
+            message=f"no complete answer within {self._timeouts.total_s:g} s",
+        )
+
     def _patience(self) -> _Patience:
         """Until when to wait for the next event, and what to call it when none comes."""
         limits, send = self._timeouts, self._exchange.send
-        total = _Patience(
-            until=send + round(limits.total_s * 1e9),
-            fault=Fault.TIMEOUT,
-            message=f"no complete answer within {limits.total_s:g} s",
-        )
         if self._last_answer is None:
             until, what = send + round(limits.first_token_s * 1e9), f"no token within {limits.first_token_s:g} s"
         else:
             idle_s = self._idle_s()
             until, what = self._last_answer + round(idle_s * 1e9), f"no further token for {idle_s:g} s"
         idle = _Patience(until=until, fault=Fault.STALLED, message=what)
-        return min(total, idle, key=lambda each: each.until)
+        return min(self._in_all(), idle, key=lambda each: each.until)
 
     def _idle_s(self) -> float:
         """How long to wait for more of an answer; reasoning that nobody sees may take as long as a first token."""

@@ -90,8 +90,8 @@ class ResponsesAssembly:
         calls = tuple(_call(item) for item in items if item.kind == "function_call")
         return Message(
             role=Role.ASSISTANT,
-            content=sound("".join(item.text for item in items if item.kind == "message")),
-            reasoning=sound("\n\n".join(filter(None, (item.reasoning or item.summary for item in items)))),
+            content=sound("".join(str(item.text) for item in items if item.kind == "message")),
+            reasoning=sound("\n\n".join(filter(None, (str(item.reasoning or item.summary) for item in items)))),
             tool_calls=unique_calls(calls, taken_ids, prefix),
             items=tuple(_kept(item) for item in items),
         )
@@ -109,12 +109,12 @@ class ResponsesAssembly:
             return False
         item = self._items.find(event, _DELTAS[kind])
         if kind == "response.reasoning_text.delta":
-            item.reasoning += text
+            item.reasoning.add(text)
             item.streamed = True
         elif kind == "response.reasoning_summary_text.delta":
-            item.summary += text
+            item.summary.add(text)
         else:
-            item.text += text
+            item.text.add(text)
             item.refused |= kind == "response.refusal.delta"
         self.moments.delta(at, answered=_DELTAS[kind] != "reasoning")
         return True
@@ -149,14 +149,15 @@ class ResponsesAssembly:
 
 def _call(item: OutputItem) -> ToolCall:
     identity, name = text_of(item.raw.get("call_id")), text_of(item.raw.get("name"))
-    return ToolCall(id=sound(identity), name=sound(name), arguments=sound(item.text) or "{}")
+    return ToolCall(id=sound(identity), name=sound(name), arguments=sound(str(item.text)) or "{}")
 
 
 def _kept(item: OutputItem) -> Mapping[str, Any]:
     """The item as it came; where its end never came, with the text of its deltas."""
     if item.done or not item.text:
         return item.raw
+    text = str(item.text)
     if item.kind == "function_call":
-        return {**item.raw, "arguments": item.text}
-    part = {"type": "refusal", "refusal": item.text} if item.refused else {"type": "output_text", "text": item.text}
+        return {**item.raw, "arguments": text}
+    part = {"type": "refusal", "refusal": text} if item.refused else {"type": "output_text", "text": text}
     return {**item.raw, "role": "assistant", "content": [part]}

@@ -5,6 +5,26 @@ from collections.abc import Mapping
 from typing import Any
 
 
+class Pieces:
+    """Text that grows piece by piece: joined when it is read, so that a long one costs no more a piece than a short."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, *pieces: str) -> None:
+        self._pieces = list(pieces)
+
+    def add(self, piece: str) -> None:
+        """Put a piece behind the others."""
+        self._pieces.append(piece)
+
+    def __str__(self) -> str:
+        self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+    def __bool__(self) -> bool:
+        return any(self._pieces)
+
+
 def text_of(value: object) -> str:
     """The value where it is text, else ""."""
     return value if isinstance(value, str) else ""

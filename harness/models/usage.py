@@ -86,7 +86,7 @@ def _numbers(raw: Mapping[str, Any]) -> dict[str, float]:
     for key, value in raw.items():
         if len(key) > _LONGEST_KEY or len(found) == MOST_FIGURES:
             continue
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_NUMBER:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MAX_NUMBER:
             found[sound(key)] = float(value)
     return found
 

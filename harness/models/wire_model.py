@@ -18,6 +18,7 @@ from harness.models.reception import Reception
 from harness.models.retry import Persistence
 from harness.models.settings import ModelSettings
 from harness.models.usage import header_timings
+from harness.redact import Redactor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class WireModel:
         self, settings: ModelSettings, key: str | None, clock: Clock, health: ProviderHealth, wire: Wire
     ) -> None:
         self._settings = settings
-        self._key = key
+        self._redactor = Redactor([key] if key else [])
         self._clock = clock
         self._dialect, self._carrier = wire.dialect, wire.carrier
         self._persistence = Persistence(settings.retry, clock, health)
@@ -106,10 +107,8 @@ class WireModel:
             return self._exchange
 
     def _redacted(self, failure: Failure) -> Failure:
-        """The failure with nothing of the key in it: some servers repeat it in their message."""
-        if not self._key:
-            return failure
-        return replace(failure, message=failure.message.replace(self._key, "[key]"))
+        """The failure with nothing of the key in it, in no encoding: some servers repeat it in their message."""
+        return replace(failure, message=self._redactor.text(failure.message))
 
     def _without_refused_option(self, failure: Failure, options: dict[str, Any]) -> Failure:
         """Some servers reject an option: from then on it is not sent, and what it asked for may be unknown."""

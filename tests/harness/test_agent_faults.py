@@ -48,6 +48,9 @@ SCRIPTS: dict[str, Sequence[Turn]] = {
     ),
     "down": (READ, failing(FINISH, *[status(503)] * 9)),
     "too_long": (READ, failing(FINISH, *[status(400, code="context_length_exceeded")] * 9)),
+    "mute": (failing(FINISH, {"kind": "stall"}),),
+    "stuck": (READ, failing(FINISH, {"kind": "stall", "after_tokens": 1})),
+    "crowded": (READ, failing(FINISH, status(429, "1"), {"kind": "stall", "after_tokens": 1})),
     "uncounted": (failing(READ, usage="missing"), FINISH),
     "unnamed": (failing(calls(("read", {"path": "a.txt"}), ("read", {"path": "."})), ids="repeated"), FINISH),
 }
@@ -164,3 +167,25 @@ def test_every_call_gets_an_id_and_one_answer(tmp_path: Path, on: On) -> None:
     play = Play(tmp_path, on("unnamed"))
     assert play.transcript.stop == "finished"
     assert len(play.told()) == 3
+
+
+def test_a_provider_that_never_says_a_word_is_not_a_slow_model(tmp_path: Path, on: On) -> None:
+    """The wall limit ends the trial, and nothing was there to be graded but silence."""
+    play = Play(tmp_path, on("mute"), limits={"wall_s": 0.5})
+    assert play.transcript.stop == "error:provider"
+    assert "no token ever came within the wall limit" in play.transcript.error
+
+
+def test_a_call_cut_by_the_wall_limit_is_the_trials_own(tmp_path: Path, on: On) -> None:
+    """A model that has spoken before, and is speaking, has run out of time."""
+    play = Play(tmp_path, on("stuck"), limits={"wall_s": 0.7})
+    assert (play.transcript.stop, play.transcript.turns) == ("limit:wall", 1)
+    assert play.transcript.error == "the wall limit ended a call in flight"
+
+
+def test_a_wall_limit_spent_on_the_provider_is_the_providers(tmp_path: Path, on: On) -> None:
+    """Where waiting for it took most of the time, the limit says nothing of the model."""
+    play = Play(tmp_path, on("crowded"), limits={"wall_s": 1.9})
+    assert play.transcript.stop == "error:provider"
+    assert "the provider failed or held off for 1 s within the wall limit of 2 s" in play.transcript.error
+    assert "the last failed attempt: rate_limit: " in play.transcript.error

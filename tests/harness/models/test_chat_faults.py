@@ -1,5 +1,6 @@
 """Chat completions against real servers that misbehave: each fault has its kind, and none passes for an answer."""
 
+import base64
 import contextlib
 import json
 import threading
@@ -331,10 +332,43 @@ def test_stream_options_are_dropped_where_they_are_rejected(serve: Serve, open_a
 def test_key_never_shows(serve: Serve, open_at: OpenAt) -> None:
     """A key that a server repeats in its error is taken out, and the model's own text form has none."""
     key = "sk-canary-123456"
-    model = open_at(serve(lambda handler: send_json(handler, 401, error_body(f"Incorrect key: {key}"))), key=key)
+    said = f"Incorrect key: {key}, or Bearer {base64.b64encode(f'Bearer {key}'.encode()).decode()}"
+    model = open_at(serve(lambda handler: send_json(handler, 401, error_body(said))), key=key)
     caught = failure(model)
-    assert key not in str(caught) + repr(caught.attempts) + repr(model)
-    assert "[key]" in str(caught)
+    shown = str(caught) + repr(caught.attempts) + repr(model)
+    assert key not in shown
+    assert base64.b64encode(key.encode()).decode()[3:-4] not in shown
+    assert base64.b64encode(f"Bearer {key}".encode()).decode()[12:-4] not in shown
+    assert "[redacted]" in str(caught)
+
+
+def test_a_redirect_is_not_followed(serve: Serve, open_at: OpenAt) -> None:
+    """The history goes nowhere but where the user said; the error names the other address, and is not tried again."""
+    asked: list[str] = []
+
+    def elsewhere(handler: BaseHTTPRequestHandler) -> None:
+        asked.append("elsewhere")
+        stream(handler, GOOD)
+
+    other = serve(elsewhere)
+    caught = failure(open_at(serve(lambda handler: send(handler, 307, b"", {"location": other}))))
+    assert (caught.fault, len(caught.attempts), asked) == ("bad_request", 1, [])
+    assert f"redirects to {other}" in str(caught)
+
+
+def test_an_answer_without_end_is_left_when_the_model_is_closed(serve: Serve, open_at: OpenAt) -> None:
+    """A server that sends faster than it is read cannot hold up who wants to leave."""
+
+    def flood(handler: BaseHTTPRequestHandler) -> None:
+        stream(handler, *[event({"content": "x" * 1000})] * 50_000)
+
+    model = open_at(serve(flood))
+    closing = threading.Timer(0.5, model.close)
+    closing.start()
+    with pytest.raises(CallFailedError) as caught:
+        model.reply(ASK, [])
+    closing.join()
+    assert caught.value.fault == "interrupted"
 
 
 def test_whole_answer_is_accepted(serve: Serve, open_at: OpenAt) -> None:
