@@ -95,6 +95,15 @@ class RunLock:
             self._handle = -1
 
 
+def is_written(path: Path) -> bool:
+    """Whether the process that writes the run of this lock may still live."""
+    try:
+        owner = Owner.parse(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return False
+    return owner is not None and owner.may_live()
+
+
 def _locked(path: Path, owner: Owner | None) -> RunLockedError:
     if owner is None:
         return RunLockedError(f"{path.parent}: another process is about to write this run; try again in a moment")

@@ -14,6 +14,7 @@ from harness.commands.session import output, print_json
 from harness.commands.showing import summary
 from harness.errors import ConfigError
 from harness.journal import Row, read_last_rows, read_records
+from harness.lock import is_written
 from harness.progress import seconds, waiting
 from harness.record import Record
 from harness.run_folder import RunFolder
@@ -35,12 +36,15 @@ def command(run: options.RunFolderArgument, *, as_json: options.Json = False) ->
         return
     last = read_last_rows(run)
     console = output()
-    states = {str(row["id"]): _state(records.get(row["id"]), last.get(row["id"])) for row in planned}
+    live = is_written(RunFolder(root=run).lock)
+    states = {str(row["id"]): _state(records.get(row["id"]), last.get(row["id"]), live=live) for row in planned}
     console.print(_table(planned, states))
     for trial, state in states.items():
         if state.why and state.state != "pass":
             console.print(Text.assemble((trial, "bold"), "  ", state.why))
     finished = len(records)
+    if finished < len(planned) and not live:
+        console.print("nobody writes this run any more: trials without a record were left as they are")
     console.print(f"{finished} of {len(planned)} trials have a record")
 
 
@@ -85,11 +89,12 @@ def _doing(row: Row) -> str:
     return f"last journalled: {row.body.get('note', row.kind)}"
 
 
-def _state(record: Record | None, row: Row | None) -> _State:
+def _state(record: Record | None, row: Row | None, *, live: bool) -> _State:
     if record is not None:
         why = one_line(record.error or record.grade.reason, _MOST_WHY)
         return _State(state=record.verdict.value, turns=str(record.turns), wall=seconds(record.wall_ns), why=why)
     if row is not None:
         why = one_line(str(row.body.get("message", "")), _MOST_WHY)
-        return _State(state=_doing(row), turns=str(row.body.get("turn", "")), why=why)
+        state = _doing(row) if live else "left unfinished"
+        return _State(state=state, turns=str(row.body.get("turn", "")), why=why)
     return _State(state="not begun")

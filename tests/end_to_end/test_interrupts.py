@@ -127,7 +127,9 @@ def check(blocked: Blocked, number: signal.Signals) -> None:
     state = blocked.desk.must("status", blocked.run, "--json").json()
     assert state["finished"] is False
     assert (state["trials"]["total"], state["trials"]["not_run"]) == (2, 2)
-    assert "not begun" in blocked.desk.must("status", blocked.run).out
+    told = blocked.desk.must("status", blocked.run).out
+    assert "not begun" in told
+    assert "nobody writes this run any more" in told
 
 
 @pytest.mark.parametrize(
