@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.clock import stamp_promptly
 from harness.commands.models import Models, open_models
 from harness.commands.preparing import Features, prepare_features
 from harness.commands.session import Session
@@ -105,6 +106,7 @@ class _Opening:
 
 def execute(job: Job, session: Session, console: Console) -> Finished:
     """Run the whole matrix. Raises ConfigError and InfraError for what stops all of it."""
+    stamp_promptly()
     check_gradable(job.features)
     check_names(job.allow_weakened)
     refuse_full_disk(session.provider)

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from harness.clock import SystemClock
+from harness.clock import SystemClock, stamp_promptly
 from tests.bench import contention, delays, fixed, memory, residual, saturation, transport, truth
 from tests.bench.figures import Figure, Findings, figure_table, show, write
 from tests.bench.rig import NoEngineError, Rig, quiet_logs
@@ -35,6 +35,7 @@ def main() -> int:
     options = _options()
     console = _console()
     quiet_logs()
+    stamp_promptly()
     build = options.out.parent
     build.mkdir(parents=True, exist_ok=True)
     console.print(f"load average {_load()}, {os.cpu_count()} cores")
