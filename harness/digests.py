@@ -8,11 +8,13 @@ from typing import Any
 
 from harness.edge import canonical_json
 from harness.errors import ConfigError
-from harness.features import Feature, Suite, Target
+from harness.features import Feature, Target
 from harness.fixtures import script_path
-from sandbox.contract import File, fingerprint
+from sandbox.contract import DiskQuota, File, fingerprint
 
 _LEFT_OVER = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"}
+_ADDED: Mapping[str, object] = {"probes": True, "disk_quota": DiskQuota.WATCH}
+"""Settings that came later, by what they are where nobody sets them: then they are left out of digests."""
 
 
 def hidden_tests(feature: Feature) -> tuple[File, ...]:
@@ -108,12 +110,12 @@ def digest(value: Any) -> str:
 
 
 def asked_of(feature: Feature) -> dict[str, Any]:
-    """Hidden tests and the target's settings, as plain JSON values."""
+    """Hidden tests and the target's settings, as plain JSON values; without black-box tests an empty list, as ever."""
     return {
         "base": feature.base,
         "solution": feature.solution,
         "test_paths": sorted(feature.test_paths),
-        "black_box": {file.path: fingerprint(file) for file in black_box_tests(feature)},
+        "black_box": {file.path: fingerprint(file) for file in black_box_tests(feature)} or [],
         "tests": {file.path: fingerprint(file) for file in hidden_tests(feature)},
         "target": _settings(feature.target),
     }
@@ -124,16 +126,15 @@ def _settings(target: Target) -> dict[str, Any]:
     return {
         "environment": asdict(target.environment),
         "dockerfile": None if dockerfile is None else _content(target.folder / dockerfile),
-        "suite": _suite(target.suite),
+        "suite": _given(asdict(target.suite)),
         "service": None if target.service is None else asdict(target.service),
-        "limits": asdict(target.limits),
+        "limits": _given(asdict(target.limits)),
     }
 
 
-def _suite(suite: Suite) -> dict[str, Any]:
-    """The suite's settings; probes only where they are off, so that older manifests still stand."""
-    settings = asdict(suite)
-    return {name: value for name, value in settings.items() if name != "probes" or not value}
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings without those that came later and are as before, so that older manifests and trial ids still stand."""
+    return {name: value for name, value in settings.items() if name not in _ADDED or value != _ADDED[name]}
 
 
 def decided(feature: Feature) -> dict[str, list[str]] | None:

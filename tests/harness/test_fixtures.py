@@ -460,6 +460,34 @@ def test_bundled_targets_load() -> None:
     assert load_features(roots, ["*"])
 
 
+def test_bundled_manifests_are_fresh() -> None:
+    """Whatever changes what a manifest is made from, those that come with Splitclock were made anew, or still stand."""
+    made = [feature for feature in load_features(bundled_roots(), ["*"]) if feature.manifest is not None]
+    assert made
+    assert [line for feature in made for line in notes(feature)] == []
+
+
+def test_settings_that_came_later_leave_older_manifests_and_trials_alone(tmp_path: Path) -> None:
+    """A target that sets nothing new has the digests that it had before the new settings were there to be set."""
+    folder = make_feature(make_target(tmp_path))
+
+    def now() -> tuple[str, str]:
+        feature = load_features([tmp_path], ["shop/cart"])[0]
+        return manifest_inputs(feature)["tests"], feature_digest(feature)
+
+    before = "e54edc02dafefcf9e14bfc49379524ec", "0b0b60770746ba0e1c272cfc5ae48a0b"
+    assert now() == before
+    target = folder.parents[1] / "target.toml"
+    text = target.read_text()
+    target.write_text(f'{text}probes = true\n[limits]\ndisk_quota = "watch"\n')
+    assert now() == before
+    seen = {before}
+    for more in ("probes = false\n", '[limits]\ndisk_quota = "hard"\n'):
+        target.write_text(text + more)
+        seen.add(now())
+    assert len(seen) == 3
+
+
 def test_bundled_targets_are_found_in_a_wheel(tmp_path: Path) -> None:
     """Of an installed package the folder `bundled` is used, not what happens to lie beside the package."""
     package = Path(__file__).parents[2] / "harness"
