@@ -5,6 +5,8 @@ literal B (or A) becomes another one, and so in `self.assertEqual(A, B)` and its
 turns into their failure; one that the code under test made some other way (a bent runner, forged events, an object
 equal to everything) stays a pass, and shows.
 
+An assertion's message gives way too: what it is made of need not be there where the test was to pass.
+
 Only spans of the source change, none of its lines, so that a failure's line names the assertion.
 """
 
@@ -142,9 +144,17 @@ def _assertions(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def _spans(kind: ProbeKind, statement: ast.stmt, starts: list[int], random: Random) -> Iterator[_Span]:
-    if kind is ProbeKind.PERTURBED:
-        yield from _perturbed(statement, starts, random)
-    elif isinstance(statement, ast.Assert):
+    changes = _inverted(statement, starts) if kind is ProbeKind.INVERTED else _perturbed(statement, starts, random)
+    found = list(changes)
+    yield from found
+    if found and isinstance(statement, ast.Assert) and statement.msg is not None:
+        start, end = _place(statement.msg, starts)
+        lines = cast("int", statement.msg.end_lineno) - statement.msg.lineno
+        yield _Span(start, end, b"(None" + b"\n" * lines + b")")
+
+
+def _inverted(statement: ast.stmt, starts: list[int]) -> Iterator[_Span]:
+    if isinstance(statement, ast.Assert):
         start, end = _place(statement.test, starts)
         yield _Span(start, start, b"not (")
         yield _Span(end, end, b")")

@@ -27,7 +27,8 @@ def changed(kind: ProbeKind, assertion: str) -> str:
     ("assertion", "inverted"),
     [
         ("assert x", "assert not (x)"),
-        ("assert x, 'why'", "assert not (x), 'why'"),
+        ("assert x, answer.json()['why']", "assert not (x), (None)"),
+        ("assert x, (\n    'a'\n    f'b {c}'\n)  # d", "assert not (x), (\n    (None\n)\n)  # d"),
         ("assert (x)", "assert (not (x))"),
         ("assert not x", "assert not (not x)"),
         ("assert 'größe' in x  # still", "assert not ('größe' in x)  # still"),
@@ -37,7 +38,7 @@ def changed(kind: ProbeKind, assertion: str) -> str:
     ],
 )
 def test_assertions_are_inverted_in_place(assertion: str, inverted: str) -> None:
-    """Only the condition changes; lines, comments and messages stay."""
+    """Only the condition and the message change, which may fail where the test was to pass; lines and comments stay."""
     assert changed(ProbeKind.INVERTED, assertion) == inverted
 
 
@@ -52,6 +53,12 @@ def test_literals_are_perturbed(literal: str, form: str) -> None:
     before, _, rest = form.replace("{}", "@").partition("@")
     new = changed(ProbeKind.PERTURBED, before + literal + rest).removeprefix(before).removesuffix(rest)
     assert ast.literal_eval(new) != ast.literal_eval(literal)
+
+
+def test_messages_of_perturbed_assertions_give_way() -> None:
+    """Where nothing is perturbed they stay, for nothing need fail there."""
+    assert changed(ProbeKind.PERTURBED, "assert x == 1, answer.json()").endswith(", (None)")
+    assert changed(ProbeKind.PERTURBED, "assert x, y") == ""
 
 
 def test_numbers_move_out_of_any_tolerance() -> None:
