@@ -172,7 +172,10 @@ class _Stage:
     key: str
 
     def play(self, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport | None:
-        """The run's report; None when the tester's sandbox died, which is not where the application runs."""
+        """The run's report; None when the tester's sandbox died, which is not where the application runs.
+
+        Raises SandboxLostError when either sandbox was lost by nothing that ran inside.
+        """
         with ExitStack() as stack:
             with stopwatch.span(Phase.GRADE, "start"):
                 box = stack.enter_context(open_box(self._application_spec()))
@@ -204,6 +207,7 @@ class _Stage:
             return None
         finally:
             service.kill()
+        service.refuse_lost()
         return replace(report, service=service.log(ready_ns))
 
     def _run(self, tester: Sandbox, place: Place, clock: Clock) -> SuiteReport:

@@ -5,7 +5,7 @@ import threading
 from harness.features import Service
 from harness.runners.contract import Problem, ProblemKind, ServiceLog, SuiteReport
 from sandbox.contract import Command, Sandbox
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, SandboxLostError
 
 LOG_BYTES = 32 * 1024
 """Bytes of the service's output that are kept at each end."""
@@ -22,6 +22,7 @@ class RunningService:
         self._ready = service.ready
         self._head, self._tail = bytearray(), bytearray()
         self._how = ""
+        self._lost: SandboxLostError | None = None
         self._deadline_s = seconds + _JOIN_S
         self._killing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="service", daemon=True)
@@ -37,6 +38,11 @@ class RunningService:
         self._killing.set()
         self._box.kill()
         self._thread.join(_JOIN_S)
+
+    def refuse_lost(self) -> None:
+        """Once it is killed: raise SandboxLostError where its sandbox was lost by nothing that ran inside."""
+        if self._lost is not None:
+            raise self._lost
 
     def log(self, ready_ns: int | None) -> ServiceLog:
         """What it did and printed."""
@@ -59,6 +65,7 @@ class RunningService:
             how = f"exit status {result.exit_code}" if result.signal is None else f"signal {result.signal}"
         except SandboxError as error:
             how = str(error)
+            self._lost = error if isinstance(error, SandboxLostError) else None
         if not self._killing.is_set():
             self._how = how
 
