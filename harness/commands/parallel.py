@@ -1,6 +1,7 @@
 """The same work on many things at once, in sandboxes that Ctrl-C ends."""
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,7 +21,7 @@ class Stoppable:
     def __init__(self, provider: SandboxProvider) -> None:
         self._provider = provider
         self._stopped = threading.Event()
-        self._opened: list[Sandbox] = []
+        self._opened: list[weakref.ref[Sandbox]] = []  # weak, for each holds the files that it was filled with
 
     @property
     def kind(self) -> str:
@@ -40,7 +41,8 @@ class Stoppable:
         """The provider's own, and remembered. Raises InterruptedRunError once stopped."""
         self._go_on()
         box = self._provider.open(spec)
-        self._opened.append(box)
+        self._opened.append(weakref.ref(box))
+        self._go_on()  # whoever stops looks at those that are known by then
         return box
 
     def provenance(self) -> Mapping[str, str]:
@@ -50,9 +52,10 @@ class Stoppable:
     def stop(self) -> None:
         """Kill every sandbox that is at work, from any thread; those that are over do not mind."""
         self._stopped.set()
-        for box in tuple(self._opened):
-            with suppress(Exception):
-                box.kill()
+        for known in tuple(self._opened):
+            if (box := known()) is not None:
+                with suppress(Exception):
+                    box.kill()
 
     def _go_on(self) -> None:
         if self._stopped.is_set():
