@@ -125,15 +125,27 @@ class DiskWatch:
         if not self._wants_measuring(known, space, now):
             return
         known.measured, known.measured_s = space, now
-        sizes = {box: self.size(box.container) for box in boxes}
+        sizes = self._sizes(boxes)
         over = [box for box, size in sizes.items() if size > box.most_bytes]
         for box in over:
             allowed = f"{gib(box.most_bytes)} are allowed (`disk` in the target's [limits])"
             box.end(f"the sandbox was ended: it wrote {gib(sizes[box])} to disk, and {allowed}", SandboxDiedError)
-        if not over and space is not None and space.bytes < self._floor:
-            largest = max(boxes, key=lambda box: sizes[box])
+        if sizes and not over and space is not None and space.bytes < self._floor:
+            largest = max(sizes, key=lambda box: sizes[box])
             largest.end(f"the sandbox was ended, within its own bounds: {self.shortage()}", SandboxLostError)
         known.measured = self._space() if over else space
+
+    def _sizes(self, boxes: tuple[Watched, ...]) -> dict[Watched, int]:
+        """What each box holds of the disk; one that is going away meanwhile hides no other."""
+        sizes = {}
+        for box in boxes:
+            try:
+                sizes[box] = self.size(box.container)
+            except SandboxLostError:  # the engine itself, for all of them
+                raise
+            except (SandboxError, OSError, subprocess.SubprocessError):
+                continue
+        return sizes
 
     def _wants_measuring(self, known: _Known, space: Space | None, now: float) -> bool:
         """Whether so much was written since the last measurement that somebody may be over a bound."""
