@@ -35,7 +35,9 @@ def tests_lines(story: Story, *, is_full: bool) -> Iterator[Text]:
     named += [("lost", name, outcome) for name, outcome in grade.lost.items()]
     passed = [("new", name, outcome) for name, outcome in grade.fail_to_pass.items() if outcome == "passed"]
     for kind, name, outcome in _some([*named, *passed], is_full=is_full):
-        yield Text.assemble((f"{outcome:<10}", _GOOD if outcome == "passed" else _BAD), f" {kind:<4} {one_line(name)}")
+        yield Text.assemble(
+            (f"{one_line(outcome, 20):<10}", _GOOD if outcome == "passed" else _BAD), f" {kind:<4} {one_line(name)}"
+        )
         reason = str(results.get(name, {}).get("reason", "")) if outcome != "passed" else ""
         if reason.strip():
             yield Text(f"                {one_line(reason.strip().rpartition(chr(10))[2], 160)}", style="dim")
@@ -80,7 +82,8 @@ def verdict_lines(story: Story) -> Iterator[Text]:
     yield Text(f"the agent stopped: {one_line(record.stop) or 'it never began'}{_error(record)}")
     yield Text(f"blame: {SENTENCES[blame_of(record.verdict, record.stop)]}")
     if record.regraded is not None:
-        others = f", by other fixtures ({', '.join(record.regraded.changed)})" if record.regraded.changed else ""
+        changed = one_line(", ".join(record.regraded.changed))
+        others = f", by other fixtures ({changed})" if changed else ""
         at = one_line(record.regraded.at_utc[:19])
         yield Text(f"regraded {at} UTC{others}: it was {one_line(record.regraded.was)}", style=_MIXED)
     yield from (Text(f"failed call: {one_line(one, 300)}", style=_BAD) for one in story.failures)
