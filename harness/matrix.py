@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from harness.artefacts import TrialFolder
+from harness.bench import Bench, TrialOutcome
 from harness.errors import HarnessError, InfraError
 from harness.journal import Entry, Journal, Kind
 from harness.plan import Trial
@@ -16,7 +17,7 @@ from harness.prepare import Prepared
 from harness.progress import Progress
 from harness.record import Record, Verdict
 from harness.redact import Redactor
-from harness.trial import Bench, TrialOutcome, run_trial
+from harness.trial import run_trial
 from harness.untried import untried
 from sandbox.checkout import Checkouts
 from sandbox.errors import SandboxError

@@ -1,92 +1,38 @@
 """One trial from set-up to record: agent in one sandbox, grading in another, every nanosecond booked."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from harness.agent import Agent, Assignment, Transcript, message_json
+from harness.agent import Agent, Assignment, Transcript
 from harness.artefacts import span_rows
-from harness.clock import Clock, Partition, Phase, Stopwatch, partition
+from harness.bench import Bench, TrialOutcome, trial_row
+from harness.clock import Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
 from harness.grade import Grade
 from harness.grade_policy import Submission, submission
 from harness.grading_job import grading_job
-from harness.interrupt import Interrupts
 from harness.judge import judge
-from harness.models.contract import Model
-from harness.monitor import Monitor
 from harness.noise import conditions, reasons
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.probes import ProbeFinding
 from harness.provenance import load_facts, trial_facts
-from harness.record import GradeRow, Record, SpanRow, TamperRow, TrialRow, Verdict
+from harness.record import GradeRow, Record, TamperRow, Verdict
 from harness.runners.contract import SuiteReport
-from harness.slots import Slots
 from harness.tamper import Seen, tamper_row
-from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
+from sandbox.contract import BoxSpec, Identity, Sandbox
 from sandbox.errors import SandboxError, WorkspaceError
 
 log = structlog.get_logger()
 
 LIFETIME_MARGIN_S = 24 * 3600
 """Seconds that a container may live past the wall limit before it ends by itself: queues for tool slots may be long."""
-
-
-def _kept_nowhere(_trial: Trial, _attempt: int, _submission: Submission) -> None:
-    """For trials outside a run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What all trials of a run share. `open_model` gives a trial its model, which the trial closes.
-
-    `keep` makes what an attempt handed in durable, before it is graded.
-    """
-
-    run: str
-    provider: SandboxProvider
-    clock: Clock
-    slots: Slots
-    open_model: Callable[[Trial], Model]
-    on_event: Callable[[Trial, int, str, Mapping[str, Any]], None]
-    interrupts: Interrupts
-    keep: Callable[[Trial, int, Submission], None] = _kept_nowhere
-    monitor: Monitor = field(default_factory=Monitor)
-    provenance: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialOutcome:
-    """Everything one attempt left behind; `record` is what counts, the rest is for its folder."""
-
-    record: Record
-    transcript: Transcript
-    spans: tuple[SpanRow, ...] = ()
-    submission: Submission | None = None
-    report: SuiteReport | None = None
-
-    def messages(self) -> list[dict[str, Any]]:
-        """The conversation as JSON-able messages, outputs as the model first saw them."""
-        return [message_json(message) for message in self.transcript.messages]
-
-
-def trial_row(trial: Trial) -> TrialRow:
-    """Which trial a record is of."""
-    return TrialRow(
-        id=trial.id,
-        model=trial.model,
-        feature=trial.feature.key,
-        repeat=trial.repeat,
-        simulated=trial.settings.simulated,
-        claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
-        requested_model=trial.settings.model,
-    )
 
 
 def run_trial(trial: Trial, prepared: Prepared, bench: Bench, attempt: int) -> TrialOutcome:

@@ -1,12 +1,12 @@
 """The record of a trial that nothing was tried for: its provider is lost, or its feature cannot be prepared."""
 
 from harness.agent import Transcript
+from harness.bench import Bench, TrialOutcome, trial_row
 from harness.clock import Phase
 from harness.errors import HarnessError, InfraError
 from harness.models.contract import CallFailedError
 from harness.plan import Trial
 from harness.record import Record, Verdict
-from harness.trial import Bench, TrialOutcome, trial_row
 
 DEFERRED = "deferred"
 """Why a trial stopped whose provider wants to be left alone for longer than the trial may take."""

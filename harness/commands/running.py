@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.bench import Bench
 from harness.clock import stamp_promptly
 from harness.commands.models import Models, open_models
 from harness.commands.preparing import Features, prepare_features
@@ -35,7 +36,6 @@ from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.slots import Slots, slot_count
 from harness.submissions import keep_submission
-from harness.trial import Bench
 from harness.work import work_of
 from sandbox.checkout import Checkouts
 

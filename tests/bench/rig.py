@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 
+from harness.bench import Bench
 from harness.clock import SystemClock
 from harness.config import TrialLimits, settings
 from harness.errors import InfraError
@@ -28,7 +29,6 @@ from harness.progress import Quiet
 from harness.record import Record
 from harness.redact import Redactor
 from harness.slots import Slots
-from harness.trial import Bench
 from harness.turns import ScriptedCall, Turn
 from sandbox.checkout import Checkouts
 from sandbox.contract import BoxSpec, Environment, Recipe, Sandbox, SandboxProvider

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.agent import Agent, Assignment, Transcript
+from harness.bench import Bench
 from harness.clock import ManualClock, Phase, Stopwatch, SystemClock, partition
 from harness.config import TrialLimits
 from harness.errors import InterruptedRunError
@@ -23,7 +24,6 @@ from harness.prepare import Prepared
 from harness.progress import Quiet
 from harness.redact import Redactor
 from harness.slots import Slots, slot_count
-from harness.trial import Bench
 from harness.turns import ScriptedCall, Turn
 from sandbox.checkout import Checkouts
 from sandbox.contract import Environment, Snapshot

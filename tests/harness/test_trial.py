@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.bench import Bench
 from harness.clock import Clock, ManualClock, SystemClock
 from harness.config import Matrix, ModelConfig, TrialLimits
 from harness.features import EnvironmentSpec, Feature, Source, Suite, Target
@@ -14,7 +15,7 @@ from harness.plan import plan
 from harness.prepare import Prepared
 from harness.record import Record, Verdict
 from harness.slots import Slots
-from harness.trial import Bench, run_trial
+from harness.trial import run_trial
 from harness.turns import ScriptedCall, Turn
 from sandbox.checkout import Checkouts
 from sandbox.contract import Environment, Limits, Recipe

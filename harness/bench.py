@@ -1,0 +1,68 @@
+"""What all trials of a run share, and what one attempt leaves behind."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.agent import Transcript, message_json
+from harness.clock import Clock
+from harness.grade_policy import Submission
+from harness.interrupt import Interrupts
+from harness.models.contract import Model
+from harness.monitor import Monitor
+from harness.plan import Trial
+from harness.record import Record, SpanRow, TrialRow
+from harness.runners.contract import SuiteReport
+from harness.slots import Slots
+from sandbox.contract import SandboxProvider
+
+
+def _kept_nowhere(_trial: Trial, _attempt: int, _submission: Submission) -> None:
+    """For trials outside a run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What all trials of a run share. `open_model` gives a trial its model, which the trial closes.
+
+    `keep` makes what an attempt handed in durable, before it is graded.
+    """
+
+    run: str
+    provider: SandboxProvider
+    clock: Clock
+    slots: Slots
+    open_model: Callable[[Trial], Model]
+    on_event: Callable[[Trial, int, str, Mapping[str, Any]], None]
+    interrupts: Interrupts
+    keep: Callable[[Trial, int, Submission], None] = _kept_nowhere
+    monitor: Monitor = field(default_factory=Monitor)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialOutcome:
+    """Everything one attempt left behind; `record` is what counts, the rest is for its folder."""
+
+    record: Record
+    transcript: Transcript
+    spans: tuple[SpanRow, ...] = ()
+    submission: Submission | None = None
+    report: SuiteReport | None = None
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The conversation as JSON-able messages, outputs as the model first saw them."""
+        return [message_json(message) for message in self.transcript.messages]
+
+
+def trial_row(trial: Trial) -> TrialRow:
+    """Which trial a record is of."""
+    return TrialRow(
+        id=trial.id,
+        model=trial.model,
+        feature=trial.feature.key,
+        repeat=trial.repeat,
+        simulated=trial.settings.simulated,
+        claimed_tokens_per_s=trial.settings.claimed_tokens_per_s,
+        requested_model=trial.settings.model,
+    )
