@@ -99,6 +99,8 @@ class Agent:
         transcript = self.transcript
         while not transcript.stop:
             transcript.stop = self._limit(assignment.limits, started_ns)
+            if transcript.stop == "limit:wall":
+                self._blame_for_wall()
             left_s = self._left_s(assignment.limits, started_ns)
             reply = None if transcript.stop else self._ask(conversation, assignment, left_s)
             if reply is None:
@@ -162,13 +164,14 @@ class Agent:
         faults = (str(attempt.fault) for attempt in error.attempts)
         self.transcript.unanswered_faults = tuple(fault for fault in faults if fault != "interrupted")  # that was us
 
-    def _blame_for_wall(self, error: CallFailedError) -> None:
-        """The wall is over in the middle of a call: by a provider that could not be had, or by the trial's own pace."""
-        failed = [attempt for attempt in error.attempts if attempt.fault != "interrupted"]
+    def _blame_for_wall(self, error: CallFailedError | None = None) -> None:
+        """The wall is over, amid the call that `error` ended or between two: by a provider, or by the trial itself."""
+        attempts, pauses = (error.attempts, error.pauses) if error else ((), ())
+        failed = [attempt for attempt in attempts if attempt.fault != "interrupted"]
         waited_ns = sum(call.wait_ns for call in self.transcript.calls)
         waited_ns += sum(attempt.times.end - attempt.times.send for attempt in failed)
-        waited_ns += sum(pause.t1 - pause.t0 for pause in error.pauses)
-        mute = not self.transcript.calls and not any(attempt.times.deltas for attempt in error.attempts)
+        waited_ns += sum(pause.t1 - pause.t0 for pause in pauses)
+        mute = not self.transcript.calls and not any(attempt.times.deltas for attempt in attempts)
         last = f"; the last failed attempt: {failed[-1].fault}: {failed[-1].message}" if failed else ""
         if mute or waited_ns > self._wall_ns * PROVIDERS_SHARE:
             what = (
@@ -178,7 +181,7 @@ class Agent:
             self.transcript.error = f"{what} within the wall limit of {self._wall_ns / NS_A_SECOND:.0f} s{last}"
         else:
             self.transcript.stop = "limit:wall"
-            self.transcript.error = f"the wall limit ended a call in flight{last}"
+            self.transcript.error = f"the wall limit ended a call in flight{last}" if error else ""
 
     def _fit(self, conversation: Conversation, assignment: Assignment) -> bool:
         if assignment.context_window is None:

@@ -60,7 +60,7 @@ def _host(found: Settings) -> Iterator[Finding]:
         name="clock",
         ok=resolution <= 1e-6,  # noqa: PLR2004 - a microsecond
         detail=f"monotonic, resolution {resolution * 1e9:.0f} ns",
-        fix="durations below the resolution cannot be say apart; use another machine for timing",
+        fix="durations below the resolution cannot be told apart; use another machine for timing",
     )
     folder = found.cache
     while not folder.exists():

@@ -51,6 +51,7 @@ SCRIPTS: dict[str, Sequence[Turn]] = {
     "mute": (failing(FINISH, {"kind": "stall"}),),
     "stuck": (READ, failing(FINISH, {"kind": "stall", "after_tokens": 1})),
     "crowded": (READ, failing(FINISH, status(429, "1"), {"kind": "stall", "after_tokens": 1})),
+    "tired": (failing(calls(("shell", {"command": "sleep 0.6"})), status(429, "1")), FINISH),
     "uncounted": (failing(READ, usage="missing"), FINISH),
     "unnamed": (failing(calls(("read", {"path": "a.txt"}), ("read", {"path": "."})), ids="repeated"), FINISH),
 }
@@ -189,3 +190,9 @@ def test_a_wall_limit_spent_on_the_provider_is_the_providers(tmp_path: Path, on:
     assert play.transcript.stop == "error:provider"
     assert "the provider failed or held off for 1 s within the wall limit of 2 s" in play.transcript.error
     assert "the last failed attempt: rate_limit: " in play.transcript.error
+
+
+def test_a_wall_limit_that_ends_between_calls_is_judged_alike(tmp_path: Path, on: On) -> None:
+    """A tool took the last of it, the provider the most."""
+    play = Play(tmp_path, on("tired"), limits={"wall_s": 1.5})
+    assert (play.transcript.stop, play.transcript.turns) == ("error:provider", 1)
