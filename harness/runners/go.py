@@ -5,13 +5,14 @@ can print such lines too.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from harness.features import Suite
 from harness.runners.contract import CaseResult, Outcome, Place, Problem, ProblemKind
-from harness.runners.tally import REASON_CHARACTERS, Tally, ended_with
+from harness.runners.tally import MOST_TESTS, REASON_CHARACTERS, Tally, ended_with
 from sandbox.contract import Command, CommandResult, File
 
 CONFIGURATION: tuple[str, ...] = ()
@@ -68,7 +69,8 @@ class GoTally(Tally):
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
-            if found := _NOT_BUILT.fullmatch(line.rstrip()):
+            found = _NOT_BUILT.fullmatch(line.rstrip())
+            if found and self._is_one(found[1]):
                 self._packages[found[1]] = "fail"
                 self._said[found[1]] = found[2]
             return
@@ -77,28 +79,36 @@ class GoTally(Tally):
 
     def _event(self, event: dict[str, Any], package: str, test: object) -> None:
         action = str(event.get("Action"))
+        if not self._is_one(package):
+            return
         self._packages.setdefault(package, "")
         test_id = f"{package}::{test}" if isinstance(test, str) else package
-        if action == "output":
+        if action == "output" and (test_id == package or test_id in self._open):
             self._said[test_id] = (self._said.get(test_id, "") + str(event.get("Output", "")))[-REASON_CHARACTERS:]
         elif action == "run" and test_id != package:
-            self._open.add(test_id)
+            self._begin(test_id)
         elif action in _OUTCOMES and test_id == package:
             self._packages[package] = action
         elif action in _OUTCOMES:
             self._note(test_id, self._case(event, test_id, _OUTCOMES[action]))
 
+    def _is_one(self, package: str) -> bool:
+        """Whether a package is known, or one more can be."""
+        if package in self._packages or len(self._packages) < MOST_TESTS:
+            return True
+        self._problem(ProblemKind.MALFORMED, f"more than {MOST_TESTS:,} packages")
+        return False
+
     def _case(self, event: dict[str, Any], test_id: str, outcome: Outcome) -> CaseResult:
-        elapsed = event.get("Elapsed", 0.0)
-        seconds = float(elapsed) if isinstance(elapsed, int | float) else 0.0
         reason = "" if outcome is Outcome.PASSED else self._said.get(test_id, "").strip()
-        return CaseResult(outcome=outcome, reason=reason, seconds=seconds)
+        return CaseResult(outcome=outcome, reason=reason, seconds=_seconds(event.get("Elapsed")))
 
     def _ended(self, result: CommandResult) -> Iterable[Problem]:
         failed = [package for package, action in self._packages.items() if action == "fail"]
         unfinished = [package for package, action in self._packages.items() if not action]
+        explained = self._with_failures()
         for package in failed:
-            if not self._has_failure(package):
+            if package not in explained:
                 reason = self._said.get(package, "").strip()
                 self._uncollected[package] = CaseResult(outcome=Outcome.ERROR, reason=reason)
         if not self._packages:
@@ -110,6 +120,16 @@ class GoTally(Tally):
             detail = f"{len(failed)} packages failed, but `go test` ended with {ended_with(result)}"
             yield Problem(kind=ProblemKind.STATUS_MISMATCH, detail=detail)
 
-    def _has_failure(self, package: str) -> bool:
-        bad = {test_id for test_id, case in self._results.items() if case.outcome is Outcome.FAILED} | self._open
-        return any(test_id.startswith(f"{package}::") for test_id in bad)
+    def _with_failures(self) -> frozenset[str]:
+        """The packages that have a test which failed or never ended."""
+        failed = {test_id for test_id, case in self._results.items() if case.outcome is Outcome.FAILED}
+        return frozenset(test_id.partition("::")[0] for test_id in failed | self._open)
+
+
+def _seconds(claimed: object) -> float:
+    """Seconds as an event has them; 0 where it has something that is no time."""
+    try:
+        seconds = float(claimed) if isinstance(claimed, int | float) else 0.0
+    except OverflowError:
+        return 0.0
+    return seconds if math.isfinite(seconds) else 0.0

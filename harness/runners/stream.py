@@ -7,6 +7,7 @@ even then only the first word about a test counts. See `pytest_events.py` for th
 import hashlib
 import hmac
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -120,7 +121,7 @@ class Stream:
         self._next = sequence + 1
         try:
             self._event(json.loads(match[3]))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             self._problem(ProblemKind.MALFORMED, f"event {sequence}: {type(error).__name__}: {error}"[:200])
 
     def _stray(self, line: bytes) -> None:
@@ -186,7 +187,10 @@ class Stream:
         self._running = "" if phase == "teardown" else test_id
         reason = _text(event["reason"])[:REASON_CHARACTERS]
         raised = _raised(event.get("raised"))
-        new = _Phase(_text(event["outcome"]), event["xfail"] is True, reason, float(event["seconds"]), raised)
+        seconds = float(event["seconds"])
+        if not math.isfinite(seconds):
+            raise ValueError(f"{seconds} is no time")
+        new = _Phase(_text(event["outcome"]), event["xfail"] is True, reason, seconds, raised)
         number = event.get("sub")
         old = case.phases.setdefault(phase, new) if number is None else case.subtests.setdefault(int(number), new)
         if old is not new and test_id not in self._repeated:

@@ -8,6 +8,8 @@ from sandbox.contract import CommandResult
 
 LINE_BYTES = 4 * 1024**2
 TOTAL_BYTES = 256 * 1024**2
+MOST_TESTS = 200_000
+"""Tests that one run is believed to have; what prints more wants to fill our memory."""
 REASON_CHARACTERS = 500
 
 _WORSE = (Outcome.PASSED, Outcome.XPASSED, Outcome.XFAILED, Outcome.SKIPPED, Outcome.FAILED, Outcome.ERROR)
@@ -64,7 +66,21 @@ class Tally(ABC):
     def _ended(self, result: CommandResult) -> Iterable[Problem]:
         """What is wrong with the run as a whole, beside time and memory."""
 
+    def _begin(self, test_id: str) -> None:
+        if self._has_room(test_id):
+            self._open.add(test_id)
+
+    def _has_room(self, test_id: str) -> bool:
+        """Whether a test is known, or one more can be."""
+        known = test_id in self._open or test_id in self._results
+        if not known and len(self._open) + len(self._results) >= MOST_TESTS:
+            self._problem(ProblemKind.MALFORMED, f"more than {MOST_TESTS:,} tests")
+            return False
+        return True
+
     def _note(self, test_id: str, case: CaseResult) -> None:
+        if not self._has_room(test_id):
+            return
         self._open.discard(test_id)
         old = self._results.get(test_id)
         if old is None or _WORSE.index(case.outcome) > _WORSE.index(old.outcome):

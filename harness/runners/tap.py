@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.features import Suite
 from harness.runners.contract import CaseResult, Outcome, Place, Problem, ProblemKind
-from harness.runners.tally import REASON_CHARACTERS, Tally, ended_with
+from harness.runners.tally import MOST_TESTS, REASON_CHARACTERS, Tally, ended_with
 from sandbox.contract import Command, CommandResult, File
 
 CONFIGURATION: tuple[str, ...] = ()
@@ -20,6 +20,7 @@ TEST_SUFFIXES: tuple[str, ...] = ()
 """TAP says nothing of test files."""
 
 _INDENT = 4
+_MOST_DEPTH = 100
 _POINT = re.compile(r"(not )?ok\b(?: +([0-9]{1,9}))?(?: +(.*))?", re.DOTALL)
 _PLAN = re.compile(r"1\.\.([0-9]{1,9})(?:\s*#\s*(.*))?")
 _DIRECTIVE = re.compile(r"(?:^|(?<=\s))(?<!\\)#\s*(skip|todo)\b\S*\s*(.*)", re.IGNORECASE)
@@ -68,12 +69,13 @@ class TapTally(Tally):
         self._levels = [_Level()]
         self._in_yaml = -1
         self._last = ""
+        self._points = 0
 
     def _line(self, line: str) -> None:
         line = line.rstrip("\r")
         text = line.lstrip(" ")
         depth, odd = divmod(len(line) - len(text), _INDENT)
-        if self._yaml(text, len(line) - len(text)) or odd:
+        if self._yaml(text, len(line) - len(text)) or odd or depth > _MOST_DEPTH:
             return
         if text.startswith("Bail out!"):
             self._problem(ProblemKind.NO_FINISH, f"the suite bailed out: {text[9:].strip()[:200]}")
@@ -108,6 +110,10 @@ class TapTally(Tally):
     def _point(self, depth: int, point: re.Match[str]) -> None:
         if point[0].rstrip().endswith("{"):
             self._problem(ProblemKind.MALFORMED, "subtests in braces are no TAP 13 or 14")
+        self._points += 1
+        if self._points > MOST_TESTS:
+            self._problem(ProblemKind.MALFORMED, f"more than {MOST_TESTS:,} tests")
+            return
         level = self._level(depth)
         level.points += 1
         title, case = _read(point, level.points)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from harness.runners import go
 from harness.runners.contract import Outcome, ProblemKind, SuiteReport
 from sandbox.contract import CommandResult
@@ -84,3 +86,25 @@ def test_an_exit_status_that_does_not_fit_is_told() -> None:
     for action, status in (("pass", 1), ("fail", 0)):
         report = read(event("run", "TestA") + event("pass", "TestA") + event(action), exit_code=status)
         assert [problem.kind for problem in report.problems] == [ProblemKind.STATUS_MISMATCH]
+
+
+@pytest.mark.parametrize("claimed", [10**400, float("nan"), float("inf"), "x", None, [], True])
+def test_no_claim_of_time_breaks_the_host(claimed: object) -> None:
+    """Anybody can print such a line; it is neither an error of ours nor anything that JSON cannot hold."""
+    said = {"Action": "pass", "Package": ROOT, "Test": "TestA", "Elapsed": claimed}
+    report = read(json.dumps(said).encode() + b"\n" + event("pass"), exit_code=0)
+    assert report.passed() == {f"{ROOT}::TestA"}
+    json.dumps(report.document(), allow_nan=False)
+
+
+def test_a_flood_of_names_is_no_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither tests nor packages without end fill the host's memory, and such a run is not whole."""
+    monkeypatch.setattr("harness.runners.go.MOST_TESTS", 3)
+    monkeypatch.setattr("harness.runners.tally.MOST_TESTS", 3)
+    tests = [event(action, f"Test{number}") for number in range(9) for action in ("run", "output", "pass")]
+    report = read(b"".join([*tests, event("pass")]), exit_code=0)
+    assert (len(report.results), report.complete) == (3, False)
+    packages = [event("pass").replace(b"calc", b"%d" % number) for number in range(9)]
+    packages += [b"FAIL\tother%d [build failed]\n" % number for number in range(9)]
+    report = read(b"".join(packages))
+    assert (report.problems[0].detail, report.uncollected) == ("more than 3 packages", {})

@@ -224,7 +224,17 @@ def test_an_unknown_outcome_is_no_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [{"event": "nonsense"}, {}, {"event": "report"}, phase(T, "party"), {"event": "start", "id": 3}]
+    "event",
+    [
+        {"event": "nonsense"},
+        {},
+        {"event": "report"},
+        phase(T, "party"),
+        {"event": "start", "id": 3},
+        phase(T, "call", seconds=10**400),
+        phase(T, "call", seconds=float("nan")),
+        {"event": "finish", "status": float("inf")},
+    ],
 )
 def test_an_authenticated_line_that_makes_no_sense_is_named(event: dict[str, Any]) -> None:
     """It is skipped and reported, never a crash of the host."""

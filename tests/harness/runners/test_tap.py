@@ -69,3 +69,13 @@ def test_escaped_signs_are_no_directives() -> None:
     """A hash that is escaped, or stands in a word, belongs to the title."""
     report = read("1..2\nok 1 - issue \\# skip\nok 2 - C#todo\n")
     assert outcomes(report) == {"issue # skip": Outcome.PASSED, "C#todo": Outcome.PASSED}
+
+
+def test_a_flood_is_no_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests without end, or subtests as deep as a line is long, do not fill the host's memory."""
+    monkeypatch.setattr("harness.runners.tap.MOST_TESTS", 3)
+    report = read("".join(f"ok {number}\n" for number in range(1, 10)) + "1..9\n")
+    assert (len(report.results), report.complete) == (3, False)
+    tally = tap.TapTally()
+    tally.feed(b" " * 4_000_000 + b"ok 1 - deep\n")
+    assert len(tally._levels) == 1  # noqa: SLF001 - what would have grown
