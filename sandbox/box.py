@@ -127,7 +127,7 @@ class ExecutorBox(ABC):
             return client
         with self._connecting:
             if self._over is not None:
-                raise SandboxDiedError(self._over)
+                raise self._over_as(self._over)
             if self._client is None or not self._client.alive:
                 self._replace_client()
             if self._client is None:
@@ -154,7 +154,7 @@ class ExecutorBox(ABC):
     def _begin(self) -> None:
         """From now on calls are served, unless another thread has killed or closed the sandbox already."""
         if self._over not in {None, _NOT_STARTED}:
-            raise SandboxDiedError(self._over)
+            raise self._over_as(self._over)
         self._over = None
 
     def _end(self, why: str, kind: type[SandboxDiedError] = SandboxDiedError) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.contract import BoxSpec, Environment, File, Recipe
-from sandbox.errors import ImageError, SandboxDiedError
+from sandbox.errors import ImageError, SandboxDiedError, SandboxLostError
 from sandbox.local import LocalProvider
+from sandbox.local_box import LocalSandbox
 from tests.sandbox.places import run, sh, text
 
 pytestmark = pytest.mark.slow
@@ -112,3 +113,12 @@ def test_processes_die_with_a_killed_executor(provider: LocalProvider) -> None:
             sh(box, "sleep 311 & sleep 0.3; kill -9 $PPID; sleep 312")
         survivors = box.kill()
     assert "sleep 311" in survivors
+
+
+def test_who_ended_a_box_that_never_began_is_told(provider: LocalProvider) -> None:
+    """What was lost while it started is nobody's fault in there, as it would be a moment later."""
+    box = provider.open(BoxSpec(environment=provider.prepare(RECIPE, lambda _line: None)))
+    assert isinstance(box, LocalSandbox)
+    box._hang_up("the disk is full", SandboxLostError)  # noqa: SLF001 - as the disk's watch does
+    with pytest.raises(SandboxLostError, match="the disk is full"), box:
+        pass
