@@ -14,12 +14,15 @@ from harness.probes import ProbeFinding
 from harness.record import Hint, TamperRow
 from harness.runners.contract import SuiteReport
 from harness.tamper_commands import command_hints
-from harness.tamper_files import file_hints
+from harness.tamper_files import file_hints, is_source
 from harness.tools.registry import BadCallError, parse_arguments
 from sandbox.contract import Snapshot
 
 MOST_HINTS = 40
 """Hints that one trial's record keeps; the first ones, each kind and thing once."""
+
+MOST_CODE = 4 * 1024**2
+"""Bytes of code handed in that are looked at, in the order of the paths."""
 
 MOST_OUTPUT = 100_000
 """Characters of an output that are looked at for failed connections."""
@@ -91,7 +94,12 @@ def _argument_hints(tool: str, arguments: str) -> Iterator[tuple[str, str]]:
 
 def _handed_in_hints(seen: Seen) -> Iterator[Hint]:
     """Hints from what the agent added to the files that it handed in."""
+    left = MOST_CODE
     for file in seen.submission.kept if seen.submission is not None else ():
+        left -= len(file.data) if is_source(file.path, file.data) else 0
+        if left < 0:
+            yield Hint(kind="code", what="more code than is looked at", where=_line(f"from {file.path} on"))
+            return
         pristine = seen.snapshot.file(file.path).data if file.path in seen.snapshot.index else b""
         for line, what in file_hints(file.path, file.data, pristine):
             yield Hint(kind="code", what=what, where=_line(f"{file.path}:{line}"))
