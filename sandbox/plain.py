@@ -24,6 +24,8 @@ FILE_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.25
 _HELD_GRACE_S = 0.3
 _KILL_PATIENCE_S = 5.0
+_EXIT_GRACE_S = 2.0
+"""How long after the end of its output a command may run on; what is cut off looks the same, and is no result."""
 _KILLED = 137
 _REFUSED = 9
 
@@ -168,10 +170,10 @@ class PlainClient:
             raise call.problem
 
     def _exit_code(self, channel: ExecChannel) -> int:
-        until = time.monotonic() + _KILL_PATIENCE_S
+        until = time.monotonic() + _EXIT_GRACE_S
         while (code := self._engine.exit_code(channel.exec_id)) is None:
             if time.monotonic() > until:
-                raise SandboxDiedError("the engine does not say how a command ended")
+                raise SandboxDiedError("the output ended and the command runs on: it was cut off, or closed it itself")
             time.sleep(0.01)
         return code
 

@@ -81,10 +81,10 @@ def test_cut_in_mid_command_is_no_result(proxy: EngineProxy, box: Sandbox) -> No
 
 
 def test_cut_in_mid_command_without_an_executor(proxy: EngineProxy, plain_box: Sandbox) -> None:
-    """The slow path has no result to show either, not even of a command that ends well a moment later."""
+    """The slow path has no result to show either, though it cannot always tell who cut it, or what ends well later."""
     timer = _soon(proxy.cut)
-    with pytest.raises(SandboxLostError):
-        sh(plain_box, "echo partial; sleep 3; echo whole")
+    with pytest.raises(SandboxDiedError):
+        sh(plain_box, "echo partial; sleep 6; echo whole")
     timer.join()
     assert text(run(plain_box, "echo", "again")) == "again\n"
 
