@@ -11,7 +11,8 @@ demo: $(READY) ## simulated models implement features in a live application, gra
 
 test: $(READY) ## every test, on real Docker
 	@$(BIN)/splitclock doctor --fix --brief
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto -m "not docker and not slow and not llm and not nightly"
+	@$(BIN)/python -m pytest -q -m "(docker or slow) and not llm and not nightly"
 
 check: $(READY) ## format, lint, types, import contracts, fast tests
 	@$(BIN)/ruff format --check -q .
