@@ -121,7 +121,8 @@ def told(doing: str, container: str = "", error: type[SandboxError] = SandboxErr
     try:
         yield
     except docker.errors.APIError as problem:
-        kind = SandboxDiedError if container and problem.status_code in _NOT_RUNNING else error
+        dying = problem.status_code in _NOT_RUNNING or "ttrpc: closed" in str(problem.explanation)
+        kind = SandboxDiedError if container and dying else error
         raise kind(f"Docker cannot {what}: {problem.explanation or problem}") from problem
     except requests.Timeout as problem:
         raise SandboxLostError(f"the Docker engine did not answer in time to {what}; is it overloaded?") from problem

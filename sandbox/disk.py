@@ -165,7 +165,11 @@ class DiskWatch:
         upper = self._upper_folder(container)
         if upper is None:
             return self._engine.written(container)
-        return _used(upper) + sum(map(_unlinked, self._engine.pids(container)))
+        try:
+            pids = self._engine.pids(container)
+        except SandboxDiedError:  # it holds nothing any more but its files
+            pids = ()
+        return _used(upper) + sum(map(_unlinked, pids))
 
     def _upper_folder(self, container: str) -> Path | None:
         """The folder of a container's own layer; None where this process cannot look into it."""

@@ -58,7 +58,9 @@ def second_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]
     place = tmp_path_factory.mktemp("engine")
     host = f"unix://{place}/docker.sock"
     daemon = (
-        "dockerd", "--host", host, "--data-root", f"{place}/data", "--exec-root", f"{place}/run", "--pidfile",
+        # a network of its own: a daemon without a bridge takes the bridge of the real one away
+        "unshare", "--net", "dockerd", "--host", host, "--data-root", f"{place}/data",
+        "--exec-root", f"{place}/run", "--pidfile",
         f"{place}/pid", "--bridge", "none", "--iptables=false", "--ip6tables=false",
     )  # fmt: skip
     yield Machine(is_root=True, host=host, daemon=daemon, log=place / "log", pid_file=place / "pid")
