@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench faults attacks test-llm test-nightly wheel pictures clean
+.PHONY: demo test lint check bench faults attacks test-llm test-nightly wheel pictures clean
 
 demo: $(READY) ## simulated models implement features in a live application, graded and timed
 	@$(BIN)/splitclock demo --install-engine
@@ -14,12 +14,14 @@ test: $(READY) ## every test, on real Docker
 	@$(BIN)/python -m pytest -q -n auto -m "not docker and not slow and not llm and not nightly"
 	@$(BIN)/python -m pytest -q -m "(docker or slow) and not llm and not nightly"
 
-check: $(READY) ## format, lint, types, import contracts, fast tests
+lint: $(READY) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy --no-error-summary
 	@mkdir -p build; $(BIN)/lint-imports --no-logo >build/imports.txt 2>&1 || { cat build/imports.txt; exit 1; }
-	@$(BIN)/python -m pytest -q -n auto --hypothesis-profile quick -m "not docker and not slow"
+
+check: lint ## the same, and fast tests
+	@$(BIN)/python -m pytest -q -n auto --hypothesis-profile quick -m "not docker and not slow and not llm and not nightly"
 
 bench: $(READY) ## measured figures, as ratios against a reference in the same run
 	@$(BIN)/splitclock doctor --fix --brief

@@ -289,6 +289,7 @@ def test_base_image_of_a_registry_that_is_away_is_not_replaced(docker_provider: 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # on a fresh machine the same build comes before every other test
 def test_base_image_is_built_from_debian_packages(docker_provider: DockerProvider, cache: Path) -> None:
     """Without any registry: minimal Debian with Python, venv, pip and git, which builds an environment."""
     if os.getuid() != 0 or not is_debian():
