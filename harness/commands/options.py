@@ -45,6 +45,10 @@ OnlyFeatures = Annotated[
     list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature of the matrix.")
 ]
 Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
+TrialArgument = Annotated[
+    str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)
+]
+Attempt = Annotated[int | None, typer.Option("--attempt", metavar="N", help="Not the latest attempt.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="So many at once.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
 

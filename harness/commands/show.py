@@ -26,11 +26,9 @@ NAMES = ("transcript.jsonl", "difference.patch", "tests.json", "spans.json", "re
 
 def command(
     run: options.RunFolderArgument,
-    trial: Annotated[
-        str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)
-    ] = None,
+    trial: options.TrialArgument = None,
     *,
-    attempt: Annotated[int | None, typer.Option("--attempt", metavar="N", help="Not the latest attempt.")] = None,
+    attempt: options.Attempt = None,
     full: Annotated[bool, typer.Option("--full", help="Every text uncut.")] = False,
     as_json: options.Json = False,
 ) -> None:

@@ -30,10 +30,10 @@ def command(run: options.RunFolderArgument, *, as_json: options.Json = False) ->
     Example: splitclock status runs/demo-20260101T120000Z
     """
     planned = planned_rows(run)
-    records = {record.trial.id: record for record in read_records(run)}
     if as_json:
         print_json(summary(run, len(planned)))
         return
+    records = {record.trial.id: record for record in read_records(run)}
     last = read_last_rows(run)
     console = output()
     live = is_written(RunFolder(root=run).lock)

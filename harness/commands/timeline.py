@@ -19,11 +19,9 @@ from scoreboards.timeline import timeline_rows
 
 def command(
     run: options.RunFolderArgument,
-    trial: Annotated[
-        str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)
-    ] = None,
+    trial: options.TrialArgument = None,
     *,
-    attempt: Annotated[int | None, typer.Option("--attempt", metavar="N", help="Not the latest attempt.")] = None,
+    attempt: options.Attempt = None,
     whole: Annotated[bool, typer.Option("--all", help="Show each row, however many there are.")] = False,
     as_json: options.Json = False,
 ) -> None:
