@@ -25,7 +25,7 @@ class Phase(StrEnum):
 
 
 SUB_PHASES: Mapping[Phase, tuple[str, ...]] = {
-    Phase.SETUP: ("image", "checkout", "start"),
+    Phase.SETUP: ("image", "checkout", "start", "replay"),
     Phase.MODEL: ("decode", "first_token", "connect"),
     Phase.TOOL: ("exec", "transport"),
     Phase.OVERLAP: (),

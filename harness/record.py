@@ -192,9 +192,11 @@ class Record(_Frozen):
     """One finished attempt at a trial. `phases` has all seven and sums to `wall_ns`; unknown figures are None.
 
     `unanswered_calls` began to be answered and did not end: what they used, and may be billed for, is unknown.
-    `unanswered_faults` are the failed attempts of the call that was given up, if any. `noise` says why a `noisy`
-    record's times are not to be trusted. `tamper` is None in old records; `regraded` is only ever set by readers, for a
-    grade that `splitclock regrade` journalled later.
+    `unanswered_faults` are the failed attempts of the call that was given up, if any. `lives` counts the processes that
+    worked at the attempt; where one was killed amid a call, that call is `in_doubt`: it may be billed, nobody saw what
+    came of it, and it was made again. What was under way at the kill, and the time until the next life, is in no
+    figure. `noise` says why a `noisy` record's times are not to be trusted. `tamper` is None in old records; `regraded`
+    is only ever set by readers, for a grade that `splitclock regrade` journalled later.
     """
 
     schema_: int = Field(default=SCHEMA, alias="schema")
@@ -206,6 +208,8 @@ class Record(_Frozen):
     verdict: Verdict
     error: str = ""
     resumed: bool = False
+    lives: int = 1
+    in_doubt: int = 0
     noisy: bool = False
     noise: tuple[str, ...] = ()
     wall_ns: int
