@@ -41,10 +41,11 @@ class Models:
         script = script_key(trial.feature, config.turns or "")
         if config.provider == "replay":
             return ReplayModel(self._scripts[script], self._clock)
-        if self._simulator is None or config.provider != "simulator":
+        if config.provider != "simulator":
             return open_model(config.settings(), key_for(config), self._clock, health)
-        headers = {SCRIPT_HEADER: script, TRIAL_HEADER: trial.id}
-        return open_model(config.settings(self._simulator.base_url, headers), None, self._clock, health)
+        own = None if self._simulator is None or config.base_url else self._simulator.base_url
+        settings = config.settings(own, {SCRIPT_HEADER: script, TRIAL_HEADER: trial.id})
+        return open_model(settings, None if own else key_for(config), self._clock, health)
 
     def unavailable(self, trial: Trial) -> CallFailedError | None:
         """Why no call of a trial would be answered, known from the calls of others; None where one may be."""
@@ -75,7 +76,7 @@ def open_models(configs: Configs, scripts: Scripts, clock: Clock, log: Path) -> 
             tokens_per_chunk=config.tokens_per_chunk or 1,
         )
         for name, config in configs.items()
-        if config.provider == "simulator"
+        if config.provider == "simulator" and not config.base_url
     }
     for api in sorted({config.api for config in configs.values() if config.provider != "replay"}):
         load_api(api)  # outside every trial's clock: importing an SDK takes longer than many calls

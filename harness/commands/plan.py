@@ -45,11 +45,11 @@ def command(
 
 
 def receivers(job: Job) -> dict[str, str]:
-    """Every model that sends the target's source code away, with the host it goes to; simulated ones send nothing."""
+    """Every model that sends the target's source code to a server that is not our own child, with the host."""
     return {
         name: urlsplit(config.base_url).hostname or config.base_url
         for name, config in job.matrix.models.items()
-        if not config.simulated
+        if config.base_url
     }
 
 

@@ -9,10 +9,13 @@ from harness.simulator.stage import Stage
 
 
 class SimulatorServer(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1 from the moment it is made. Raises ConfigError for unreadable scripts."""
+    """Listens on a port of 127.0.0.1, a free one unless told, from the moment it is made.
+
+    Raises ConfigError for unreadable scripts, OSError for a port that is taken.
+    """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, config: SimulatorConfig) -> None:
-        super().__init__(("127.0.0.1", 0), partial(Handler, Stage(config)))
+    def __init__(self, config: SimulatorConfig, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), partial(Handler, Stage(config)))

@@ -101,6 +101,17 @@ def test_simulated_model(tmp_path: Path) -> None:
     assert replayed.simulated
 
 
+def test_simulator_elsewhere(tmp_path: Path) -> None:
+    """One with a `base_url` may want a key, and has a pace of its own; it stays a simulated one."""
+    table = '[models.sim]\nprovider = "simulator"\nturns = "demo"\nbase_url = "http://127.0.0.1:9/v1"\nkey_env = "K"\n'
+    sim = load(tmp_path, HEAD + table, environ={"K": "sk-canary"}).models["sim"]
+    assert (sim.base_url, sim.key_env, sim.simulated, sim.billed) == ("http://127.0.0.1:9/v1", "K", True, False)
+    assert problems_of(tmp_path, HEAD + table + "tokens_per_s = 3\n") == [
+        "models.sim.tokens_per_s: is said where that simulator is started, not here beside its `base_url`",
+        "models.sim: no key: set K",
+    ]
+
+
 def test_all_problems_at_once(tmp_path: Path) -> None:
     """Shape, meaning and missing keys of every table come together, one line each."""
     text = (
@@ -108,7 +119,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         '[limits]\nturns = -1\nwall_s = "long"\ncost_usd = 0\n[parallel]\ntrials = 1.5\ntool_slots = "many"\n'
         '[models.a]\nprovider = "opnai"\nmodel = "x"\n'
         '[models.b]\nprovider = "openai"\napi = "responses"\nmodel = "x"\nclaimed_tokens_per_sec = 3\n'
-        '[models.c]\nprovider = "simulator"\nturns = "../x"\nfirst_token_ms = -1\nbase_url = "http://x"\n'
+        '[models.c]\nprovider = "simulator"\nturns = "../x"\nfirst_token_ms = -1\nkey_env = "X"\n'
         '[models.d]\nmodel = "x"\n'
         "[models.e]\nprovider = 'groq'\nturns = 'demo'\n"
         '[models."f g"]\nprovider = "ollama"\nmodel = "x"\n'
@@ -130,7 +141,8 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         'models.c.turns: "../x" should be the name of scripted turns, without folder or .jsonl',
         "models.c.first_token_ms: should be greater than or equal to 0, not -1",
         "models.c.tokens_per_s: is missing; provider `simulator` needs it",
-        "models.c.base_url: means nothing to provider `simulator`, which calls nobody",
+        "models.c.key_env: means nothing to provider `simulator`, which calls nobody; one elsewhere has a `base_url`",
+        "models.c: no key: set X",
         f"models.d.provider: is missing; name one of {known}, or give `base_url`",
         "models.e.model: is missing; it is what the provider calls the model",
         "models.e.turns: is only for the providers `simulator` and `replay`",
