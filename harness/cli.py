@@ -53,7 +53,11 @@ def options(
 
 
 def configure_logging(level: int) -> None:
-    """Events as lines on standard error, from `level` on; the SDKs' own loggers stay silent: they print headers."""
+    """Events as lines on standard error, from `level` on.
+
+    The SDKs' own loggers stay silent, whatever their variables ask for: they print headers and bodies.
+    """
+    logging.disable(logging.CRITICAL)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[

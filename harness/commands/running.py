@@ -12,9 +12,10 @@ from harness.bench import Bench
 from harness.clock import stamp_promptly
 from harness.commands.models import Models, open_models
 from harness.commands.preparing import Features, prepare_features
+from harness.commands.secrets import redactor_for
 from harness.commands.session import Session
 from harness.commands.soundness import check_names, refuse_full_disk, refuse_weakened
-from harness.config import Matrix, key_for
+from harness.config import Matrix
 from harness.digests import manifest_problem, trial_digests
 from harness.errors import ConfigError
 from harness.features import Feature
@@ -138,9 +139,9 @@ def _looked_at(job: Job, session: Session, features: Features) -> dict[str, str]
 
 
 def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Console, stack: ExitStack) -> _Opening:
+    redactor = redactor_for(job.matrix)
     folder = _folder(job, session)
     interrupts = Interrupts()
-    redactor = Redactor([key for model in job.matrix.models.values() if (key := key_for(model))])
     journal = stack.enter_context(Journal.create(folder, redactor))
     progress = stack.enter_context(_progress(job, trials, session, console))
     stack.enter_context(_listening(interrupts, session, progress))

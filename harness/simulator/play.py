@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.simulator.answer import Answer
 from harness.simulator.channel import Channel, to_json
 from harness.simulator.config import Pace
+from harness.simulator.echo import echoing
 from harness.simulator.log import Sent
 from harness.simulator.rejection import RejectedError
 from harness.simulator.schedule import schedule
@@ -39,6 +40,7 @@ def perform(stage: Stage, part: Part, channel: Channel, sent: Sent) -> Answer:
     sent.attempt = stage.attempt(part.audience, part.number)
     stage.log.begun(sent)
     fault = turn.faults[sent.attempt - 1] if sent.attempt <= len(turn.faults) else None
+    fault = echoing(fault, part.audience.authorization) if fault else None
     sent.fault = fault.kind if fault else ""
     answer = part.answer(turn, pace)
     player = _Player(channel, sent, pace, lambda: stage.answered(part.audience, part.number))

@@ -4,9 +4,10 @@ import itertools
 import secrets
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.simulator.config import Pace, SimulatorConfig
+from harness.simulator.echo import echoing
 from harness.simulator.log import SentLog
 from harness.simulator.rejection import RejectedError
 from harness.turns import ScriptedFault, Turn
@@ -20,10 +21,11 @@ TRIAL_HEADER = "x-splitclock-trial"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """Who asks: a trial, for the turns of a script."""
+    """Who asks: a trial, for the turns of a script; `authorization` is the header that it came with."""
 
     script: str
     trial: str
+    authorization: str = field(default="", compare=False, repr=False)
 
 
 class Stage:
@@ -92,4 +94,4 @@ class Stage:
             if done >= len(faults) or faults[done].kind != "handshake":
                 return None
             self._attempts[audience, number] += 1
-            return number, done + 1, faults[done]
+            return number, done + 1, echoing(faults[done], audience.authorization)
