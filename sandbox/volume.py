@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.claims import ownerless
 from sandbox.engine import Engine
 from sandbox.errors import SandboxError
-from sandbox.labels import DISK, is_abandoned
+from sandbox.labels import DISK, RUN
 from sandbox.tars import AGENT_UID
 
 BYTES_AN_INODE = 8192
@@ -62,13 +63,19 @@ def drop_volume(engine: Engine, volume: HardVolume) -> None:
     volume.image.unlink(missing_ok=True)
 
 
-def reap_volumes(engine: Engine) -> tuple[str, ...]:
-    """Remove the volumes whose owner is dead, or whose deadline has passed; returns their names."""
+def reap_volumes(engine: Engine, *, keep_run: str = "") -> tuple[str, ...]:
+    """Remove the volumes whose owner is dead, or whose deadline has passed; returns their names.
+
+    Those of `keep_run` stay, and those that a living process goes on with.
+    """
     gone = []
     for name, labels in engine.volumes({DISK: ""}).items():
-        if is_abandoned(labels):
-            drop_volume(engine, HardVolume(name=name, image=Path(labels[DISK])))
-            gone.append(name)
+        if keep_run and labels.get(RUN) == keep_run:
+            continue
+        with ownerless(labels) as free:
+            if free:
+                drop_volume(engine, HardVolume(name=name, image=Path(labels[DISK])))
+                gone.append(name)
     return tuple(gone)
 
 
