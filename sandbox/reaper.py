@@ -6,7 +6,7 @@ from pathlib import Path
 from sandbox.claims import is_ours, ownerless
 from sandbox.engine import Engine
 from sandbox.labels import DISK, KIND, OWNER, RUN, owner
-from sandbox.volume import HardVolume, drop_volume, reap_volumes
+from sandbox.volume import HardVolume, drop_volume, reap_images_of_volumes, reap_volumes
 
 _PROCESS_KINDS = frozenset({"sandbox", "build", "inspection"})
 _IMAGE_KINDS = ("checkout", "environment", "dockerfile", "base")
@@ -20,8 +20,10 @@ class Reaped:
     images: tuple[str, ...] = ()
 
 
-def reap_abandoned(engine: Engine, *, keep_run: str = "") -> Reaped:
+def reap_abandoned(engine: Engine, *, keep_run: str = "", disks: Path | None = None) -> Reaped:
     """Remove containers whose owner is dead or whose deadline has passed, with their volumes. Raises SandboxError.
+
+    `disks` is the folder in which volumes lie, where a killed process may have left one half made.
 
     What belongs to `keep_run` stays, for who resumes that run and may go on with it; and so does what a living process
     goes on with already.
@@ -35,6 +37,8 @@ def reap_abandoned(engine: Engine, *, keep_run: str = "") -> Reaped:
                 engine.remove(found.id)
                 gone.append(found.id)
     reap_volumes(engine, keep_run=keep_run)
+    if disks is not None:
+        reap_images_of_volumes(engine, disks)
     return Reaped(containers=tuple(gone))
 
 

@@ -50,7 +50,7 @@ class Session:
     def reap_rest(self) -> None:
         """Remove what dead processes left and nobody went on with: the last thing that a resuming command does."""
         if self.engine is not None:
-            reap_abandoned(self.engine)
+            reap_abandoned(self.engine, disks=disks(self.settings))
 
     @contextmanager
     def clearing(self) -> Iterator[None]:
@@ -83,9 +83,14 @@ def open_session(kind: SandboxKind, *, resuming: str = "") -> Session:
         local = LocalProvider(found.cache, found.host_environment)
         return Session(settings=found, clock=SystemClock(), provider=local, checkouts=checkouts)
     engine = Engine.connect(found.host_environment)
-    reap_abandoned(engine, keep_run=resuming)
+    reap_abandoned(engine, keep_run=resuming, disks=disks(found))
     provider = docker_provider(engine, found)
     return Session(settings=found, clock=SystemClock(), provider=provider, checkouts=checkouts, engine=engine)
+
+
+def disks(found: Settings) -> Path:
+    """The folder for volumes with hard bounds, as the provider has it."""
+    return found.cache.absolute() / "disks"
 
 
 def docker_provider(engine: Engine, found: Settings) -> DockerProvider:

@@ -19,7 +19,10 @@ from sandbox.contract import (
     SandboxProvider,
     Snapshot,
 )
+from sandbox.engine import Engine
+from sandbox.image_calls import Labelled
 from sandbox.images import DockerProvider
+from sandbox.labels import RUN
 from sandbox.reopened import ReopenedSandbox
 
 
@@ -83,6 +86,20 @@ class PlainPlace(Place):
         assert isinstance(self.provider, DockerProvider)
         image = BoxImage(image=self.environment.digest, python=NO_PYTHON)
         return image, BoxOptions(claims=self.provider.settings.cache / "claims")
+
+
+class OneRun(Engine):
+    """An engine that knows of one run's containers and volumes only, so that no other test's are reaped here."""
+
+    run = ""
+
+    def containers(self, labels: Mapping[str, str]) -> tuple[Labelled, ...]:
+        """Those of the run."""
+        return super().containers({**labels, RUN: self.run})
+
+    def volumes(self, labels: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+        """Those of the run."""
+        return super().volumes({**labels, RUN: self.run})
 
 
 def run(box: Sandbox, *argv: str, **options: Any) -> CommandResult:

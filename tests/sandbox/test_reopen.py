@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,31 +15,15 @@ from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
 from sandbox.engine import Engine
 from sandbox.errors import NothingToReopenError, SandboxDiedError, SandboxError
 from sandbox.hardening import AGENT
-from sandbox.image_calls import Labelled
 from sandbox.images import DockerProvider
-from sandbox.labels import RUN
 from sandbox.reaper import reap_abandoned, reap_own
 from tests.sandbox.leaver import process_in
-from tests.sandbox.places import Place, PlainPlace, Room, sh, text
+from tests.sandbox.places import OneRun, Place, PlainPlace, Room, sh, text
 
 KINDS = ("docker", "plain")
 pytestmark = pytest.mark.slow
 
 TALKER = "while sleep 0.1; do echo said; echo said >> said; done"
-
-
-class OneRun(Engine):
-    """An engine that knows of one run's containers and volumes only, so that no other test's are reaped here."""
-
-    run = ""
-
-    def containers(self, labels: Mapping[str, str]) -> tuple[Labelled, ...]:
-        """Those of the run."""
-        return super().containers({**labels, RUN: self.run})
-
-    def volumes(self, labels: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
-        """Those of the run."""
-        return super().volumes({**labels, RUN: self.run})
 
 
 @pytest.fixture
