@@ -16,6 +16,7 @@ from harness.commands import (
     compare,
     demo,
     doctor,
+    export,
     plan,
     regrade,
     run,
@@ -42,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for verb in (demo, run, plan, status, validate, board, compare, whatif, timeline, show, regrade, doctor, clean):
+for verb in (demo, run, plan, status, validate, board, compare, whatif, timeline, show, export, regrade, doctor, clean):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 
