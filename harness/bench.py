@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.agent import Transcript, message_json
+from harness.agent import Transcript
 from harness.clock import Clock
 from harness.grade_policy import Submission
 from harness.interrupt import Interrupts
+from harness.messages import message_json
 from harness.models.contract import Model
 from harness.monitor import Monitor
 from harness.plan import Trial
