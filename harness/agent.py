@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Timer
-from typing import Any
 
 from harness.clock import Stopwatch
 from harness.config import TrialLimits
@@ -76,11 +75,7 @@ class Transcript:
 
 
 class Agent:
-    """One agent at work. Every message, call and tool ends in its transcript, every moment in the stopwatch.
-
-    What is `recorded` of an attempt it goes through first, by the same steps, without asking, running or telling
-    anything: then everything that decides what comes next is as it was.
-    """
+    """One agent at work. Every message, call and tool ends in its transcript, every moment in the stopwatch."""
 
     def __init__(
         self,
@@ -90,25 +85,28 @@ class Agent:
         stopwatch: Stopwatch,
         slots: Slots,
         on_event: OnEvent,
-        recorded: Recorded = NOTHING,
     ) -> None:
         self._model = model
         self._workspace = sandbox.workspace
         self._stopwatch = stopwatch
         self._on_event = on_event
-        self._recorded = recorded
-        self._toolbox = Toolbox(
-            sandbox=sandbox, stopwatch=stopwatch, slots=slots, on_event=on_event, recorded=recorded.tools
-        )
+        self._recorded = NOTHING
+        self._toolbox = Toolbox(sandbox=sandbox, stopwatch=stopwatch, slots=slots, on_event=on_event)
         self._tools = [tool.spec() for tool in TOOLS.values()]
         self._request = RequestHash(self._tools)
         self._spent = _Spent()
         self._wall_is_over = False
         self._wall_ns = 0
-        self.transcript = Transcript(unanswered_calls=recorded.unanswered_calls)
+        self.transcript = Transcript()
 
-    def work(self, assignment: Assignment) -> Transcript:
-        """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did."""
+    def work(self, assignment: Assignment, recorded: Recorded = NOTHING) -> Transcript:
+        """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did.
+
+        What is `recorded` of the attempt is gone through first, by the same steps, without asking, running or telling
+        anything: then everything that decides what comes next is as it was.
+        """
+        self._recorded, self._toolbox.recorded = recorded, recorded.tools
+        self.transcript.unanswered_calls = recorded.unanswered_calls
         conversation = self._open(assignment)
         self._wall_ns = round(assignment.limits.wall_s * NS_A_SECOND)
         self._spent.price = assignment.price
@@ -275,7 +273,7 @@ class Agent:
         return outcomes
 
     def _limit(self, limits: TrialLimits, started_ns: int) -> str:
-        """The limit that is reached, as a stop reason, or ""; none was where the next call is known to have been made."""
+        """The limit that is reached, as a stop reason, or ""; none was before a call that was made."""
         spent = self._spent
         if self._recorded.knows(self.transcript.turns + 1):
             return ""

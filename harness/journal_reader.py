@@ -56,10 +56,8 @@ def read_trials(folder: Path, trials: Iterable[str]) -> Iterator[tuple[str, tupl
     Raises ConfigError, InfraError.
     """
     kinds = ", ".join("?" * len(Kind))  # of each kind, for that is what the index begins with
-    query = (
-        "SELECT seq, at_utc, trial, attempt, kind, body FROM rows "
-        f"WHERE kind IN ({kinds}) AND trial = ? ORDER BY seq"  # noqa: S608 - ours
-    )
+    wanted = f"kind IN ({kinds}) AND trial = ?"
+    query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {wanted} ORDER BY seq"  # noqa: S608 - ours
     with _reading(folder) as connection:
         for trial in trials:
             yield trial, _rows(connection.execute(query, (*map(str, Kind), trial)))

@@ -58,9 +58,9 @@ class OpenCall:
 class Past:
     """The last attempt at a trial as its rows tell it.
 
-    `lives` have worked at it, for `elapsed_ns` together, in which `spans` lie (nanoseconds since its start). `open_call`
-    was about to be made or under way when the last life ended. `whole_box` says that the last life had its sandbox as
-    far as `recorded` goes, and that nothing in it was under way. `stop` is why the agent ended, "" while it had not;
+    `lives` have worked at it, for `elapsed_ns` together, in which `spans` lie (nanoseconds since its start). The
+    `open_call` was about to be made or under way when the last life ended. `whole_box` says that this life had its
+    sandbox as far as `recorded` goes, with nothing under way in it. `stop` is why the agent ended, "" while it had not;
     then `submission` is the row of what it handed in, and `survivors` were alive. `over` says that its record is the
     last word, unless only its grade was lost. `readable` is False for rows of an older Splitclock, which nobody can go
     on from.
@@ -145,7 +145,7 @@ class _Reader:
             reading(self, row)
             self._stamped(kind, row.body)
         except (KeyError, TypeError, ValueError, IndexError, ValidationError) as error:
-            if kind in _STAMPED and "at_ns" not in row.body:
+            if kind in STAMPED and "at_ns" not in row.body:
                 self._know(readable=False)
                 return
             why = (str(error).splitlines() or [""])[0]
@@ -169,7 +169,7 @@ class _Reader:
         self._past = replace(self._past, **news)
 
     def _stamped(self, kind: str, body: Mapping[str, Any]) -> None:
-        if kind in _STAMPED:
+        if kind in STAMPED:
             self._know(elapsed_ns=max(self._past.elapsed_ns, int(body["at_ns"])))
             self._spans += [SpanRow.model_validate(span) for span in body["spans"]]
 
@@ -278,7 +278,7 @@ _READINGS: Mapping[str, Callable[[_Reader, Row], None]] = {
     "call_failed": _Reader.fails,
     "export": _Reader.exports,
 }
-_STAMPED = frozenset({Kind.INTENT, Kind.RESPONSE, Kind.TOOL_END, Kind.SUBMISSION, "call_failed", "export"})
+STAMPED = frozenset({Kind.INTENT, Kind.RESPONSE, Kind.TOOL_END, Kind.SUBMISSION, "call_failed", "export"})
 
 
 def spent_ns(elapsed_ns: int, spans: Iterable[SpanRow]) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 from harness.clock import Phase, Span, Stopwatch
@@ -50,13 +49,12 @@ class Toolbox:
         stopwatch: Stopwatch,
         slots: Slots,
         on_event: OnEvent,
-        recorded: Mapping[Place, RecordedTool] = MappingProxyType({}),
     ) -> None:
         self._sandbox = sandbox
         self._stopwatch = stopwatch
         self._slots = slots
         self._on_event = on_event
-        self._recorded = recorded
+        self.recorded: Mapping[Place, RecordedTool] = {}
         self._lock = threading.Lock()
         self.slot_wait_ns = 0
 
@@ -79,7 +77,7 @@ class Toolbox:
 
     def _run_one(self, checked: "_Checked", turn: int, left_s: LeftS) -> ToolOutcome:
         call, index = checked.call, checked.place["index"]
-        known = self._recorded.get((turn, index))
+        known = self.recorded.get((turn, index))
         if known is not None:
             return ToolOutcome(call=call, result=known.result, row=known.row, malformed=checked.malformed)
         self._on_event("tool_queued", {"id": call.id})
