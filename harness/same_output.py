@@ -13,6 +13,7 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?"
 _UNIT = r"(?:ns|[uµμ]s|ms|msecs?|milliseconds?|s|secs?|seconds?|mins?|minutes?|hours?)"
+_ISO = rf"\b\d{{4}}[-/]\d{{2}}[-/]\d{{2}}(?:[T ,]{{1,2}}{_CLOCK})?(?: ?(?:Z|UTC|GMT|[+-]\d{{2}}:?\d{{2}}))?\b"
 _DATE = (
     rf"(?:\b{_DAY},? +)?\b(?:{_MONTH} +\d{{1,2}}|\d{{1,2}} {_MONTH}),?(?: +\d{{4}}\b)?(?: +{_CLOCK})?"
     r"(?: +[AP]M)?(?: +(?:[A-Z]{3,4}|[+-]\d{4}))?(?: +\d{4}\b)?"
@@ -28,6 +29,7 @@ MASKS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
     for name, pattern in (
         ("address", r"\b0x[0-9a-fA-F]{4,}\b"),
         ("uuid", r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"),
+        ("time", _ISO),
         ("time", _DATE),
         ("time", rf"(?<![\w.:/-]){_CLOCK}(?![\w:])"),
         ("time", r"(?<![\w.])1\d{9}(?:\.\d+|\d{3}|\d{6}|\d{9})?(?![\w.])"),
