@@ -24,7 +24,7 @@ class Ending:
 
 def given_up(trial: Trial, bench: Bench, past: Past, ending: Ending) -> TrialOutcome:
     """What an attempt's earlier lives come to: their calls, costs, messages and times, and no grade."""
-    transcript = recall(past, assignment(trial)) if past.readable else Transcript()
+    transcript = recall(past, assignment(trial))
     transcript.stop, transcript.error = ending.stop, ending.error
     line = TimeLine(ManualClock(past.elapsed_ns), past)
     line.begin()

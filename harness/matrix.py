@@ -91,7 +91,7 @@ def _one(run: MatrixRun, trial: Trial) -> Record | None:
 def _outcomes(run: MatrixRun, trial: Trial) -> Iterator[TrialOutcome]:
     """What comes of a trial, attempt by attempt, each to be recorded before the next: until one stands."""
     past, tries = run.pasts.get(trial.id), Counter[bool]()
-    if run.how is How.RESTART and past is not None and past.step is Step.GO_ON:
+    if past is not None and _is_abandoned(past, run.how):
         yield given_up(trial, run.bench, past, _ABANDONED)
         past = replace(past, over=True)
     while not run.bench.interrupts.flag.is_set():
@@ -117,6 +117,13 @@ def _outcome(run: MatrixRun, trial: Trial, past: Past | None, step: Step) -> Tri
     if goes_on is None:
         return untried(trial, run.bench, number, why)
     return given_up(trial, run.bench, goes_on, Ending(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why)))
+
+
+def _is_abandoned(past: Past, how: How) -> bool:
+    """Whether a new attempt takes the place of an unfinished one: as was asked for, or since nobody can go on with it."""
+    if past.step is Step.ANEW:
+        return past.record is None and how is not How.FINISHED_ONLY
+    return past.step is Step.GO_ON and how is How.RESTART
 
 
 def _is_lost(record: Record) -> bool:

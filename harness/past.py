@@ -139,13 +139,13 @@ class _Reader:
         """One more row; kinds that say nothing of an attempt's state are passed over."""
         kind = str(row.body.get("note", "")) if row.kind == Kind.NOTE else row.kind
         reading = _READINGS.get(kind)
-        if reading is None or not self._past.readable:
+        if reading is None:
             return
         try:
             reading(self, row)
             self._stamped(kind, row.body)
         except (KeyError, TypeError, ValueError, IndexError, ValidationError) as error:
-            if kind in STAMPED and "at_ns" not in row.body:
+            if not self._past.readable or (kind in STAMPED and "at_ns" not in row.body):
                 self._know(readable=False)
                 return
             why = (str(error).splitlines() or [""])[0]

@@ -14,9 +14,14 @@ from sandbox.contract import Sandbox
 
 
 def recall(past: Past, assignment: Assignment) -> Transcript:
-    """What the agent of that attempt said and did until its record ends, and why it stopped where that is known."""
-    if not past.recorded.opening:
-        return Transcript(stop=past.stop, error=past.error, unanswered_calls=past.recorded.unanswered_calls)
+    """What the agent of that attempt said and did until its record ends, and why it stopped where that is known.
+
+    Of an attempt whose rows nobody can go on from its paid calls.
+    """
+    known = past.recorded
+    if not past.readable or not known.opening:
+        rows = [known.replies[turn].row for turn in sorted(known.replies)]
+        return Transcript(turns=len(rows), calls=rows, unanswered_calls=known.unanswered_calls)
     agent = Agent(
         model=_Nobody(),
         sandbox=cast("Sandbox", _Nowhere(past.workspace)),
@@ -26,7 +31,7 @@ def recall(past: Past, assignment: Assignment) -> Transcript:
     )
     transcript = agent.transcript
     try:
-        agent.work(assignment, past.recorded)
+        agent.work(assignment, known)
     except RecordEndsError:
         transcript.stop = ""
     if past.stop:

@@ -68,7 +68,7 @@ class Shop:
         for path, text in {
             "app/calc.txt": "add\n",
             "app/tests/old.txt": "",
-            "feature/tests/tests/suite.sh": SUITE,
+            "feature/tests/suite.sh": SUITE,
         }.items():
             place = self.folder / path
             place.parent.mkdir(parents=True, exist_ok=True)
