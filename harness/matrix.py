@@ -120,7 +120,7 @@ def _outcome(run: MatrixRun, trial: Trial, past: Past | None, step: Step) -> Tri
 
 
 def _is_abandoned(past: Past, how: How) -> bool:
-    """Whether a new attempt takes the place of an unfinished one: as was asked for, or since nobody can go on with it."""
+    """Whether a new attempt takes an unfinished one's place: as was asked for, or since nobody can go on with it."""
     if past.step is Step.ANEW:
         return past.record is None and how is not How.FINISHED_ONLY
     return past.step is Step.GO_ON and how is How.RESTART
