@@ -105,6 +105,7 @@ def _outcomes(run: MatrixRun, trial: Trial) -> Iterator[TrialOutcome]:
             return
         tries[False] -= outcome.record.stop == DIVERGED
         past = read_pasts(run.journal.folder.root, (trial.id,))[trial.id]
+        tries[True] = max(tries[True], past.step is Step.GRADE)  # an attempt's own grading was the first
 
 
 def _outcome(run: MatrixRun, trial: Trial, past: Past | None, step: Step) -> TrialOutcome:

@@ -1,7 +1,7 @@
 """What becomes of each kind of unfinished attempt: it goes on, is graded, starts over, or is left alone."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from harness.models.replay import ReplayModel
 from harness.open_calls import CameOf
 from harness.past import How, OpenCall, Past, Step, past_of
 from harness.record import Verdict
+from harness.tools.registry import TOOLS
 from sandbox.contract import BoxSpec, Sandbox, SandboxProvider
 from sandbox.errors import NothingToReopenError, SandboxError
 from tests.harness.lives import Ran, Shop
@@ -213,8 +214,8 @@ def test_an_answer_that_had_come_whole_is_taken_and_not_asked_again(shop: Shop, 
 
 
 def answer(shop: Shop, ran: Ran) -> Reply:
-    """What the script's last turn answers."""
-    return ReplayModel(shop.turns, shop.clock).reply(ran.asked[0].sent[1], [])
+    """What the script's last turn answers to that run's last request."""
+    return ReplayModel(shop.turns, shop.clock).reply(ran.asked[0].sent[1], [tool.spec() for tool in TOOLS.values()])
 
 
 def promised(reply: Reply, call: OpenCall) -> Reply:
@@ -241,20 +242,22 @@ def test_a_doubt_says_how_much_had_come(shop: Shop, whole: Ran) -> None:
 
 def test_a_sandbox_that_was_left_is_gone_on_with(shop: Shop) -> None:
     """Nothing is run again in it; only where it is known to stand where the record ends."""
-    left = Keeping(inner=provider_of(shop))
-    first = shop.run(provider=left, open_model=lambda clock: Killed(SHORT[:1], clock))
-    assert attempts(first)[0][1] == "error:infra"
-    rows = until(first, "tool_end")
-    ran = shop.run(rows, provider=left)
-    assert left.reopened == 1
-    assert (ran.record.verdict, "setup.replay" in ran.record.sub_phases) == (Verdict.PASS, False)
-    shop.run(until(first, "tool_start"), provider=left)
-    assert left.reopened == 1
+    with ExitStack() as boxes:
+        left = Keeping(inner=provider_of(shop), boxes=boxes)
+        first = shop.run(provider=left, open_model=lambda clock: Killed(SHORT[:1], clock))
+        assert attempts(first)[0][1] == "error:infra"
+        ran = shop.run(until(first, "tool_end"), provider=left)
+        assert left.reopened == 1
+        assert (ran.record.verdict, "setup.replay" in ran.record.sub_phases) == (Verdict.PASS, False)
+        assert "\n+double\n" in ran.text("difference.patch")
+        assert not past(until(first, "tool_start")).whole_box
+        assert not past(until(first, "trial_started")).whole_box
 
 
 def test_a_sandbox_that_is_gone_is_made_anew(shop: Shop, whole: Ran) -> None:
     """Where there is nothing to go on with, the calls are run again."""
-    ran = shop.run(until(whole, "tool_end"), provider=Keeping(inner=provider_of(shop)))
+    with ExitStack() as boxes:
+        ran = shop.run(until(whole, "tool_end"), provider=Keeping(inner=provider_of(shop), boxes=boxes))
     assert (ran.record.verdict, "setup.replay" in ran.record.sub_phases) == (Verdict.PASS, True)
 
 
@@ -289,10 +292,12 @@ class Failing(Passing):
         return self.inner.open(spec)
 
 
+@dataclass(kw_only=True)
 class Keeping(Passing):
-    """One that keeps the agent's sandboxes open for whoever asks for them again, once each."""
+    """One that keeps the agent's latest sandbox for whoever asks for it again, once, and all open to the end."""
 
-    reopened = 0
+    boxes: ExitStack
+    reopened: int = 0
     kept: Sandbox | None = None
 
     def open(self, spec: BoxSpec) -> Sandbox:
@@ -300,7 +305,7 @@ class Keeping(Passing):
         box = self.inner.open(spec)
         if spec.identity.role != "agent":
             return box
-        self.kept = box.__enter__()
+        self.kept = self.boxes.enter_context(box)
         return Lent(box)
 
     def reopen(self, _spec: BoxSpec) -> AbstractContextManager[Sandbox]:
