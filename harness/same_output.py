@@ -15,7 +15,7 @@ _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?"
 _UNIT = r"(?:ns|[uµμ]s|ms|msecs?|milliseconds?|s|secs?|seconds?|mins?|minutes?|hours?)"
 _ISO = rf"\b\d{{4}}[-/]\d{{2}}[-/]\d{{2}}(?:[T ,]{{1,2}}{_CLOCK})?(?: ?(?:Z|UTC|GMT|[+-]\d{{2}}:?\d{{2}}))?\b"
 _DATE = (
-    rf"(?:\b{_DAY},? +)?\b(?:{_MONTH} +\d{{1,2}}|\d{{1,2}} {_MONTH}),?(?: +\d{{4}}\b)?(?: +{_CLOCK})?"
+    rf"(?:\b{_DAY},? +)?\b(?:{_MONTH} +\d{{1,2}}\b|\d{{1,2}} {_MONTH}(?=,? \d{{4}}\b)),?(?: +\d{{4}}\b)?(?: +{_CLOCK})?"
     r"(?: +[AP]M)?(?: +(?:[A-Z]{3,4}|[+-]\d{4}))?(?: +\d{4}\b)?"
 )
 _COMMITS = (
@@ -34,7 +34,7 @@ MASKS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
         ("time", rf"(?<![\w.:/-]){_CLOCK}(?![\w:])"),
         ("time", r"(?<![\w.])1\d{9}(?:\.\d+|\d{3}|\d{6}|\d{9})?(?![\w.])"),
         ("duration", r"(?<![\w.])(?:\d+h ?)?\d+m ?\d+(?:[.,]\d+)?s\b"),
-        ("duration", rf"(?<![\w.])\d+(?:[.,]\d+)?(?:e-\d+)? ?{_UNIT}\b"),
+        ("duration", rf"(?<![\w.])\d+(?:[.,]\d+)?(?:e-\d+)? ?{_UNIT}\b(?: \(\d+:\d\d:\d\d\))?"),
         (
             "duration",
             r"(?i)\b(?:duration_ms|(?:duration|elapsed|time)(?:_\w+)?[\"']?\s*[:=])\s*\d+(?:\.\d+)?(?:e-\d+)?\b",
