@@ -1,7 +1,7 @@
 """The sandbox that an attempt goes on in: the one its last life left, or a new one in which its work is done again."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 
 from harness.bench import Bench
 from harness.past import Past
@@ -32,11 +32,9 @@ def agent_box(spec: BoxSpec, bench: Bench, past: Past | None) -> Iterator[Sandbo
 
 def _left(spec: BoxSpec, bench: Bench, past: Past | None, stack: ExitStack) -> Sandbox | None:
     """The sandbox that the last life left, entered, where that is known to stand where the record ends."""
-    reopen = getattr(bench.provider, "reopen", None)
-    if past is None or not past.whole_box or reopen is None:
+    if past is None or not past.whole_box:
         return None
     try:
-        found: AbstractContextManager[Sandbox] = reopen(spec)
-        return stack.enter_context(found)
+        return stack.enter_context(bench.provider.reopen(spec))
     except NothingToReopenError:
         return None

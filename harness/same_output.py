@@ -34,7 +34,7 @@ MASKS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
         ("time", rf"(?<![\w.:/-]){_CLOCK}(?![\w:])"),
         ("time", r"(?<![\w.])1\d{9}(?:\.\d+|\d{3}|\d{6}|\d{9})?(?![\w.])"),
         ("duration", r"(?<![\w.])(?:\d+h ?)?\d+m ?\d+(?:[.,]\d+)?s\b"),
-        ("duration", rf"(?<![\w.])\d+(?:[.,]\d+)?(?:e-\d+)? ?{_UNIT}\b(?: \(\d+:\d\d:\d\d\))?"),
+        ("duration", rf"(?<![\w.])\d+(?:[.,]\d+)?(?:e-\d+)? ?{_UNIT}\b(?: \(<time>\))?"),
         (
             "duration",
             r"(?i)\b(?:duration_ms|(?:duration|elapsed|time)(?:_\w+)?[\"']?\s*[:=])\s*\d+(?:\.\d+)?(?:e-\d+)?\b",
