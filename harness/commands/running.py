@@ -36,7 +36,7 @@ from harness.regrade import feature_body
 from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.slots import Slots, slot_count
-from harness.submissions import keep_submission
+from harness.submissions import keep_submission, read_submission
 from harness.work import work_of
 from sandbox.checkout import Checkouts
 
@@ -177,7 +177,10 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
             opening.journal, opening.progress, trial, attempt, (kind, body)
         ),
         interrupts=opening.interrupts,
-        keep=lambda trial, attempt, handed_in: keep_submission(opening.journal, trial.id, attempt, handed_in),
+        keep=lambda trial, attempt, handed_in, facts: keep_submission(
+            opening.journal, trial.id, attempt, handed_in, facts
+        ),
+        kept=lambda row: read_submission(opening.journal.folder.root, row),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )
