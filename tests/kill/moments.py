@@ -10,48 +10,51 @@ from pathlib import Path
 from tests.end_to_end.desk import Started
 from tests.kill.world import World
 
-ROWS = (
-    "trial_started",
-    "intent",
-    "response",
-    "tool_start",
-    "tool_end",
-    "export",
-    "submission",
-    "suite",
-    "record",
-    "resumed",
-    "in_doubt",
-)
-"""What a row is called here: its kind, or the name of a note."""
+ROWS = {
+    "trial_started": 2,
+    "intent": 5,
+    "response": 5,
+    "tool_start": 6,
+    "tool_end": 6,
+    "export": 2,
+    "submission": 2,
+    "suite": 2,
+    "record": 2,
+    "resumed": 2,
+    "in_doubt": 1,
+}
+"""What a row is called here, its kind or the name of a note, and how many of them at most are waited for."""
 
 _POLL_S = 0.002
-_TIMED, _SENT = 0.2, 0.3
-_MOST_ROWS = 12
+_TIMED, _SENT = 0.15, 0.35
+_MOST_SENT = 5
+_LONGEST_S = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """`after` is "time", "sent" (the provider begins to answer) or the name of a row; the kill comes `delay_s` later.
 
-    `times` is how many of them have to come first.
+    `times` is how many of them have to come first. What has not come `within_s` seconds is not waited for.
     """
 
     after: str
     times: int
     delay_s: float
+    within_s: float
 
 
 def some_moment(draw: random.Random) -> Moment:
     """One of all kinds of moments."""
-    kind = draw.random()
+    kind, within_s = draw.random(), draw.uniform(1.0, _LONGEST_S)
     if kind < _TIMED:
-        return Moment(after="time", times=0, delay_s=draw.uniform(0.1, 4.0))
+        return Moment(after="time", times=0, delay_s=0, within_s=draw.uniform(0.1, 4.0))
     if kind < _SENT:
-        return Moment(after="sent", times=draw.randint(1, _MOST_ROWS), delay_s=draw.uniform(0, 0.25))
-    return Moment(
-        after=draw.choice(ROWS), times=draw.randint(1, _MOST_ROWS), delay_s=draw.choice((0, draw.uniform(0, 0.05)))
-    )
+        times = draw.randint(1, _MOST_SENT)
+        return Moment(after="sent", times=times, delay_s=draw.uniform(0, 0.25), within_s=within_s)
+    after = draw.choice(list(ROWS))
+    delay_s = draw.choice((0, draw.uniform(0, 0.05)))
+    return Moment(after=after, times=draw.randint(1, ROWS[after]), delay_s=delay_s, within_s=within_s)
 
 
 class Watch:
@@ -62,23 +65,23 @@ class Watch:
         self._moment = moment
         self._rows = last_row(world.run)
         self._sent = _begun(world.provider.log)
-        self._began = time.monotonic()
 
-    def wait(self, alive: Started) -> bool:
-        """Whether the moment came while the command was at work; else it has ended."""
-        poll = alive.process.poll
-        while not self._is_now():
+    def wait(self, alive: Started) -> str:
+        """What the kill comes after, "time" where nothing else came; "" where the command has ended."""
+        poll, until = alive.process.poll, time.monotonic() + self._moment.within_s
+        while not (came := self._has_come()) and time.monotonic() < until:
             if poll() is not None:
-                return False
+                return ""
             time.sleep(_POLL_S)
-        if self._moment.after != "time":
+        if came:
             time.sleep(self._moment.delay_s)
-        return poll() is None
+        after = self._moment.after if came else "time"
+        return after if poll() is None else ""
 
-    def _is_now(self) -> bool:
+    def _has_come(self) -> bool:
         moment = self._moment
         if moment.after == "time":
-            return time.monotonic() - self._began >= moment.delay_s
+            return False
         if moment.after == "sent":
             return _begun(self._world.provider.log) - self._sent >= moment.times
         return names_after(self._world.run, self._rows).count(moment.after) >= moment.times

@@ -59,7 +59,7 @@ def rounds(plan: Plan) -> Iterator[Round]:
         undisturbed.desk.must(*undisturbed.first())
         whole = facts_of(undisturbed.run)
     left, number = plan.kills, 0
-    while left > 0:
+    while left > 0 and number < plan.kills:
         number += 1
         done = _played(plan, plan.seed * 1000 + number, left, whole)
         left -= done.kills
@@ -88,14 +88,13 @@ def _until_done(here: World, draw: random.Random, most: int, found: Round) -> li
     kills: list[int] = []
     while True:
         command = here.again() if (here.run / "plan.json").exists() else here.first()
-        moment = some_moment(draw)
-        watch = Watch(here, moment)
+        watch = Watch(here, some_moment(draw))
         started = here.desk.start(*command)
         found.lives += 1
-        if found.kills < most and watch.wait(started):
+        if found.kills < most and (after := watch.wait(started)):
             kill(started)
             found.kills += 1
-            found.after[moment.after] += 1
+            found.after[after] += 1
             kills.append(last_row(here.run))
             continue
         said = started.wait()
