@@ -1,5 +1,6 @@
 """When to kill: after some time, or right after something new stands in the journal or in the provider's log."""
 
+import math
 import random
 import sqlite3
 import time
@@ -26,32 +27,34 @@ ROWS = {
 """What a row is called here, its kind or the name of a note, and how many of them at most are waited for."""
 
 _POLL_S = 0.002
-_TIMED, _SENT = 0.15, 0.35
+_START, _TIMED, _SENT = 0.08, 0.2, 0.4
 _MOST_SENT = 5
-_LONGEST_S = 8.0
+_LONGEST_S = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """`after` is "time", "sent" (the provider begins to answer) or the name of a row; the kill comes `delay_s` later.
+    """`after` is "start", "time", "sent" (the provider begins to answer) or the name of a row.
 
-    `times` is how many of them have to come first. What has not come `within_s` seconds is not waited for.
+    `times` is how many of them have to come first; the kill comes `delay_s` later. What has not come `within_s` seconds
+    after the command's first row is not waited for; with "start" these seconds begin when the command does.
     """
 
     after: str
-    times: int
-    delay_s: float
+    times: int = 1
+    delay_s: float = 0.0
     within_s: float
 
 
 def some_moment(draw: random.Random) -> Moment:
     """One of all kinds of moments."""
-    kind, within_s = draw.random(), draw.uniform(1.0, _LONGEST_S)
+    kind, within_s = draw.random(), draw.uniform(0.05, _LONGEST_S)
+    if kind < _START:
+        return Moment(after="start", within_s=draw.uniform(0.1, 3.0))
     if kind < _TIMED:
-        return Moment(after="time", times=0, delay_s=0, within_s=draw.uniform(0.1, 4.0))
+        return Moment(after="time", within_s=draw.uniform(0.01, 2.0))
     if kind < _SENT:
-        times = draw.randint(1, _MOST_SENT)
-        return Moment(after="sent", times=times, delay_s=draw.uniform(0, 0.25), within_s=within_s)
+        return Moment(after="sent", times=draw.randint(1, _MOST_SENT), delay_s=draw.uniform(0, 0.25), within_s=within_s)
     after = draw.choice(list(ROWS))
     delay_s = draw.choice((0, draw.uniform(0, 0.05)))
     return Moment(after=after, times=draw.randint(1, ROWS[after]), delay_s=delay_s, within_s=within_s)
@@ -65,22 +68,29 @@ class Watch:
         self._moment = moment
         self._rows = last_row(world.run)
         self._sent = _begun(world.provider.log)
+        self._began: float | None = None
 
     def wait(self, alive: Started) -> str:
         """What the kill comes after, "time" where nothing else came; "" where the command has ended."""
-        poll, until = alive.process.poll, time.monotonic() + self._moment.within_s
-        while not (came := self._has_come()) and time.monotonic() < until:
+        poll, after = alive.process.poll, self._moment.after
+        while not self._has_come():
             if poll() is not None:
                 return ""
+            if time.monotonic() > self._deadline():
+                return after if after == "start" else "time"
             time.sleep(_POLL_S)
-        if came:
-            time.sleep(self._moment.delay_s)
-        after = self._moment.after if came else "time"
+        time.sleep(self._moment.delay_s)
         return after if poll() is None else ""
+
+    def _deadline(self) -> float:
+        """When there is no more waiting; never, before anything has begun."""
+        if self._began is None and (self._moment.after == "start" or last_row(self._world.run) > self._rows):
+            self._began = time.monotonic()
+        return math.inf if self._began is None else self._began + self._moment.within_s
 
     def _has_come(self) -> bool:
         moment = self._moment
-        if moment.after == "time":
+        if moment.after in {"start", "time"}:
             return False
         if moment.after == "sent":
             return _begun(self._world.provider.log) - self._sent >= moment.times
