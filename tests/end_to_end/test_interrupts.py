@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.journal import Kind, read_records, read_rows
+from harness.turns import ScriptedFault, Turn
 from sandbox.engine import Engine
 from tests.end_to_end.desk import Desk, Said, Started, journalled, until
 from tests.end_to_end.servers import serving
@@ -32,8 +33,14 @@ TOOL_S = 25
 """How long the tool call would take that is interrupted; a stalled model would take longer still."""
 
 SLOW_SUITE = {"tests/test_double.py": f"import time\n\n\ndef test_double():\n    time.sleep({TOOL_S})\n"}
+BUSY = ScriptedFault(kind="status", status=429, headers={"retry-after": "600"})
 SLEEPS = FeatureFiles(
-    turns={"demo": (say("", shell(f"sleep {TOOL_S}")), FINISH), "slept": (FINISH,)}, hidden=SLOW_SUITE
+    turns={
+        "demo": (say("", shell(f"sleep {TOOL_S}")), FINISH),
+        "slept": (FINISH,),
+        "busy": (Turn(content="never", faults=(BUSY,)),),
+    },
+    hidden=SLOW_SUITE,
 )
 INTERRUPTED = 130
 
@@ -76,6 +83,16 @@ def in_model_stream(desk: Desk, *options: str) -> Iterator[Blocked]:
 
 
 @contextmanager
+def in_wait(desk: Desk, *options: str) -> Iterator[Blocked]:
+    """Left alone by a provider that is busy for minutes."""
+    file = matrix(desk.folder / "wait.toml", {"first": simulated("busy"), "second": simulated("busy")}, trials=1)
+    run = desk.folder / "run-wait"
+    started = desk.start("run", file, "--out", run, *options)
+    until(lambda: any(row.body.get("wait_s") for row in journalled(run, Kind.NOTE)), started, "the wait")
+    yield Blocked(desk=desk, started=started, run=run)
+
+
+@contextmanager
 def in_grading(desk: Desk, *options: str) -> Iterator[Blocked]:
     """Blocked in the suite of a trial whose agent is done, or in the start of the sandbox for it."""
     file = matrix(desk.folder / "grade.toml", {"first": simulated("slept"), "second": simulated("slept")}, trials=1)
@@ -85,7 +102,7 @@ def in_grading(desk: Desk, *options: str) -> Iterator[Blocked]:
     yield Blocked(desk=desk, started=started, run=run)
 
 
-BLOCKED = {"tool": in_tool_call, "stream": in_model_stream, "grading": in_grading}
+BLOCKED = {"tool": in_tool_call, "stream": in_model_stream, "wait": in_wait, "grading": in_grading}
 
 
 def own_containers(desk: Desk, started: Started) -> list[Mapping[str, str]]:
@@ -133,10 +150,11 @@ def check(blocked: Blocked, number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "number"), [("tool", signal.SIGINT), ("stream", signal.SIGTERM), ("grading", signal.SIGINT)]
+    ("where", "number"),
+    [("tool", signal.SIGINT), ("stream", signal.SIGTERM), ("wait", signal.SIGINT), ("grading", signal.SIGINT)],
 )
 def test_interrupt_ends_a_run_on_this_machine(desk: Desk, where: str, number: signal.Signals) -> None:
-    """In a tool call, in a stalled stream and while the suite runs, on local sandboxes."""
+    """In a tool call, in a stalled stream, left alone by a busy provider and in the suite, on local sandboxes."""
     TargetFiles().write(desk.folder / "targets", SLEEPS)
     with BLOCKED[where](desk, "--fixtures", str(desk.folder / "targets"), "--sandbox", "local") as blocked:
         check(blocked, number)
