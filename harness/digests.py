@@ -8,12 +8,16 @@ from typing import Any
 
 from harness.edge import canonical_json
 from harness.errors import ConfigError
-from harness.features import Feature, Target
+from harness.features import Feature, SecondRun, Target
 from harness.fixtures import script_path
 from sandbox.contract import DiskQuota, File, fingerprint
 
 _LEFT_OVER = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"}
-_ADDED: Mapping[str, object] = {"probes": True, "disk_quota": DiskQuota.WATCH}
+_ADDED: Mapping[str, object] = {
+    "probes": True,
+    "second_run": SecondRun.FAIL_TO_PASS,
+    "disk_quota": DiskQuota.WATCH,
+}
 """Settings that came later, by what they are where nobody sets them: then they are left out of digests."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,11 +38,20 @@ class EnvironmentSpec:
     workdir: str = "/workspace"
 
 
+class SecondRun(StrEnum):
+    """Which test files of a suite that passed run again: all, those that hold tests which must newly pass, or none."""
+
+    ALL = "all"
+    FAIL_TO_PASS = "fail_to_pass"  # noqa: S105 - no password
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """The target's tests: the runner and its argv, what of the tree belongs to them, and a time limit in seconds.
 
-    `probes` says whether passes are probed, where the runner can be.
+    `probes` says whether passes are probed, where the runner can be. `second_run` says of which test files a pass is
+    run a second time, in random order and a process a file, where the runner can.
     """
 
     runner: str
@@ -49,6 +59,7 @@ class Suite:
     protected: tuple[str, ...]
     timeout_s: float
     probes: bool = True
+    second_run: SecondRun = SecondRun.FAIL_TO_PASS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

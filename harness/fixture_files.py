@@ -19,7 +19,7 @@ from harness.edge import (
     relative_path,
 )
 from harness.errors import ConfigError
-from harness.features import EnvironmentSpec, Feature, Manifest, Service, Source, Suite
+from harness.features import EnvironmentSpec, Feature, Manifest, SecondRun, Service, Source, Suite
 from harness.files import write_atomic
 from sandbox.contract import DiskQuota, Limits
 
@@ -111,6 +111,7 @@ class TestsFile(Strict):
     protected: list[RelativePath] = Field(default_factory=list)
     timeout_s: Annotated[float, Field(gt=0)] = 300.0
     probes: bool = True
+    second_run: Literal["all", "fail_to_pass", "none"] = "fail_to_pass"
 
 
 class ServiceFile(Strict):
@@ -199,6 +200,7 @@ def suite_of(file: TestsFile) -> Suite:
         protected=tuple(file.protected),
         timeout_s=float(file.timeout_s),
         probes=file.probes,
+        second_run=SecondRun(file.second_run),
     )
 
 

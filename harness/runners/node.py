@@ -15,6 +15,12 @@ from sandbox.contract import Command, File, sha256
 CONFIGURATION: tuple[str, ...] = ()
 """The runner reads no configuration file of its own."""
 
+RUNG = "R1"
+"""What its results are worth."""
+
+OPTIONS: tuple[str, ...] = ("--test-force-exit",)
+"""A handle that a test leaves behind must not keep its process from ending."""
+
 TEST_SUFFIXES: tuple[str, ...] = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 """How the names of test files end."""
 
@@ -42,8 +48,9 @@ def command(suite: Suite, place: Place, key: str) -> Command:
     """The suite's own command with the reporter, and an environment from a whitelist."""
     header = json.dumps({"key": key, "tests": place.tests})
     reporter = (f"--test-reporter={place.tools}/{_reporter(key)}", "--test-reporter-destination=stdout")
+    ending = tuple(option for option in OPTIONS if option in place.offers and option not in suite.command)
     return Command(
-        argv=(place.program, *reporter, *suite.command[1:]),
+        argv=(place.program, *reporter, *ending, *suite.command[1:]),
         deadline_s=suite.timeout_s,
         env=place.environment,
         clean_env=True,

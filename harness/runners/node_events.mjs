@@ -123,4 +123,5 @@ export default async function* reporter(source) {
     if (mark(path) !== before) yield line({ event: 'touched', path });
   }
   yield line({ event: 'finish', status: Number(process.exitCode ?? 0) });
+  setTimeout(() => process.exit(), 2000).unref(); // whatever else keeps this process alive has nothing to say
 }

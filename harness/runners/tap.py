@@ -16,6 +16,12 @@ from sandbox.contract import Command, CommandResult, File
 CONFIGURATION: tuple[str, ...] = ()
 """TAP says nothing of configuration."""
 
+RUNG = "R0"
+"""What its results are worth."""
+
+OPTIONS: tuple[str, ...] = ()
+"""None that depends on the version."""
+
 TEST_SUFFIXES: tuple[str, ...] = ()
 """TAP says nothing of test files."""
 
