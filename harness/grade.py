@@ -55,13 +55,14 @@ class Grade:
 class SecondFinding:
     """What a second run found: its `seed`, how many `files` and deciding `tests` it had, and those that disagree.
 
-    `disagreeing` maps the ids that do not pass this time to how they ended.
+    `disagreeing` maps the ids that do not pass this time to how they ended; `tampering` is what no honest run shows.
     """
 
     seed: str
     files: int = 0
     tests: int = 0
     disagreeing: Mapping[str, str] = field(default_factory=dict)
+    tampering: str = ""
 
 
 def grade(
@@ -88,8 +89,15 @@ def grade(
     )
 
 
-def with_second_run(found: Grade, second: SecondFinding) -> Grade:
-    """The same grade of a pass, or `unstable` where tests that decide did not pass a second time; with its seed."""
+def with_second_run(found: Grade, second: SecondFinding | None) -> Grade:
+    """The same grade, or for a pass `unstable` where tests that decide did not pass a second time; with its seed.
+
+    `tampered` where the results of that run were.
+    """
+    if second is None or found.verdict is not Verdict.PASS:
+        return found
+    if second.tampering:
+        return replace(found, verdict=Verdict.TAMPERED, reason=_one_line(second.tampering))
     how = f"in random order, one process a file (seed {second.seed})"
     if not second.disagreeing:
         told = f"{second.tests} tests in {second.files} files passed a second time, {how}"

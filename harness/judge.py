@@ -1,4 +1,4 @@
-"""The grade of a submission: the suite once; where it passes, the probes that it must fail, and a second run."""
+"""The grade of a submission: the suite once; where it passes, a second run, and probes that it must fail."""
 
 import secrets
 from collections.abc import Callable, Iterable
@@ -44,11 +44,11 @@ def judge(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch, heard: Callabl
     found = grade(report, manifest, job.submission)
     if found.verdict is not Verdict.PASS:
         return Judgement(grade=found, report=report)
-    findings = tuple(_findings(job, manifest, open_box, stopwatch)) if can_probe(job) else None
-    found, second = grade(report, manifest, job.submission, findings), None
-    if found.verdict is Verdict.PASS:
-        second = run_again(job, manifest, open_box, stopwatch)
-        found = with_second_run(found, second) if second is not None else found
+    second = run_again(job, manifest, open_box, stopwatch)
+    findings = None
+    if can_probe(job) and (second is None or not second.disagreeing):  # what needs its neighbours is not probed alone
+        findings = tuple(_findings(job, manifest, open_box, stopwatch))
+    found = with_second_run(grade(report, manifest, job.submission, findings), second)
     return Judgement(grade=found, report=report, probes=findings or (), second=second)
 
 

@@ -46,6 +46,7 @@ def run_again(
         seed=seed,
         files=len(files),
         tests=len(wanted),
+        tampering=next((problem.detail for report in reports.values() for problem in report.tampering), ""),
         disagreeing={one: how for one, how in outcomes.items() if how != Outcome.PASSED.value},
     )
 

@@ -19,12 +19,13 @@ RUNG = "R1"
 """What its results are worth."""
 
 OPTIONS: tuple[str, ...] = ("--test-force-exit",)
-"""A handle that a test leaves behind must not keep its process from ending."""
+"""For the processes of test files, which a handle left behind must not keep from ending; the runner itself would end
+before the reporter's last word."""
 
 TEST_SUFFIXES: tuple[str, ...] = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 """How the names of test files end."""
 
-_REFUSED = ("--test-reporter", "--test-isolation", "--experimental-test-isolation", "--watch", "--test-only")
+_REFUSED = ("--test-reporter", "--test-isolation", "--experimental-test-isolation", "--watch", "--test-only", *OPTIONS)
 
 
 def refusal(suite: Suite) -> str:
@@ -46,11 +47,10 @@ def tools(key: str) -> tuple[File, ...]:
 
 def command(suite: Suite, place: Place, key: str) -> Command:
     """The suite's own command with the reporter, and an environment from a whitelist."""
-    header = json.dumps({"key": key, "tests": place.tests})
+    header = json.dumps({"key": key, "tests": place.tests, "children": sorted(place.offers)})
     reporter = (f"--test-reporter={place.tools}/{_reporter(key)}", "--test-reporter-destination=stdout")
-    ending = tuple(option for option in OPTIONS if option in place.offers and option not in suite.command)
     return Command(
-        argv=(place.program, *reporter, *ending, *suite.command[1:]),
+        argv=(place.program, *reporter, *suite.command[1:]),
         deadline_s=suite.timeout_s,
         env=place.environment,
         clean_env=True,

@@ -32,6 +32,7 @@ const header = JSON.parse(firstLine());
 const key = Buffer.from(header.key, 'hex');
 const known = header.tests.map((path) => [path, mark(path)]);
 let sequence = 0;
+process.execArgv.push(...header.children); // what the runner hands on to the processes of test files
 
 function line(event) {
   const escape = (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
