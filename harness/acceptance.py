@@ -99,7 +99,8 @@ def prepare_acceptance(feature: Feature, provider: SandboxProvider, on_line: OnL
     if not files:
         raise ConfigError(f"{feature.key}: no file in {', '.join(feature.black_box)} (`black_box`)")
     environment = provider.prepare(TESTER, on_line) if provider.kind == "docker" else None
-    return Acceptance(files=files, paths=feature.black_box, environment=environment)
+    paths = tuple(dict.fromkeys(path for _, path in feature.black_box_places()))
+    return Acceptance(files=files, paths=paths, environment=environment)
 
 
 def run_acceptance(tests: Acceptance, application: Application, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:

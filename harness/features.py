@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from sandbox.contract import Limits
 
+OF_TARGET = "target:"
+"""What a feature's `black_box` writes before a path below the target's folder, which its features share."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -116,7 +119,8 @@ class Feature:
 
     For a folder target the hidden tests lie in `folder`/tests and the reference in `folder`/solution.patch. For a git
     target both come from the `solution` commit: `test_paths` are the tests, the rest of its difference the reference.
-    `black_box` are files or folders below `folder` with tests that speak to the target's service from outside.
+    `black_box` are files or folders with tests that speak to the target's service from outside, below `folder`, or
+    where OF_TARGET stands before them, below the target's own.
     """
 
     name: str
@@ -128,6 +132,13 @@ class Feature:
     test_paths: tuple[str, ...] = ()
     black_box: tuple[str, ...] = ()
     manifest: Manifest | None = None
+
+    def black_box_places(self) -> tuple[tuple[Path, str], ...]:
+        """Each of `black_box` as the folder that it lies below, and its path there."""
+        return tuple(
+            (self.target.folder if name.startswith(OF_TARGET) else self.folder, name.removeprefix(OF_TARGET))
+            for name in self.black_box
+        )
 
     @property
     def key(self) -> str:

@@ -19,7 +19,7 @@ from harness.edge import (
     relative_path,
 )
 from harness.errors import ConfigError
-from harness.features import EnvironmentSpec, Feature, Manifest, SecondRun, Service, Source, Suite
+from harness.features import OF_TARGET, EnvironmentSpec, Feature, Manifest, SecondRun, Service, Source, Suite
 from harness.files import write_atomic
 from sandbox.contract import DiskQuota, Limits
 
@@ -62,6 +62,11 @@ def _git_url(value: str) -> str:
 
 def _input(value: str) -> str:
     return value if value == "." else relative_path(value)
+
+
+def _black_box(value: str) -> str:
+    of_target = OF_TARGET if value.startswith(OF_TARGET) else ""
+    return of_target + relative_path(value.removeprefix(OF_TARGET))
 
 
 Commit = Annotated[str, AfterValidator(_commit)]
@@ -153,7 +158,7 @@ class FeatureFile(Strict):
     base: Commit | None = None
     solution: Commit | None = None
     test_paths: list[RelativePath] = Field(default_factory=list)
-    black_box: list[RelativePath] = Field(default_factory=list)
+    black_box: list[Annotated[str, AfterValidator(_black_box)]] = Field(default_factory=list)
 
 
 class ManifestFile(Strict):
