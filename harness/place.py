@@ -1,6 +1,6 @@
 """What a command line needs to know of a sandbox, asked before any code of the application runs there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from sandbox.contract import Command, Sandbox
 
@@ -16,9 +16,3 @@ def look_around(box: Sandbox, program: str) -> tuple[str, Mapping[str, str]] | N
     if result.exit_code != 0 or not path.startswith("/"):
         return None
     return path, {name: value for name, value in zip(_WHITELIST, values, strict=False) if value}
-
-
-def offers(box: Sandbox, program: str, options: Iterable[str]) -> frozenset[str]:
-    """Those of the options that the program takes: with each of them it still says its version."""
-    asked = {one: Command(argv=(program, one, "--version"), deadline_s=_DEADLINE_S) for one in options}
-    return frozenset(one for one, command in asked.items() if box.run(command).exit_code == 0)

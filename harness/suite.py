@@ -12,7 +12,7 @@ from harness.features import Feature, Suite
 from harness.grade_policy import Submission, submission
 from harness.grade_rules import matches
 from harness.grade_tree import GradingTree, grading_tree
-from harness.place import look_around, offers
+from harness.place import look_around
 from harness.runners import runner_of
 from harness.runners.contract import Place, Problem, ProblemKind, Runner, Slice, SuiteReport
 from sandbox.checkout import Checkouts
@@ -169,7 +169,6 @@ class _Life:
             environment=environment,
             configuration={name: data for name, data in settings.items() if data is not None},
             tests=self.job.tests(self.tree),
-            offers=offers(box, program, self.runner.OPTIONS),
             slice=self.job.slice,
         )
 

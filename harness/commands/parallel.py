@@ -64,7 +64,7 @@ class Stoppable:
 
 
 def refuse_interrupted(provider: SandboxProvider) -> None:
-    """Raises InterruptedRunError where the sandboxes of that provider were killed by Ctrl-C: before a result is kept."""
+    """Raises InterruptedRunError where Ctrl-C killed that provider's sandboxes: call it before a result is kept."""
     if isinstance(provider, Stoppable):
         provider.go_on()
 

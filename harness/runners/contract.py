@@ -227,8 +227,8 @@ class Place:
 
     `program` is the absolute path of the command's first word, `environment` the whitelisted variables, `workspace`
     and `tools` absolute paths; `configuration` is the content of the files at the workspace's root that may configure
-    a runner, by name; `tests` the paths of the test files, relative to the workspace. `offers` are those of the
-    runner's OPTIONS that the program knows. `slice` is the part of the suite that is wanted, where it is not all.
+    a runner, by name; `tests` the paths of the test files, relative to the workspace. `slice` is the part of
+    the suite that is wanted, where it is not all.
     """
 
     program: str
@@ -237,7 +237,6 @@ class Place:
     environment: Mapping[str, str] = field(default_factory=dict)
     configuration: Mapping[str, bytes] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
-    offers: frozenset[str] = frozenset()
     slice: Slice | None = None
 
 
@@ -261,9 +260,6 @@ class Runner(Protocol):
 
     RUNG: str
     """How strongly the results are protected when a run goes well, and what a run that never began is worth."""
-
-    OPTIONS: tuple[str, ...]
-    """Options of the program that are used where the installed one knows them."""
 
     TEST_SUFFIXES: tuple[str, ...]
     """How the names of test files end: these are watched while tests run, where the runner can."""

@@ -21,9 +21,6 @@ CONFIGURATION: tuple[str, ...] = ()
 RUNG = "R0"
 """What its results are worth."""
 
-OPTIONS: tuple[str, ...] = ()
-"""None that depends on the version."""
-
 TEST_SUFFIXES: tuple[str, ...] = ("_test.go",)
 """How the names of test files end."""
 

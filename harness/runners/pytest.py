@@ -30,9 +30,6 @@ CONFIGURATION: tuple[str, ...] = (
 RUNG = "R1"
 """What its results are worth."""
 
-OPTIONS: tuple[str, ...] = ()
-"""None that depends on the version."""
-
 TEST_SUFFIXES: tuple[str, ...] = (".py",)
 """How the names of test files end."""
 

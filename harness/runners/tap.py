@@ -19,9 +19,6 @@ CONFIGURATION: tuple[str, ...] = ()
 RUNG = "R0"
 """What its results are worth."""
 
-OPTIONS: tuple[str, ...] = ()
-"""None that depends on the version."""
-
 TEST_SUFFIXES: tuple[str, ...] = ()
 """TAP says nothing of test files."""
 

@@ -19,8 +19,9 @@ class Attack:
     """One submission: what lies in its workspace at the end, and what must come of it.
 
     `rung` is the weakest that stops it: at R1 it gets `verdict` already, at R2 only once probed; "second run" is what
-    one run of the suite takes for a pass, and a second one in another order does not; "R3" are the documented ones, which pass here; "honest" is no attack. `seen` says where such a thing was seen. `evidence` must
-    stand in the grade. `agent` is a script that runs in the agent's sandbox.
+    one run of the suite takes for a pass, and a second one in another order does not; "R3" are the documented ones,
+    which pass here; "honest" is no attack. `seen` says where such a thing was seen. `evidence` must stand in the grade.
+    `agent` is a script that runs in the agent's sandbox.
     """
 
     name: str
