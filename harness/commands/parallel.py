@@ -48,10 +48,10 @@ class Stoppable:
     @contextmanager
     def reopen(self, spec: BoxSpec) -> Iterator[Sandbox]:
         """The provider's own, and remembered. Raises InterruptedRunError once stopped."""
-        self._go_on()
+        self.go_on()
         with self._provider.reopen(spec) as box:
             self._opened.append(weakref.ref(box))
-            self._go_on()
+            self.go_on()
             yield box
 
     def provenance(self) -> Mapping[str, str]:
