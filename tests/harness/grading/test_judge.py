@@ -127,6 +127,12 @@ def test_a_file_that_the_command_names_runs_alone(room: Room) -> None:
     assert run_suite(alone, room.provider.open, Stopwatch(SystemClock())).collected == (NEW,)
 
 
+@pytest.mark.parametrize(("timeout_s", "lifetime_s"), [(60.0, 4 * 3600), (6 * 3600.0, 7 * 3600)])
+def test_a_sandbox_outlives_the_suites_time_limit(room: Room, timeout_s: float, lifetime_s: int) -> None:
+    """However long that is."""
+    assert job(room, SOLUTION, timeout_s=timeout_s).limits().lifetime_s == lifetime_s
+
+
 def test_fails_are_not_probed(room: Room) -> None:
     """There is nothing to take away from them."""
     found = judged(room, {"calc.py": "def add(a, b):\n    return a + b\n"})
