@@ -21,7 +21,7 @@ from tests.sandbox.leaver import process_in
 from tests.sandbox.places import OneRun, Place, PlainPlace, Room, sh, text
 
 KINDS = ("docker", "plain")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # any command of another test reaps what a dead process left
 
 TALKER = "while sleep 0.1; do echo said; echo said >> said; done"
 
