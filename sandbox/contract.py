@@ -205,7 +205,7 @@ class ExportCaps:
     """Bounds of one export: bytes a file, bytes of kept files, kept files, members looked at, and bytes read at all.
 
     `total_bytes` and `new_bytes` count sparse files by what they claim to hold, for so they are read; the latter, None
-    for as much as there is, those files alone that are not as they were known, and none in `.git`.
+    for as much as there is, those files alone that are looked at and are not as they were known.
     """
 
     file_bytes: int = 5 * 1024**2

@@ -59,8 +59,8 @@ class Collector:
         return self._caps.total_bytes
 
     def announce(self, path: str, size: int) -> None:
-        """Count a regular file before any of it is read. Raises WorkspaceError past the bound on what is new."""
-        if path not in self._known and ".git" not in path.split("/"):
+        """Count an admitted file before any of it is read. Raises WorkspaceError past the bound on what is new."""
+        if path not in self._known:
             self._count_new(size)
 
     def _count_new(self, size: int) -> None:
@@ -256,11 +256,12 @@ class _Below:
 
 def _take_member(archive: tarfile.TarFile, member: tarfile.TarInfo, below: _Below, collector: Collector) -> None:
     path = below(member.name)
-    if member.isreg():
-        collector.announce(path, member.size)
-    if not collector.admits(path) or (member.isreg() and collector.oversized(path, member.size)):
+    if not collector.admits(path):
         return
     if member.isreg():
+        collector.announce(path, member.size)
+        if collector.oversized(path, member.size):
+            return
         content = archive.extractfile(member)
         pieces = iter(lambda: content.read(PIECE) if content else b"", b"")
         collector.file(path, executable=bool(member.mode & 0o100), pieces=pieces)

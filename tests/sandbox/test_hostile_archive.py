@@ -162,7 +162,8 @@ def test_what_is_new_is_bounded_before_it_is_read() -> None:
 
     assert [file.path for file in export(member("workspace/new", data=b"y" * 4_000)).files] == ["new"]
     changed = member("workspace/base", data=b"z" * 5_000)
-    for more in (member("workspace/new", data=b"y" * 4_001), changed, member("workspace/venv/x", data=b"y" * 4_001)):
+    assert export(member("workspace/node_modules/x", data=b"y" * 4_001)).files == ()
+    for more in (member("workspace/new", data=b"y" * 4_001), changed):
         with pytest.raises(WorkspaceError, match="4000 bytes"):
             export(more)
     raw = archive(*kept, member("workspace/hole", data=b"")).rstrip(b"\0")
