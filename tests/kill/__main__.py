@@ -28,7 +28,7 @@ def main() -> int:
             folder=Path(folder).resolve(), cache=build.resolve() / "cache", kills=options.kills, seed=options.seed
         )
         done = tuple(_told(rounds(plan)))
-    Console(width=120).print(round_table(done))
+    Console(width=140).print(round_table(done))
     return 1 if any(each.wrong for each in done) else 0
 
 

@@ -1,27 +1,28 @@
 """Rounds of killing: start a run, kill it, resume it, kill it again, let it end, look at what came of it."""
 
+import json
 import os
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 
-from harness.journal import Kind, read_rows
+from harness.journal import Kind, Row, read_rows
 from harness.simulator.log import read_attempts
 from tests.end_to_end.desk import Started
 from tests.kill.checks import Killed, answered, complaints
 from tests.kill.facts import Cell, Facts, facts_of
-from tests.kill.moments import Watch, last_row, some_moment
+from tests.kill.left import containers_of, left_over
+from tests.kill.moments import Moment, Watch, last_row, some_moment
 from tests.kill.world import MODELS, World, world
 
 FEWEST_KILLS, MOST_KILLS = 6, 14
 """In one round."""
-
-_GRACE_S = 20.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Round:
     promoted: int = 0
     in_doubt: int = 0
     replayed: int = 0
+    reattached: int = 0
     diverged: int = 0
     answered: int = 0
     seconds: float = 0.0
@@ -43,7 +45,10 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Where rounds are played, in what kind of sandbox, how many kills in all, and from what seed."""
+    """Where rounds are played, in what kind of sandbox, how many kills in all, and from what seed.
+
+    `first` are the moments that each round begins with; the others are drawn.
+    """
 
     folder: Path
     cache: Path
@@ -51,6 +56,7 @@ class Plan:
     seed: int = 1
     sandbox: str = "local"
     models: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MODELS)
+    first: tuple[Moment, ...] = ()
 
 
 def rounds(plan: Plan) -> Iterator[Round]:
@@ -73,22 +79,23 @@ def _world(plan: Plan, number: int) -> AbstractContextManager[World]:
 
 def _played(plan: Plan, seed: int, most: int, whole: Mapping[Cell, Facts]) -> Round:
     draw = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    moments = chain(plan.first, (some_moment(draw) for _ in count()))
     found = Round(seed=seed)
     began = time.monotonic()
     with _world(plan, seed) as here:
-        kills = _until_done(here, draw, min(most, draw.randint(FEWEST_KILLS, MOST_KILLS)), found)
+        kills = _until_done(here, moments, min(most, draw.randint(FEWEST_KILLS, MOST_KILLS)), found)
         found.seconds = time.monotonic() - began
         found.wrong += _looked_at(here, kills, whole)
         _count(here, found)
     return found
 
 
-def _until_done(here: World, draw: random.Random, most: int, found: Round) -> list[int]:
+def _until_done(here: World, moments: Iterator[Moment], most: int, found: Round) -> list[int]:
     """Kill up to so many times, then let it end; the numbers of the last rows at the kills."""
     kills: list[int] = []
     while True:
         command = here.again() if (here.run / "plan.json").exists() else here.first()
-        watch = Watch(here, some_moment(draw))
+        watch = Watch(here, next(moments))
         started = here.desk.start(*command)
         found.lives += 1
         if found.kills < most and (after := watch.wait(started)):
@@ -119,32 +126,13 @@ def _looked_at(here: World, kills: list[int], whole: Mapping[Cell, Facts]) -> It
         yield f"a run that is done made {more} further requests"
     planned = frozenset(row["id"] for row in _planned(here.run))
     yield from complaints(Killed(run=here.run, log=here.provider.log, kills=kills, planned=planned), whole)
-    yield from (f"still at work: {name}" for name in _left_over(here.scratch))
+    yield from (f"still at work: {name}" for name in left_over(here.scratch))
+    if here.sandbox == "docker":
+        yield from (f"still there: container of {trial}" for trial in containers_of(planned))
 
 
 def _planned(run: Path) -> list[dict[str, str]]:
-    from harness.commands.status import planned_rows
-
-    return planned_rows(run)
-
-
-def _left_over(scratch: Path) -> list[str]:
-    """Processes that work below the folder of what is temporary, once they have had time to end."""
-    deadline = time.monotonic() + _GRACE_S
-    while found := [name for place in Path("/proc").glob("[0-9]*") if (name := _working_in(place, scratch))]:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.1)
-    return found
-
-
-def _working_in(process: Path, folder: Path) -> str:
-    try:
-        command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        place = str((process / "cwd").readlink())
-    except OSError:
-        return ""
-    return f"{process.name}: {command}" if str(folder) in command or place.startswith(str(folder)) else ""
+    return list(json.loads((run / "plan.json").read_text(encoding="utf-8"))["trials"])
 
 
 def _count(here: World, found: Round) -> None:
@@ -158,3 +146,15 @@ def _count(here: World, found: Round) -> None:
         found.replayed += sum(
             row.kind == Kind.RESPONSE and (row.trial, row.attempt) == key for row in rows if row.seq < resumed.seq
         )
+    found.reattached = sum(_is_reattached(rows, row) for row in rows if row.kind == Kind.RESUMED)
+
+
+def _is_reattached(rows: Sequence[Row], resumed: Row) -> bool:
+    """Whether a life went on in the sandbox that the last one left: it had no tool calls to run again, and some to."""
+    same = [row for row in rows if (row.trial, row.attempt) == (resumed.trial, resumed.attempt)]
+    later = [row.seq for row in same if row.kind == Kind.RESUMED and row.seq > resumed.seq]
+    end = min(later, default=rows[-1].seq + 1)
+    spans = [span for row in same if resumed.seq < row.seq < end for span in row.body.get("spans", ())]
+    stages = {span["sub"] for span in spans if span["phase"] == "setup"}
+    had_tools = any(row.kind == Kind.TOOL_END for row in same if row.seq < resumed.seq)
+    return had_tools and bool(stages) and "replay" not in stages

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tests.kill.rounds import Round
 
-COLUMNS = ("kills", "lives", "answered", "promoted", "in_doubt", "replayed", "diverged")
+COLUMNS = ("kills", "lives", "answered", "promoted", "in_doubt", "replayed", "reattached", "diverged")
 
 
 def round_table(done: Sequence[Round]) -> Table:
