@@ -74,7 +74,17 @@ def in_tool_call(desk: Desk, *options: str) -> Iterator[Blocked]:
 @contextmanager
 def in_model_stream(desk: Desk, *options: str) -> Iterator[Blocked]:
     """Blocked in an answer that has begun and never goes on."""
-    with serving(None) as silent:
+    yield from _in_silence(desk, *options, mute=False)
+
+
+@contextmanager
+def in_opening(desk: Desk, *options: str) -> Iterator[Blocked]:
+    """Blocked where a trial's connection is opened, before its first call."""
+    yield from _in_silence(desk, *options, mute=True)
+
+
+def _in_silence(desk: Desk, *options: str, mute: bool) -> Iterator[Blocked]:
+    with serving(None, mute=mute) as silent:
         file = matrix(desk.folder / "stream.toml", {"first": silent.table(), "second": silent.table()}, trials=1)
         run = desk.folder / "run-stream"
         started = desk.start("run", file, "--out", run, *options)
@@ -102,7 +112,13 @@ def in_grading(desk: Desk, *options: str) -> Iterator[Blocked]:
     yield Blocked(desk=desk, started=started, run=run)
 
 
-BLOCKED = {"tool": in_tool_call, "stream": in_model_stream, "wait": in_wait, "grading": in_grading}
+BLOCKED = {
+    "tool": in_tool_call,
+    "opening": in_opening,
+    "stream": in_model_stream,
+    "wait": in_wait,
+    "grading": in_grading,
+}
 
 
 def own_containers(desk: Desk, started: Started) -> list[Mapping[str, str]]:
@@ -151,10 +167,16 @@ def check(blocked: Blocked, number: signal.Signals) -> None:
 
 @pytest.mark.parametrize(
     ("where", "number"),
-    [("tool", signal.SIGINT), ("stream", signal.SIGTERM), ("wait", signal.SIGINT), ("grading", signal.SIGINT)],
+    [
+        ("opening", signal.SIGINT),
+        ("tool", signal.SIGINT),
+        ("stream", signal.SIGTERM),
+        ("wait", signal.SIGINT),
+        ("grading", signal.SIGINT),
+    ],
 )
 def test_interrupt_ends_a_run_on_this_machine(desk: Desk, where: str, number: signal.Signals) -> None:
-    """In a tool call, in a stalled stream, left alone by a busy provider and in the suite, on local sandboxes."""
+    """Opening a connection, in a tool call, in a stalled stream, left alone by a busy provider and in the suite, on local sandboxes."""
     TargetFiles().write(desk.folder / "targets", SLEEPS)
     with BLOCKED[where](desk, "--fixtures", str(desk.folder / "targets"), "--sandbox", "local") as blocked:
         check(blocked, number)
