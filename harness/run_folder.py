@@ -56,7 +56,7 @@ class RunFolder:
         return first if attempt == 1 else first / f"attempt-{attempt}"
 
     def wire(self, trial_id: str, attempt: int = 1) -> Path:
-        """The bytes of an attempt's call under way; the file is only there once a request went out. Raises ValueError."""
+        """What a wire brought of the attempt's call under way; there once a request went out. Raises ValueError."""
         return self.trial(trial_id, attempt) / "wire.jsonl"
 
 

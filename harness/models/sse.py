@@ -34,7 +34,7 @@ class Parser(Protocol):
 class MessageParser:
     """Takes each message of a WebSocket as one event."""
 
-    framed = True
+    framed: ClassVar[bool] = True
 
     def feed(self, data: bytes) -> Iterator[ServerEvent]:
         """The event in this message."""
@@ -48,7 +48,7 @@ class MessageParser:
 class EventParser:
     """Feeds on bytes in any cut; comments, events without data and fields of no use (`id`, `retry`) are dropped."""
 
-    framed = False
+    framed: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
