@@ -1,7 +1,7 @@
 """One answer as it is read: status, headers and bytes in, an assembly out; pure, the moments are told to it."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -134,7 +134,7 @@ class Asked:
     api: str
     transport: str
     framed: bool = False
-    taken_ids: Collection[str] = ()
+    taken_ids: frozenset[str] = frozenset()
     id_prefix: str = ""
 
 

@@ -149,7 +149,8 @@ class FileWireLog:
         if self._handle is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            os.ftruncate(self._handle, 0)
+            if os.fstat(self._handle).st_size:
+                os.ftruncate(self._handle, 0)  # what an earlier life left
             _append(self._handle, self._header)
             os.fsync(self._handle)
             sync_folder(self._path.parent)

@@ -42,7 +42,7 @@ class RecordedAnswer:
     `broken` says that a line in between cannot be read: the answer is not whole then.
     """
 
-    asked: Asked = Asked(api="", transport="")
+    asked: Asked = field(default_factory=lambda: Asked(api="", transport=""))
     sent: int = 0
     headers: int | None = None
     end: int | None = None
