@@ -27,7 +27,7 @@ ENCODINGS = {
 }
 
 SHIFTED = [
-    re.sub(r"^.{%d}|.=*$" % cut, "", encode(b"\0" * lead + KEY.encode()).decode())
+    re.sub(r".=*$", "", encode(b"\0" * lead + KEY.encode()).decode()[cut:])
     for encode in (base64.b64encode, base64.urlsafe_b64encode)
     for lead, cut in ((1, 2), (2, 3))
 ]

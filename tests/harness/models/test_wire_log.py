@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -154,13 +154,14 @@ def test_a_recorded_answer_is_the_same_reply(
 
 @pytest.mark.parametrize("api", APIS)
 def test_whatever_a_kill_leaves_is_whole_or_in_doubt(open_script: OpenScript, path: Path, api: str) -> None:
-    """Cut at each byte of its last lines and at each line before: the answer is promoted as it was, or not at all."""
+    """Cut between all lines and amid each: the answer is promoted as it was, or not at all."""
     with log_at(path):
         reply = second_turn(open_script(api, "coarse", "full"))
         data = path.read_bytes()
-    lines = [place for place, byte in enumerate(data, 1) if byte == ord("\n")]
+    lines = [0, *(place for place, byte in enumerate(data, 1) if byte == ord("\n"))]
+    places = {*lines, *((start + end) // 2 for start, end in pairwise(lines)), *(end - 1 for end in lines[1:])}
     states = []
-    for length in sorted({*lines, *range(lines[-4], len(data) + 1)}):
+    for length in sorted(places):
         path.write_bytes(data[:length])
         last = last_of(path)
         states.append(last.state)
