@@ -10,7 +10,7 @@ from harness.past import unfinished
 from harness.record import Record, Verdict
 from harness.same_output import masked
 from harness.turns import Turn
-from tests.harness.lives import Ran, Shop
+from tests.harness.lives import TURNS, Ran, Shop
 from tests.harness.play import calls
 
 TIMED = ("_ns", "cpu_s")
@@ -90,19 +90,19 @@ def test_a_finished_run_needs_nothing(whole: Ran) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same(shop: Shop, whole: Ran) -> None:
-    """Each life is killed a few rows after it began; what is in doubt adds up."""
-    rows, lives = whole.rows[:3], 1
+    """Each life is killed at its second call; what is in doubt adds up."""
+    rows, lives = whole.rows[:4], 1
     while True:
         lives += 1
         resumed = shop.run(rows, whole.root / "bodies")
         check(resumed, whole, len(rows))
         assert (resumed.record.lives, resumed.kinds().count("resumed")) == (lives, lives - 1)
-        assert resumed.record.in_doubt == resumed.kinds().count("in_doubt")
-        if len(resumed.rows) <= len(rows) + 6:
+        assert resumed.record.in_doubt == resumed.kinds().count("in_doubt") == lives - 1
+        calls_made = [row.seq for row in resumed.rows[len(rows) :] if row.kind == "intent"]
+        if len(calls_made) < 2:
             break
-        rows = resumed.rows[: len(rows) + 6]
-    assert lives > 5
-    assert resumed.record.in_doubt > 1
+        rows = resumed.rows[: calls_made[1]]
+    assert lives == len(TURNS) + 1
 
 
 THINK = Turn(content="Hm.")
