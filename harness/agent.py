@@ -9,10 +9,13 @@ from harness.config import TrialLimits
 from harness.conversation import Conversation, budget
 from harness.errors import InterruptedRunError
 from harness.messages import message_json
+from harness.models.ceiling import Ceiling, under
 from harness.models.contract import CallFailedError, Message, Model, Reply, Role, ToolCall
+from harness.models.faults import Fault
 from harness.models.health import telling
 from harness.models.prices import Price
 from harness.models.timing import call_row, spans
+from harness.models.wire_log import wire_log
 from harness.prompts import prompt
 from harness.record import CallRow, ToolRow
 from harness.recorded import NOTHING, Recorded, RecordedReply
@@ -35,7 +38,11 @@ STOP_OF_FAULT = {
     "refused": "refused",
     "interrupted": "interrupted",
     "deferred": "deferred",
+    "token_limit": "limit:tokens",
+    "budget": "budget",
 }
+OUR_OWN = ("interrupted", "token_limit", "budget")
+"""Faults of a call that we ended: they say nothing of its provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +177,16 @@ class Agent:
         """The model asked: nothing is sent before the intent is kept, nothing acted on before the answer is."""
         turn = self.transcript.turns + 1
         messages = conversation.messages
-        self._on_event("intent", {"turn": turn, "messages": len(messages), "request": self._request.of(messages)})
+        request = self._request.of(messages)
+        self._on_event("intent", {"turn": turn, "messages": len(messages), "request": request})
+        wire_log().begin(turn, request)
         wall = Timer(left_s, self._end_by_wall)
         wall.start()
         try:
-            with telling(lambda kind, body: self._on_event(kind, {"turn": turn, **body})):
+            with (
+                telling(lambda kind, body: self._on_event(kind, {"turn": turn, **body})),
+                under(self._most_tokens(assignment.limits)),
+            ):
                 reply = self._model.reply(messages, self._tools, left_s)
         except CallFailedError as error:
             self._give_up(error, turn)
@@ -184,7 +196,13 @@ class Agent:
         self._stopwatch.add(*spans(reply, turn))
         row = call_row(reply, turn, assignment.price_for(reply))
         self._on_event("response", {**message_json(reply.message), **row.model_dump()})
+        wire_log().settle()
         return RecordedReply(reply=reply, row=row)
+
+    def _most_tokens(self, limits: TrialLimits) -> Ceiling:
+        """The trial's own limit, which holds within a call too."""
+        left = limits.output_tokens - self._spent.output_tokens
+        return Ceiling(left=lambda: left, fault=Fault.TOKEN_LIMIT, what="the trial's output tokens were left")
 
     def _end_by_wall(self) -> None:
         self._wall_is_over = True
@@ -199,7 +217,7 @@ class Agent:
         billable = any(attempt.may_be_billed for attempt in error.attempts)
         self.transcript.unanswered_calls += billable
         faults = (str(attempt.fault) for attempt in error.attempts)
-        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault != "interrupted")  # that was us
+        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault not in OUR_OWN)
         body = {"turn": turn, "fault": error.fault, "message": str(error), "billable": billable}
         body |= {"stop": self.transcript.stop, "error": self.transcript.error}
         self._on_event("call_failed", {**body, "faults": list(self.transcript.unanswered_faults)})
@@ -207,7 +225,7 @@ class Agent:
     def _blame_for_wall(self, error: CallFailedError | None = None) -> None:
         """The wall is over, amid the call that `error` ended or between two: by a provider, or by the trial itself."""
         attempts, pauses = (error.attempts, error.pauses) if error else ((), ())
-        failed = [attempt for attempt in attempts if attempt.fault != "interrupted"]
+        failed = [attempt for attempt in attempts if attempt.fault not in OUR_OWN]
         waited_ns = sum(call.wait_ns for call in self.transcript.calls)
         waited_ns += sum(attempt.times.end - attempt.times.send for attempt in failed)
         waited_ns += sum(pause.t1 - pause.t0 for pause in pauses)

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from harness.lock import boot_id
 from harness.messages import message_json
 from harness.models.contract import Reply
 from harness.models.prices import Price
 from harness.models.timing import call_row, spans
+from harness.models.wire_past import promoted, read_wire
 from harness.past import OpenCall, Past, spent_ns
 from harness.record import SpanRow
 from harness.recorded import RecordedReply
@@ -17,13 +20,15 @@ from harness.recorded import RecordedReply
 class CameOf:
     """What is known of a call without an outcome: its whole `reply`; that `nothing` was under way; else it is in doubt.
 
-    Of a call in doubt `received_bytes` and `deltas` had come.
+    Of a call in doubt `received_bytes` and `deltas` had come. `billable` says that an earlier request of the same call
+    failed in a way that may be charged for.
     """
 
     reply: Reply | None = None
     nothing: bool = False
     received_bytes: int = 0
     deltas: int = 0
+    billable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,21 +45,56 @@ def in_doubt(_trial_id: str, _attempt: int, _call: OpenCall) -> CameOf:
     return CameOf()
 
 
+def from_wire(path: Path, call: OpenCall) -> CameOf:
+    """What the attempt's wire log at `path` tells of the call. Raises InfraError where it cannot be read."""
+    last = read_wire(path, call.turn)
+    if last is None:  # no request ever went out; but a machine that went down may have forgotten the file
+        return CameOf(nothing=call.boot == boot_id())
+    return CameOf(
+        reply=promoted(last),
+        nothing=not last.in_doubt,
+        received_bytes=last.received_bytes,
+        deltas=last.deltas,
+        billable=any(attempt.may_be_billed for attempt in last.failed),
+    )
+
+
 def settled(past: Past, came: CameOf, price_for: Callable[[Reply], Price | None]) -> Settled:
     """The past once its open call came to this."""
     call = past.open_call
-    if call is None or came.nothing:
-        return Settled(past=replace(past, open_call=None))
+    if call is None:
+        return Settled(past=past)
     if came.reply is not None:
         return _promoted(past, call, came.reply, price_for(came.reply))
+    known = replace(past.recorded, unanswered_calls=past.recorded.unanswered_calls + came.billable)
+    after = replace(past, open_call=None, in_doubt=past.in_doubt + (not came.nothing), recorded=known)
+    if came.nothing:
+        return (
+            Settled(past=after, kind="call_failed", body=_failed(past, call)) if came.billable else Settled(past=after)
+        )
     body = {
         "turn": call.turn,
         "request": call.request,
         "received_bytes": came.received_bytes,
         "deltas": came.deltas,
+        "billable": came.billable,
     }
-    doubted = replace(past, open_call=None, in_doubt=past.in_doubt + 1)
-    return Settled(past=doubted, kind="in_doubt", body=body)
+    return Settled(past=after, kind="in_doubt", body=body)
+
+
+def _failed(past: Past, call: OpenCall) -> dict[str, Any]:
+    """The body of a note on a call whose requests had all failed when its process died."""
+    return {
+        "turn": call.turn,
+        "fault": "interrupted",
+        "message": "its process died between two requests",
+        "stop": "interrupted",
+        "error": "",
+        "billable": True,
+        "faults": [],
+        "at_ns": past.elapsed_ns,
+        "spans": [],
+    }
 
 
 def _promoted(past: Past, call: OpenCall, reply: Reply, price: Price | None) -> Settled:

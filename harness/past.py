@@ -47,11 +47,11 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
-    """A call that was about to be made: its turn, the hash of what it asks, and when, ns since the attempt's start."""
+    """A call that was about to be made: its turn, the hash of what it asks, and the boot of the machine it was on."""
 
     turn: int
     request: str
-    at_ns: int
+    boot: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +133,7 @@ class _Reader:
         self._unanswered = 0
         self._running: set[Place] = set()
         self._boxed = False
+        self._boot = ""
         self._spans: list[SpanRow] = []
 
     def read(self, row: Row) -> None:
@@ -181,10 +182,12 @@ class _Reader:
 
     def begins(self, row: Row) -> None:
         """Its first life."""
+        self._boot = row.body.get("boot", "")
         self._know(lives=1, started_utc=row.at_utc)
 
-    def resumes(self, _row: Row) -> None:
+    def resumes(self, row: Row) -> None:
         """Another life: what is written from here on is newer than any record so far."""
+        self._boot = row.body.get("boot", "")
         self._boxed = False
         self._running.clear()
         self._know(lives=self._past.lives + 1, over=False, record=None)
@@ -200,8 +203,7 @@ class _Reader:
 
     def intends(self, row: Row) -> None:
         """A call is about to be made."""
-        body = row.body
-        call = OpenCall(turn=body["turn"], request=body["request"], at_ns=body["at_ns"])
+        call = OpenCall(turn=row.body["turn"], request=row.body["request"], boot=self._boot)
         self._failures.pop(call.turn, None)
         self._know(open_call=call)
 
@@ -227,8 +229,9 @@ class _Reader:
             )
         self._know(open_call=None)
 
-    def doubts(self, _row: Row) -> None:
+    def doubts(self, row: Row) -> None:
         """Nobody knows what became of the call that was under way."""
+        self._unanswered += bool(row.body["billable"])
         self._know(in_doubt=self._past.in_doubt + 1, open_call=None)
 
     def starts_tool(self, row: Row) -> None:

@@ -19,7 +19,9 @@ from harness.grade import Grade
 from harness.grade_policy import Submission, submission
 from harness.grading_job import grading_job
 from harness.judge import judge
+from harness.lock import boot_id
 from harness.models.contract import Model
+from harness.models.wire_log import recording
 from harness.noise import conditions, reasons
 from harness.open_calls import settled
 from harness.past import DIVERGED, Past, Step
@@ -115,9 +117,10 @@ class _Attempt:
         """Say that it begins, or goes on; then it is settled what became of a call that was under way."""
         past = self._past
         if past is None:
-            self._event("trial_started", {"attempt": self._number})
+            self._event("trial_started", {"attempt": self._number, "boot": boot_id()})
             return
-        self._event("resumed", {"life": past.lives + 1, "step": past.step.value, "elapsed_ns": past.elapsed_ns})
+        life = {"life": past.lives + 1, "step": past.step.value, "elapsed_ns": past.elapsed_ns, "boot": boot_id()}
+        self._event("resumed", life)
         if past.open_call is not None and not past.stop:
             came = self._bench.came_of(self._trial.id, self._number, past.open_call)
             found = settled(past, came, self._assignment().price_for)
@@ -157,7 +160,8 @@ class _Attempt:
             yield model
 
     def _let_work(self, box: Sandbox, model: Model) -> None:
-        with self._bench.interrupts.ending(model.close):
+        wire = self._bench.wire_log(self._trial, self._number)
+        with self._bench.interrupts.ending(model.close), recording(wire):
             agent = Agent(
                 model=model,
                 sandbox=box,

@@ -25,7 +25,9 @@ from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
 from harness.matrix import MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
+from harness.models.wire_file import FileWireLog
 from harness.monitor import Monitor
+from harness.open_calls import from_wire
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, source_digest
 from harness.progress import LiveTable, PlainLines, Progress, Quiet
@@ -181,6 +183,8 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
             opening.journal, trial.id, attempt, handed_in, facts
         ),
         kept=lambda row: read_submission(opening.journal.folder.root, row),
+        came_of=lambda trial_id, attempt, call: from_wire(opening.journal.folder.wire(trial_id, attempt), call),
+        wire_log=lambda trial, attempt: FileWireLog(opening.journal.folder.wire(trial.id, attempt), opening.redactor),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )

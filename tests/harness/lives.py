@@ -59,6 +59,7 @@ class Shop:
     turns: Sequence[Turn] = TURNS
     limits: TrialLimits = field(default_factory=TrialLimits)
     context_window: int | None = None
+    model_provider: str = "replay"
     provider: SandboxProvider | None = None
     clock: Clock = field(default_factory=SystemClock)
     made: int = 0
@@ -100,10 +101,11 @@ class Shop:
         """The one trial."""
         model = ModelConfig(
             name="a",
-            provider="replay",
+            provider=self.model_provider,
             api="chat",
             model="a",
             turns="solved",
+            tokens_per_s=1e6,
             context_window=self.context_window,
             price=Price(input=1.0, output=10.0),
         )
@@ -111,10 +113,15 @@ class Shop:
         (trial,) = plan(matrix, [self.prepared.feature], {"shop/one": "1", "shop/one:solved": "2"})
         return trial
 
+    @property
+    def next_run(self) -> Path:
+        """The folder of the run that is made next."""
+        return self.folder / f"run-{self.made + 1}"
+
     def run(self, rows: Iterable[Row] = (), bodies: Path | None = None, **changes: Any) -> "Ran":
         """One process's work on a run that these rows are known of; `changes` go into the bench or the matrix."""
+        root = self.next_run
         self.made += 1
-        root = self.folder / f"run-{self.made}"
         if bodies is not None and bodies.is_dir():
             shutil.copytree(bodies, root / "bodies")
         asked: list[Recorder] = []

@@ -1,13 +1,17 @@
 """A run that was killed goes on: nothing that is known is asked, run or paid again, and the outcome is the same."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.config import TrialLimits
 from harness.past import unfinished
 from harness.record import Record, Verdict
 from harness.same_output import masked
-from tests.harness.lives import Ran, Shop
+from harness.turns import Turn
+from tests.harness.lives import TURNS, Ran, Shop
+from tests.harness.play import calls
 
 TIMED = ("_ns", "cpu_s")
 """Ends of names that hold measurements."""
@@ -82,3 +86,55 @@ def test_a_run_that_was_killed_after_any_row_comes_to_the_same(shop: Shop, whole
 def test_a_finished_run_needs_nothing(whole: Ran) -> None:
     """Its record is a verdict."""
     assert unfinished([whole.trial.id, "other"], [whole.record]) == ("other",)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_comes_to_the_same(shop: Shop, whole: Ran) -> None:
+    """Each life is killed at its second call; what is in doubt adds up."""
+    rows, lives = whole.rows[:4], 1
+    while True:
+        lives += 1
+        resumed = shop.run(rows, whole.root / "bodies")
+        check(resumed, whole, len(rows))
+        assert (resumed.record.lives, resumed.kinds().count("resumed")) == (lives, lives - 1)
+        assert resumed.record.in_doubt == resumed.kinds().count("in_doubt") == lives - 1
+        calls_made = [row.seq for row in resumed.rows[len(rows) :] if row.kind == "intent"]
+        if len(calls_made) < 2:
+            break
+        rows = resumed.rows[: calls_made[1]]
+    assert lives == len(TURNS) + 1
+
+
+THINK = Turn(content="Hm.")
+BROKEN = calls(*[("edit", "{no json")] * 3)
+LONG = calls(("shell", {"command": "seq 1 2000; echo double >> calc.txt"}))
+ENDINGS: dict[str, tuple[tuple[Turn, ...], dict[str, Any], Verdict]] = {
+    "limit:turns": ((LONG, LONG, LONG), {"limits": TrialLimits(turns=2)}, Verdict.PASS),
+    "limit:tokens": ((LONG, LONG, LONG), {"limits": TrialLimits(output_tokens=20)}, Verdict.PASS),
+    "limit:cost": ((LONG, LONG, LONG), {"limits": TrialLimits(cost_usd=0.001)}, Verdict.PASS),
+    "limit:malformed_calls": ((LONG, BROKEN, BROKEN), {}, Verdict.PASS),
+    "refused": ((LONG, LONG.model_copy(update={"ending": "refusal"})), {}, Verdict.PASS),
+    "context_exhausted": ((LONG, LONG, LONG), {"context_window": 900}, Verdict.PASS),
+    "error:provider": ((LONG,), {}, Verdict.ERROR_PROVIDER),
+    "finished": ((LONG, THINK, THINK), {}, Verdict.PASS),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", ENDINGS)
+def test_whatever_ends_an_attempt_ends_it_in_its_second_life_too(tmp_path: Path, stop: str) -> None:
+    """Limits, counters, shortened outputs: all stand as they would have stood, at whichever turn the kill came."""
+    turns, settings, verdict = ENDINGS[stop]
+    shop = Shop(folder=tmp_path, turns=turns, **settings)
+    whole = shop.run()
+    assert (whole.record.stop, whole.record.verdict) == (stop, verdict)
+    if stop == "context_exhausted":
+        assert whole.record.shortened_outputs
+    kinds = whole.kinds()
+    for known in (place for place, kind in enumerate(kinds, 1) if kind in {"response", "call_failed", "export"}):
+        resumed = shop.run(whole.rows[:known], whole.root / "bodies")
+        if stop == "error:provider" and "call_failed" in kinds[:known]:  # what the provider failed is tried again
+            assert (resumed.record.verdict, resumed.turns_asked) == (verdict, [2])
+            continue
+        assert facts(resumed.record) == facts(whole.record)
+        assert said(resumed) == said(whole)
