@@ -176,7 +176,7 @@ def check(blocked: Blocked, number: signal.Signals) -> None:
     ],
 )
 def test_interrupt_ends_a_run_on_this_machine(desk: Desk, where: str, number: signal.Signals) -> None:
-    """Opening a connection, in a tool call, in a stalled stream, left alone by a busy provider and in the suite, on local sandboxes."""
+    """Wherever a trial may be blocked, on local sandboxes."""
     TargetFiles().write(desk.folder / "targets", SLEEPS)
     with BLOCKED[where](desk, "--fixtures", str(desk.folder / "targets"), "--sandbox", "local") as blocked:
         check(blocked, number)
