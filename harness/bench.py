@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.agent import Transcript, message_json
+from harness.budget import Budget
 from harness.clock import Clock
 from harness.grade_policy import Submission
 from harness.interrupt import Interrupts
@@ -25,7 +26,7 @@ def _kept_nowhere(_trial: Trial, _attempt: int, _submission: Submission) -> None
 class Bench:
     """What all trials of a run share. `open_model` gives a trial its model, which the trial closes.
 
-    `keep` makes what an attempt handed in durable, before it is graded.
+    `keep` makes what an attempt handed in durable, before it is graded. `budget` is what all of them may spend.
     """
 
     run: str
@@ -36,6 +37,7 @@ class Bench:
     on_event: Callable[[Trial, int, str, Mapping[str, Any]], None]
     interrupts: Interrupts
     keep: Callable[[Trial, int, Submission], None] = _kept_nowhere
+    budget: Budget = field(default_factory=Budget)
     monitor: Monitor = field(default_factory=Monitor)
     provenance: Mapping[str, str] = field(default_factory=dict)
 

@@ -34,7 +34,7 @@ class Row:
 
 def read_meta(folder: Path) -> dict[str, str]:
     """What the journal says of itself: "schema", "run", "created_utc". Raises ConfigError, InfraError."""
-    with _reading(folder) as connection:
+    with reading(folder) as connection:
         return dict(connection.execute("SELECT key, value FROM meta"))
 
 
@@ -52,7 +52,7 @@ def read_last_rows(folder: Path) -> dict[str, Row]:
 
 def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) -> tuple[Row, ...]:
     query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {condition} ORDER BY seq"  # noqa: S608 - ours
-    with _reading(folder) as connection:
+    with reading(folder) as connection:
         return tuple(
             Row(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=found, body=json.loads(body))
             for seq, at_utc, trial, attempt, found, body in connection.execute(query, values)
@@ -89,8 +89,8 @@ def _record(folder: Path, row: Row) -> Record:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection; the run's writer, if there is one, is not disturbed."""
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection; the run's writer, if there is one, is not disturbed. Raises ConfigError, InfraError."""
     run = RunFolder(root=folder)
     must_exist(run)
     with (

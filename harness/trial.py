@@ -12,6 +12,7 @@ import structlog
 from harness.agent import Agent, Assignment, Transcript
 from harness.artefacts import span_rows
 from harness.bench import Bench, TrialOutcome, trial_row
+from harness.budget import STOP as BUDGET_STOP
 from harness.clock import Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
 from harness.grade import Grade
@@ -30,6 +31,9 @@ from sandbox.contract import BoxSpec, Identity, Sandbox
 from sandbox.errors import SandboxError, WorkspaceError
 
 log = structlog.get_logger()
+
+NOT_OVER = ("deferred", BUDGET_STOP)
+"""Why an agent stopped that would go on another day, or with a larger budget."""
 
 LIFETIME_MARGIN_S = 24 * 3600
 """Seconds that a container may live past the wall limit before it ends by itself: queues for tool slots may be long."""
@@ -85,7 +89,7 @@ class _Attempt:
         self._work()
         if self._transcript.stop == "error:provider":
             raise ProviderError(self._transcript.error)
-        if self._transcript.stop != "deferred":  # then it is not over: there is nothing to judge yet
+        if self._transcript.stop not in NOT_OVER:
             self._judge()
 
     def _work(self) -> None:
@@ -106,6 +110,8 @@ class _Attempt:
                 self._transcript = agent.transcript
                 agent.work(self._assignment())
             self._go_on()
+            if self._transcript.stop in NOT_OVER:  # nothing is handed in yet
+                return
             self._event("export", {"stop": self._transcript.stop})
             with self._stopwatch.span(Phase.GRADE, "export"), stack.pop_all():
                 self._survivors = box.kill()
@@ -197,6 +203,7 @@ class _Attempt:
             most_output_tokens=config.parameters.get("max_output_tokens"),
             price=config.price,
             price_of=config.price_of,
+            purse=self._bench.budget.purse(self._trial.id),
         )
 
     def _record(self, started_utc: datetime, start_ns: int, end_ns: int) -> Record:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.bench import Bench
+from harness.budget import Budget
 from harness.clock import stamp_promptly
 from harness.commands.models import Models, open_models
 from harness.commands.preparing import Features, prepare_features
@@ -22,14 +23,14 @@ from harness.files import disk_errors, write_atomic
 from harness.inputs import Options, load_inputs
 from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
-from harness.matrix import MatrixRun, journalled, run_matrix
+from harness.ledger import spent_so_far
+from harness.matrix import Ended, MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
 from harness.monitor import Monitor
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, source_digest
 from harness.progress import LiveTable, PlainLines, Progress, Quiet
 from harness.provenance import host_facts, prompt_digest, usable_cores
-from harness.record import Record
 from harness.redact import Redactor
 from harness.regrade import feature_body
 from harness.runners import refusal
@@ -57,16 +58,19 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A run as it ended: its folder, its records in plan order, how many trials were planned, and if it was stopped.
+    """A run as it ended: its folder, its trials in plan order, how many were planned, and if it was stopped.
 
-    `losses` is a line for each provider that was lost for good: which, for which models, and what to do.
+    `losses` is a line for each provider that was lost for good: which, for which models, and what to do. `over_budget`
+    says which bound of the budget ended it, `not_begun` how many trials it kept from beginning.
     """
 
     folder: Path
-    records: tuple[Record, ...]
+    records: tuple[Ended, ...]
     planned: int
     interrupted: bool
     losses: tuple[str, ...] = ()
+    not_begun: int = 0
+    over_budget: str = ""
 
 
 def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
@@ -118,15 +122,17 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
         weakened = {} if interrupts.flag.is_set() else _looked_at(job, session, features)
         opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
         models = stack.enter_context(_models(opening, features.prepared))
-        records = run_matrix(_matrix_run(opening, features, models, weakened))
+        ran = run_matrix(_matrix_run(opening, features, models, weakened))
         stopped = interrupts.flag.is_set()
-        journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(records), "interrupted": stopped}))
+        journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(ran.trials), "interrupted": stopped}))
     return Finished(
         folder=journal.folder.root,
-        records=records,
+        records=ran.trials,
         planned=len(trials),
         interrupted=stopped,
         losses=models.losses(),
+        not_begun=ran.not_begun,
+        over_budget=ran.over_budget,
     )
 
 
@@ -178,6 +184,7 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         ),
         interrupts=opening.interrupts,
         keep=lambda trial, attempt, handed_in: keep_submission(opening.journal, trial.id, attempt, handed_in),
+        budget=_budget(opening),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )
@@ -191,7 +198,15 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         checkouts=session.checkouts,
         parallel=job.matrix.parallel.trials,
         unavailable=lambda trial: features.failed.get(trial.feature.key) or models.unavailable(trial),
+        quiet_s=models.quiet_s,
     )
+
+
+def _budget(opening: _Opening) -> Budget:
+    """What the run may spend, less what its earlier lives have spent."""
+    prices = {trial.id: trial.settings.price for trial in opening.trials}
+    spent = spent_so_far(opening.journal.folder.root, prices)
+    return Budget(opening.job.matrix.budget, spent, opening.session.clock)
 
 
 def _folder(job: Job, session: Session) -> Path:
@@ -234,7 +249,7 @@ def _models(opening: _Opening, prepared: Mapping[str, Prepared]) -> AbstractCont
         for name in sorted(job.matrix.scripts)
     }
     log = opening.journal.folder.root / "simulator.jsonl"
-    return open_models(job.matrix.models, scripts, session.clock, log)
+    return open_models(job.matrix.models, scripts, session.clock, log, job.matrix.parallel.trials)
 
 
 def _prices(matrix: Matrix) -> dict[str, str]:
