@@ -99,7 +99,8 @@ class Dispatcher:
                         self._free -= 1
                         self._rules.begun(trial)
                         return trial
-                self._changed.wait(POLL_S if soon else None)
+                if not self._out_of_room:
+                    self._changed.wait(POLL_S if soon else None)
             return None
 
     def _candidate(self) -> tuple[Trial | None, bool]:
@@ -115,7 +116,7 @@ class Dispatcher:
         if self._rules.room(now):
             return now, False
         self._out_of_room = not self._threads  # else what is reserved for those at work may yet come free
-        return None, not self._threads
+        return None, False
 
     def _start(self, trial: Trial) -> None:
         thread = threading.Thread(target=self._run, args=(trial,), name=f"trial {trial.label}")
