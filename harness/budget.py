@@ -192,8 +192,8 @@ class Budget:
 
     def left(self, what: str) -> str:
         """A bound and how far it is used: "cost_usd 5.00 is used up to 4.87"."""
-        digits = 2 if what == "cost_usd" else 0
-        return f"{what} {self.most.bounds[what]:.{digits}f} is used up to {getattr(self.spent, what):.{digits}f}"
+        most, spent = self.most.bounds[what], getattr(self.spent, what)
+        return f"{what} {_figure(what, most)} is used up to {_figure(what, spent)}"
 
     def _may_spend(self, model: str, what: str) -> float:
         """A limit of a trial that is larger than the whole budget says nothing of what it will spend."""
@@ -201,6 +201,13 @@ class Budget:
         if limit is not None and limit <= self.most.bounds.get(what, math.inf):
             return limit
         return self._means.get(model, _Mean()).of(what)
+
+
+def _figure(what: str, value: float) -> str:
+    """Dollars in cents, or as small as they are; all else in whole numbers."""
+    if what != "cost_usd":
+        return f"{value:.0f}"
+    return f"{value:.2f}" if value >= 1 or not value else f"{value:.2g}"
 
 
 class Purse:
