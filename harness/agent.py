@@ -147,8 +147,8 @@ class Agent:
         row = call_row(reply, turn, assignment.price_for(reply))
         self.transcript.turns = turn
         self.transcript.calls.append(row)
-        charged = self._spent.add(row, reply.message)
-        self._purse.charge(charged)
+        charged = self._purse.charge(self._spent.of(row, reply.message))
+        self._spent.add(row, reply.message)
         self._on_event("response", {**message_json(reply.message), **row.model_dump(), "charged": charged.row()})
         return reply
 
@@ -162,8 +162,7 @@ class Agent:
 
     def _give_up(self, error: CallFailedError, turn: int) -> None:
         self._stopwatch.add(*spans(error, turn))
-        charged = self._spent.add_failed(error)
-        self._purse.charge(charged)
+        charged = self._purse.charge(self._spent.of_failed(error))
         what = {"fault": error.fault, "message": str(error), "charged": charged.row()}
         self._on_event("call_failed", {"turn": turn, **what})
         self.transcript.stop = STOP_OF_FAULT.get(error.fault, "error:provider")

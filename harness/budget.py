@@ -49,8 +49,14 @@ class Spending:
     output_tokens: int = 0
     cost_usd: float = 0.0
 
-    def add(self, row: CallRow, message: Message) -> Spent:
-        """Count one answered call and its failed attempts; returns what it comes to.
+    def add(self, row: CallRow, message: Message) -> None:
+        """Count one answered call and its failed attempts."""
+        spent = self.of(row, message)
+        self.output_tokens += spent.output_tokens
+        self.cost_usd += spent.cost_usd
+
+    def of(self, row: CallRow, message: Message) -> Spent:
+        """What an answered call and its failed attempts come to.
 
         Where the provider gave no usage, four characters stand for a token; where an attempt broke off, a delta does.
         """
@@ -59,19 +65,14 @@ class Spending:
         tokens = estimated if row.output_tokens is None else row.output_tokens
         cost = _guess_usd(estimated, self.price) if row.cost_usd is None else row.cost_usd
         lost = self._lost(row.unfinished_deltas)
-        return self._counted(Spent(turns=1, output_tokens=tokens, cost_usd=cost) + lost)
+        return Spent(turns=1, output_tokens=tokens, cost_usd=cost) + lost
 
-    def add_failed(self, error: CallFailedError) -> Spent:
-        """Count a call that was given up: what of it may be billed."""
-        return self._counted(self._lost(_billable_deltas(error.attempts)))
+    def of_failed(self, error: CallFailedError) -> Spent:
+        """What of a call that was given up may be billed."""
+        return self._lost(_billable_deltas(error.attempts))
 
     def _lost(self, deltas: int) -> Spent:
         return Spent(output_tokens=deltas, cost_usd=_guess_usd(deltas, self.price))
-
-    def _counted(self, spent: Spent) -> Spent:
-        self.output_tokens += spent.output_tokens
-        self.cost_usd += spent.cost_usd
-        return spent
 
 
 def _billable_deltas(attempts: Iterable[CallAttempt]) -> int:
@@ -217,9 +218,10 @@ class Purse:
         self._budget = budget or Budget()
         self._trial = trial
 
-    def charge(self, spent: Spent) -> None:
-        """Count what a call has spent: once, in the life that made it."""
+    def charge(self, spent: Spent) -> Spent:
+        """Count what a call has spent, once, in the life that made it; returns it, for the journal."""
         self._budget.charge(self._trial, spent)
+        return spent
 
     @property
     def is_empty(self) -> bool:

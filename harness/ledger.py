@@ -13,7 +13,7 @@ from harness.models.prices import Price
 _CHARGES = """
 SELECT json_extract(body, '$.charged.turns'), json_extract(body, '$.charged.output_tokens'),
        json_extract(body, '$.charged.cost_usd'), json_extract(body, '$.output_tokens'),
-       json_extract(body, '$.cost_usd'), json_type(body, '$.charged')
+       json_extract(body, '$.cost_usd'), json_type(body, '$.charged') IS NOT NULL, kind = 'response'
 FROM rows WHERE kind = 'response' OR (kind = 'note' AND json_extract(body, '$.note') = 'call_failed')
 """
 _IN_DOUBT = "SELECT trial, json_extract(body, '$.deltas') FROM rows WHERE kind = 'in_doubt'"
@@ -37,12 +37,10 @@ def spent_so_far(folder: Path, prices: Mapping[str, Price | None] | None = None)
 
 def _charge(turns: int | None, tokens: int | None, cost: float | None, *told: float | str | None) -> dict[str, float]:
     """What one row was charged at; an older journal knows only what the provider told of an answer."""
-    told_tokens, told_cost, kind = told
-    if kind is None:
-        if told_tokens is None and told_cost is None:
-            return {}
-        return {"turns": 1, "output_tokens": float(told_tokens or 0), "cost_usd": float(told_cost or 0)}
-    return {"turns": turns or 0, "output_tokens": tokens or 0, "cost_usd": cost or 0.0}
+    told_tokens, told_cost, is_charged, is_answer = told
+    if is_charged:
+        return {"turns": turns or 0, "output_tokens": tokens or 0, "cost_usd": cost or 0.0}
+    return {"turns": is_answer, "output_tokens": told_tokens or 0, "cost_usd": told_cost or 0.0}
 
 
 def _worked_s(connection: sqlite3.Connection) -> float:

@@ -111,12 +111,13 @@ def test_broken_off_attempts_count_by_what_came_of_them() -> None:
     """Of answered and of given-up calls: a delta is a token, at the price of output; what was refused costs nothing."""
     spending = Spending(price=PRICE)
     row = CallRow(turn=1, total_ns=1, output_tokens=100, cost_usd=0.5, billable_attempts=1, unfinished_deltas=50)
-    assert spending.add(row, Message(role=Role.ASSISTANT)) == Spent(turns=1, output_tokens=150, cost_usd=0.5 + 100e-6)
+    spending.add(row, Message(role=Role.ASSISTANT))
+    assert (spending.output_tokens, spending.cost_usd) == (150, 0.5 + 100e-6)
+    assert spending.of(row, Message(role=Role.ASSISTANT)) == Spent(turns=1, output_tokens=150, cost_usd=0.5 + 100e-6)
     cut = CallAttempt(times=CallTimes(send=0, end=1, deltas=7), fault="truncated")
     refused = CallAttempt(times=CallTimes(send=0, end=1), fault="rate_limit", status=429)
     error = CallFailedError("no", fault="truncated", attempts=(refused, cut), pauses=())
-    assert spending.add_failed(error) == Spent(output_tokens=7, cost_usd=14e-6)
-    assert (spending.output_tokens, spending.cost_usd) == (157, 0.5 + 114e-6)
+    assert spending.of_failed(error) == Spent(output_tokens=7, cost_usd=14e-6)
 
 
 def test_an_agent_stops_before_the_call_that_nothing_is_left_for(tmp_path: Path) -> None:
