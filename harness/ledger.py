@@ -35,12 +35,12 @@ def spent_so_far(folder: Path, prices: Mapping[str, Price | None] | None = None)
         return charged + Spent(wall_s=_worked_s(connection))
 
 
-def _charge(turns: int | None, tokens: int | None, cost: float | None, *told: float | str | None) -> dict[str, float]:
-    """What one row was charged at; an older journal knows only what the provider told of an answer."""
-    told_tokens, told_cost, is_charged, is_answer = told
+def _charge(*figures: float | None) -> dict[str, float]:
+    """What one row was charged at; else (older journals, answers found after a kill) what the provider told."""
+    turns, tokens, cost, told_tokens, told_cost, is_charged, is_answer = (figure or 0 for figure in figures)
     if is_charged:
-        return {"turns": turns or 0, "output_tokens": tokens or 0, "cost_usd": cost or 0.0}
-    return {"turns": is_answer, "output_tokens": told_tokens or 0, "cost_usd": told_cost or 0.0}
+        return {"turns": turns, "output_tokens": tokens, "cost_usd": cost}
+    return {"turns": is_answer, "output_tokens": told_tokens, "cost_usd": told_cost}
 
 
 def _worked_s(connection: sqlite3.Connection) -> float:
