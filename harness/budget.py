@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.clock import Clock, SystemClock
 from harness.models.contract import CallAttempt, CallFailedError, Message
@@ -141,17 +142,18 @@ class Budget:
         """Seconds until the run's time is over; infinite where it is not bounded."""
         return math.inf if self.most.wall_s is None else self.most.wall_s - self.spent.wall_s
 
-    def left_tokens(self, price: Price | None) -> int | None:
-        """Output tokens that may still be spent at this price, by all trials together; None where nothing bounds them.
+    def left_tokens(self, price: Price | None) -> float:
+        """Output tokens that all trials together may still spend at this price; infinite where nothing bounds them.
 
         What an answer costs beside its output is not in it.
         """
-        spent, left = self.spent, []
+        spent = self.spent
+        left: list[float] = []
         if self.most.output_tokens is not None:
             left.append(self.most.output_tokens - spent.output_tokens)
         if self.most.cost_usd is not None and price is not None and price.output > 0:
-            left.append(int((self.most.cost_usd - spent.cost_usd) * 1e6 / price.output))
-        return max(0, min(left)) if left else None
+            left.append((self.most.cost_usd - spent.cost_usd) * 1e6 / price.output)
+        return max(0, min(left, default=math.inf))
 
     def lacks(self, model: str) -> str:
         """Which bound one more trial of a model might break, or "": what is spent and may still be spent, and it.
@@ -238,14 +240,25 @@ class Purse:
         """Seconds until the run's time is over, may be infinite."""
         return self._budget.left_s()
 
-    def left_tokens(self, price: Price | None) -> int | None:
-        """Output tokens that a call may still spend; None where nothing bounds them."""
+    def left_tokens(self, price: Price | None) -> float:
+        """Output tokens that a call may still spend, may be infinite."""
         return self._budget.left_tokens(price)
 
 
 def in_doubt(deltas: int, price: Price | None) -> Spent:
     """What a call comes to that was under way when the process died: nobody saw its end, and it may be billed."""
     return Spent(output_tokens=deltas, cost_usd=_guess_usd(deltas, price))
+
+
+def settled_charge(kind: str, body: Mapping[str, Any], price: Price | None) -> Spent:
+    """What a call comes to that an earlier life left open: `kind` and body of the row that settles it.
+
+    An answer that had come in full is charged as its provider counted it.
+    """
+    if kind != "response":
+        return in_doubt(int(body.get("deltas") or 0) if body.get("billable", True) else 0, price)
+    tokens, cost = body.get("output_tokens") or 0, body.get("cost_usd") or 0.0
+    return Spent(turns=1, output_tokens=tokens, cost_usd=cost)
 
 
 def total(charges: Iterable[Mapping[str, float]]) -> Spent:

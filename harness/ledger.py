@@ -16,7 +16,10 @@ SELECT json_extract(body, '$.charged.turns'), json_extract(body, '$.charged.outp
        json_extract(body, '$.cost_usd'), json_type(body, '$.charged') IS NOT NULL, kind = 'response'
 FROM rows WHERE kind = 'response' OR (kind = 'note' AND json_extract(body, '$.note') = 'call_failed')
 """
-_IN_DOUBT = "SELECT trial, json_extract(body, '$.deltas') FROM rows WHERE kind = 'in_doubt'"
+_IN_DOUBT = """
+SELECT trial, json_extract(body, '$.deltas') FROM rows
+WHERE kind = 'in_doubt' AND coalesce(json_extract(body, '$.billable'), 1)
+"""
 _LIVES = "SELECT seq, at_utc FROM rows WHERE trial = '' AND kind IN (?, ?) ORDER BY seq"
 _LAST = "SELECT at_utc FROM rows WHERE seq < ? AND kind != ? ORDER BY seq DESC LIMIT 1"
 _AFTER_ALL = 2**62

@@ -1,7 +1,8 @@
 """A matrix at work: bounded trials in parallel, everything journalled as it happens, one record per trial."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -11,8 +12,10 @@ from harness.bench import Bench, TrialOutcome
 from harness.budget import STOP
 from harness.dispatch import Dispatcher, Readiness, Rules, readiness
 from harness.errors import HarnessError, InfraError
+from harness.given_up import Ending, given_up
 from harness.journal import Entry, Journal, Kind
 from harness.models.contract import CallFailedError
+from harness.past import ABANDONED, DIVERGED, How, Past, Step, read_pasts
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.progress import Progress
@@ -34,6 +37,8 @@ PASSING = ("tool_queued", "grade_queued", "attempt", "model_queued", "model_slot
 OF_THE_RUN = ("throttled",)
 """Events that a trial meets with and that concern all of them."""
 
+_ABANDONED = Ending(verdict=Verdict.NOT_RUN, stop=ABANDONED, error="a new attempt was asked for in its place")
+
 DURABLE = (Kind.INTENT, Kind.RESPONSE)
 KINDS = {kind.value: kind for kind in Kind}
 
@@ -51,8 +56,9 @@ class MatrixRun:
     """Everything that running a plan needs; `prepared` is by feature key.
 
     `unavailable` says, when a trial's turn comes, why nothing should be tried for it: a lost provider, or a feature
-    that could not be prepared. Such a trial gets a record that says so, and no sandbox. `quiet_s` is for how long a
-    trial's provider wants to be left alone, seconds.
+    that could not be prepared. Such a trial gets a record that says so, and no sandbox. `pasts` are by trial id what
+    earlier processes made of it, and `how` says what becomes of that. `quiet_s` is for how long a trial's provider
+    wants to be left alone, seconds.
     """
 
     trials: tuple[Trial, ...]
@@ -65,6 +71,8 @@ class MatrixRun:
     parallel: int
     unavailable: Callable[[Trial], HarnessError | None] = _nothing_against
     quiet_s: Callable[[Trial], float] = _never_quiet
+    pasts: Mapping[str, Past] = field(default_factory=dict)
+    how: How = How.REPLAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +106,7 @@ def run_matrix(run: MatrixRun) -> Ran:
     ended: dict[str, Ended] = {}
     rules = Rules(
         readiness=lambda trial: _readiness(run, trial),
-        room=lambda trial: run.unavailable(trial) is not None or not budget.lacks(trial.model),
+        room=lambda trial: _is_free(run, trial) or not budget.lacks(trial.model),
         begun=lambda trial: budget.begin(trial.id, trial.model),
         stopped=stopped,
     )
@@ -122,10 +130,23 @@ def _over_budget(run: MatrixRun, not_begun: int) -> str:
     return words
 
 
+def _asks_nobody(run: MatrixRun, trial: Trial) -> bool:
+    """Whether all that is left to do of a trial is to grade it."""
+    past = run.pasts.get(trial.id)
+    return run.how is How.FINISHED_ONLY or (past is not None and past.step is Step.GRADE)
+
+
+def _is_free(run: MatrixRun, trial: Trial) -> bool:
+    """Whether a trial costs nothing: no model is asked for it, or it is only to be said that none can be."""
+    return _asks_nobody(run, trial) or run.unavailable(trial) is not None
+
+
 def _readiness(run: MatrixRun, trial: Trial) -> Readiness:
     why = run.unavailable(trial)
     put_off = isinstance(why, CallFailedError) and why.fault == DEFERRED
-    return Readiness.NOW if why and not put_off else readiness(run.quiet_s(trial), put_off=put_off)
+    if _asks_nobody(run, trial) or (why is not None and not put_off):
+        return Readiness.NOW
+    return readiness(run.quiet_s(trial), put_off=put_off)
 
 
 def _at_work(run: MatrixRun, trial: Trial, ended: dict[str, Ended]) -> None:
@@ -139,24 +160,58 @@ def _at_work(run: MatrixRun, trial: Trial, ended: dict[str, Ended]) -> None:
 
 
 def _one(run: MatrixRun, trial: Trial) -> Record | None:
-    """The record of a trial's last attempt; None when the run was interrupted before it began."""
+    """The record of a trial's last attempt; None when the run was interrupted before it began, or nothing was to do."""
     record: Record | None = None
     with structlog.contextvars.bound_contextvars(trial=trial.id):
-        for attempt in range(1, MOST_ATTEMPTS + 1):
-            if run.bench.interrupts.flag.is_set():
-                break
-            why = run.unavailable(trial)
-            outcome = untried(trial, run.bench, attempt, why) if why else _tried(run, trial, attempt)
+        for outcome in _outcomes(run, trial):
             record = _recorded(run, trial, outcome)
-            if why or record.verdict is not Verdict.ERROR_INFRA:
-                break
         if record is not None:
             run.progress.done(trial, record)
     return record
 
 
-def _tried(run: MatrixRun, trial: Trial, attempt: int) -> TrialOutcome:
-    return run_trial(trial, run.prepared[trial.feature.key], run.bench, attempt)
+def _outcomes(run: MatrixRun, trial: Trial) -> Iterator[TrialOutcome]:
+    """What comes of a trial, attempt by attempt, each to be recorded before the next: until one stands."""
+    past, tries = run.pasts.get(trial.id), Counter[bool]()
+    if past is not None and _is_abandoned(past, run.how):
+        yield given_up(trial, run.bench, past, _ABANDONED)
+        past = replace(past, over=True)
+    while not run.bench.interrupts.flag.is_set():
+        step = Step.BEGIN if past is None else past.step
+        tries[step is Step.GRADE] += 1
+        if (run.how is How.FINISHED_ONLY and step is not Step.GRADE) or tries[step is Step.GRADE] > MOST_ATTEMPTS:
+            return
+        outcome = _outcome(run, trial, past, step)
+        yield outcome
+        if not _is_lost(outcome.record) or run.unavailable(trial) is not None:
+            return
+        tries[False] -= outcome.record.stop == DIVERGED
+        past = read_pasts(run.journal.folder.root, (trial.id,))[trial.id]
+        tries[True] = max(tries[True], past.step is Step.GRADE)  # an attempt's own grading was the first
+
+
+def _outcome(run: MatrixRun, trial: Trial, past: Past | None, step: Step) -> TrialOutcome:
+    """The next attempt at a trial, or the next life of its last one."""
+    key, number = trial.feature.key, 1 if past is None else past.number + (step is Step.ANEW)
+    goes_on = past if step in {Step.GRADE, Step.GO_ON} else None
+    why = run.unavailable(trial)
+    if why is None or (step is Step.GRADE and key in run.prepared):
+        return run_trial(trial, run.prepared[key], run.bench, number, goes_on)
+    if goes_on is None:
+        return untried(trial, run.bench, number, why)
+    return given_up(trial, run.bench, goes_on, Ending(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why)))
+
+
+def _is_abandoned(past: Past, how: How) -> bool:
+    """Whether a new attempt takes an unfinished one's place: as was asked for, or since nobody can go on with it."""
+    if past.step is Step.ANEW:
+        return past.record is None and how is not How.FINISHED_ONLY
+    return past.step is Step.GO_ON and how is How.RESTART
+
+
+def _is_lost(record: Record) -> bool:
+    """Whether an attempt, or its grade alone, was lost by nothing that it did."""
+    return record.verdict is Verdict.ERROR_INFRA or record.stop == DIVERGED
 
 
 def _recorded(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> Record:

@@ -26,7 +26,9 @@ from harness.journal import Entry, Journal, Kind, new_run_folder
 from harness.ledger import spent_so_far
 from harness.matrix import Ended, MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
+from harness.models.wire_file import FileWireLog
 from harness.monitor import Monitor
+from harness.open_calls import from_wire
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, source_digest
 from harness.progress import LiveTable, PlainLines, Progress, Quiet
@@ -36,7 +38,7 @@ from harness.regrade import feature_body
 from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.slots import Slots, slot_count
-from harness.submissions import keep_submission
+from harness.submissions import keep_submission, read_submission
 from harness.work import work_of
 from sandbox.checkout import Checkouts
 
@@ -182,7 +184,12 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
             opening.journal, opening.progress, trial, attempt, (kind, body)
         ),
         interrupts=opening.interrupts,
-        keep=lambda trial, attempt, handed_in: keep_submission(opening.journal, trial.id, attempt, handed_in),
+        keep=lambda trial, attempt, handed_in, facts: keep_submission(
+            opening.journal, trial.id, attempt, handed_in, facts
+        ),
+        kept=lambda row: read_submission(opening.journal.folder.root, row),
+        came_of=lambda trial_id, attempt, call: from_wire(opening.journal.folder.wire(trial_id, attempt), call),
+        wire_log=lambda trial, attempt: FileWireLog(opening.journal.folder.wire(trial.id, attempt), opening.redactor),
         budget=_budget(opening),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
