@@ -5,7 +5,7 @@ trials is, none of that need become a Python object.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,9 @@ _ROW_FIELDS = (
     "fault",
     "stop",
     "message",
-    "limit",
-    "cap",
+    "provider",
+    "at_once",
+    "of",
     "output_tokens",
     "cost_usd",
 )
@@ -58,20 +59,24 @@ def _paths(paths: tuple[str, ...]) -> str:
     return ", ".join(f"'{path}'" for path in paths)
 
 
-_RECORDS = f"""SELECT seq, trial, attempt, json_extract(body, {_paths(tuple(_RECORD_FIELDS.values()))})
-    FROM rows WHERE kind = 'record' AND seq > ? ORDER BY seq"""  # noqa: S608 - ours
+_RECORDS = f"""SELECT seq, at_utc, trial, attempt, json_extract(body, {_paths(tuple(_RECORD_FIELDS.values()))})
+    FROM rows WHERE kind = 'record' AND seq > ? AND seq <= ? ORDER BY seq"""  # noqa: S608 - ours
 _REGRADES = f"""SELECT trial, attempt, json_extract(body, {_paths(_LATER)})
     FROM rows WHERE kind = 'regrade' ORDER BY seq"""  # noqa: S608 - ours
-_ROWS = f"""SELECT seq, at_utc, trial, attempt, kind,
-    json_extract(body, {_paths(tuple(f"$.{name}" for name in _ROW_FIELDS))})
-    FROM rows WHERE seq > ? AND kind NOT IN ('record', 'feature', 'regrade') AND trial != '' ORDER BY seq"""  # noqa: S608 - ours
+_LONG = ("record", "feature", "regrade", "submission")
+_SHORT = f"""SELECT seq, at_utc, trial, attempt, kind,
+    json_extract(body, {_paths(tuple(f"$.{name}" for name in _ROW_FIELDS))}) FROM rows"""  # noqa: S608 - ours
+_ROWS = f"{_SHORT} WHERE seq > ? AND seq <= ? AND kind NOT IN {_LONG} ORDER BY seq"
+_OF_TRIALS = f"{_SHORT} WHERE kind IN ({{kinds}}) AND trial IN ({{trials}}) AND seq <= ?"
+_STARTED = "SELECT trial, max(seq) FROM rows WHERE kind = 'trial_started' AND seq <= ? GROUP BY trial"
 _NEWEST = "SELECT coalesce(max(seq), 0) FROM rows"
-_LAST_OF_KIND = "SELECT max(seq) FROM rows WHERE kind = ? AND trial = ?"
+_AT_ONCE = 200
+_LAST = 2**62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortRow:
-    """One row of a trial without what is long in it: `body` has the known ones of a few fields."""
+    """One row without what is long in it: `body` has the known ones of a few fields."""
 
     seq: int
     at_utc: str
@@ -81,25 +86,50 @@ class ShortRow:
     body: dict[str, Any]
 
 
-def read_heads(folder: Path, after: int = 0) -> tuple[Head, ...]:
-    """The heads of all attempts, each with its latest grade, in the order they were written; of rows above `after`.
+def read_heads(folder: Path, after: int = 0, until: int = _LAST) -> tuple[Head, ...]:
+    """The heads of all attempts, each with its latest grade, in the order they were written.
 
+    Of rows above `after`, and not above `until`.
     Where an attempt was recorded twice, because it was resumed, its last record counts. Raises ConfigError, InfraError.
     """
     found: dict[tuple[str, int], Head] = {}
-    for seq, trial, attempt, fields in select(folder, _RECORDS, (after,)):
+    for seq, at_utc, trial, attempt, fields in select(folder, _RECORDS, (after, until)):
         found.pop((trial, attempt), None)
-        found[trial, attempt] = _head(folder, seq, {"trial": trial, "attempt": attempt}, json.loads(fields))
+        given = {"trial": trial, "attempt": attempt, "row": seq, "at_utc": at_utc}
+        found[trial, attempt] = _head(folder, given, json.loads(fields))
     later = {(trial, attempt): json.loads(fields) for trial, attempt, fields in select(folder, _REGRADES)}
     return tuple(_regraded(head, later.get(key)) for key, head in found.items())
 
 
-def read_short_rows(folder: Path, after: int = 0) -> tuple[ShortRow, ...]:
-    """The rows of trials above `after`, in order, without records and what grades are made from."""
-    return tuple(
-        ShortRow(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=kind, body=_body(fields))
-        for seq, at_utc, trial, attempt, kind, fields in select(folder, _ROWS, (after,))
-    )
+def read_short_rows(folder: Path, after: int = 0, until: int = _LAST) -> tuple[ShortRow, ...]:
+    """The rows above `after` and not above `until`, in order, without records and what grades are made from."""
+    return tuple(_short(found) for found in select(folder, _ROWS, (after, until)))
+
+
+def read_open_rows(folder: Path, heads: Iterable[Head], until: int) -> tuple[ShortRow, ...]:
+    """The rows of attempts that began and have no record among `heads`, in order.
+
+    No row of a finished trial is looked at, so it costs as much as there is under way.
+    """
+    recorded: dict[str, int] = {}
+    for head in heads:
+        recorded[head.trial] = max(head.row, recorded.get(head.trial, 0))
+    started = dict(select(folder, _STARTED, (until,)))
+    since = {trial: seq for trial, seq in started.items() if seq > recorded.get(trial, 0)}
+    kinds = [str(kind) for kind in Kind if str(kind) not in _LONG]
+    found: list[ShortRow] = []
+    names = list(since)
+    for at in range(0, len(names), _AT_ONCE):
+        some = names[at : at + _AT_ONCE]
+        query = _OF_TRIALS.format(kinds=", ".join("?" * len(kinds)), trials=", ".join("?" * len(some)))
+        rows = map(_short, select(folder, query, (*kinds, *some, until)))
+        found += [row for row in rows if row.seq >= since[row.trial]]
+    return tuple(sorted(found, key=lambda row: row.seq))
+
+
+def _short(found: tuple[Any, ...]) -> ShortRow:
+    seq, at_utc, trial, attempt, kind, fields = found
+    return ShortRow(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=kind, body=_body(fields))
 
 
 def read_newest(folder: Path) -> int:
@@ -112,7 +142,7 @@ def _body(fields: str) -> dict[str, Any]:
     return {name: value for name, value in values if value is not None}
 
 
-def _head(folder: Path, seq: int, given: dict[str, Any], fields: list[Any]) -> Head:
+def _head(folder: Path, given: dict[str, Any], fields: list[Any]) -> Head:
     known = dict(zip(_RECORD_FIELDS, fields, strict=True))
     tamper, denied, restored = known.pop("tamper") or {}, known.pop("denied") or (), known.pop("restored") or ()
     seen = sum(len(tamper.get(part) or ()) for part in ("events", "alive", "probes", "hints"))
@@ -122,7 +152,7 @@ def _head(folder: Path, seq: int, given: dict[str, Any], fields: list[Any]) -> H
         told = {name: value for name, value in known.items() if value is not None}
         return Head(**given, **told, verdict=verdict, calls=calls, signs=seen + len(denied) + len(restored))
     except (ValueError, TypeError) as error:
-        raise InfraError(f"{folder}: row {seq} holds no readable record: {error}") from error
+        raise InfraError(f"{folder}: row {given['row']} holds no readable record: {error}") from error
 
 
 def _regraded(head: Head, later: list[Any] | None) -> Head:

@@ -12,7 +12,8 @@ UNSCORED_MARK = "error:"
 class Head:
     """One attempt's record in short. `reason` is the grade's; unknown figures are None.
 
-    `signs` is how many signs of tampering it has, `regraded` whether the verdict is a later one.
+    `signs` is how many signs of tampering it has, `regraded` whether the verdict is a later one. `row` and `at_utc` say
+    where in a journal the record stands and since when; 0 and "" for one that is at hand.
     """
 
     trial: str
@@ -37,6 +38,8 @@ class Head:
     cost_is_lower_bound: bool = False
     signs: int = 0
     regraded: bool = False
+    row: int = 0
+    at_utc: str = ""
 
     @property
     def label(self) -> str:

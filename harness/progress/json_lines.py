@@ -40,7 +40,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     ),
     "tool": (*TRIAL, "turn", "tool", "total_ns", "exec_ns", "exit_code", "failed", "timed_out"),
     "waiting": (*TRIAL, "turn", "reason", "fault", "status", "wait_s"),
-    "throttled": (*TRIAL, "limit", "cap"),
+    "throttled": (*TRIAL, "provider", "at_once", "of"),
     "in_doubt": (*TRIAL, "turn", "received_bytes", "deltas"),
     "resumed": TRIAL,
     "graded": (*TRIAL, "verdict", "rung", "reason"),
@@ -94,7 +94,7 @@ class JsonLines:
         self._clock = clock
         self._planned = tuple(map(Planned.of, trials))
         self._standing = Standing(self._planned, clock.now_ns(), small=0)
-        self._limits = (frame or Frame()).limits
+        self._frame = frame or Frame()
         self._lock = threading.RLock()
         self._attempts: dict[str, int] = {}
         self._queue: queue.SimpleQueue[Callable[[], str] | None] = queue.SimpleQueue()
@@ -166,7 +166,7 @@ class JsonLines:
             output_tokens=whole.tokens,
             cost_usd=whole.cost_usd,
             cost_is_lower_bound=picture.cost_is_partial,
-            limits=dict(self._limits),
+            limits=dict(self._frame.limits),
         )
 
     def _of(self, trial: Trial) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class JsonLines:
 
     def _put(self, event: str, **known: Any) -> None:
         at_utc = self._clock.utc().isoformat()
-        self._queue.put(lambda: line(event, at_utc, known))
+        self._queue.put(lambda: line(event, at_utc, self._frame.redactor.value(known)))
 
     def _write(self) -> None:
         """Until the end is called: write what has queued up, then let it be seen."""

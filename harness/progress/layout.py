@@ -59,7 +59,9 @@ def _text(cell: Text | str) -> Text:
 
 def _widths(columns: Sequence[Column], cells: Sequence[Sequence[Text]], kept: Sequence[int], width: int) -> list[int]:
     """The columns' widths: as wide as their widest cell, flexible ones less as long as it does not fit."""
-    widths = [max(cell_len(column.name), *(cell_len(row[at].plain) for row in cells), 0) for at, column in enumerate(columns)]
+    widths = [
+        max(cell_len(column.name), *(cell_len(row[at].plain) for row in cells), 0) for at, column in enumerate(columns)
+    ]
     flexible = [at for at in kept if columns[at].flexible]
     while (over := _whole(widths, kept) - width) > 0:
         widest = max(flexible, key=lambda at: widths[at], default=None)

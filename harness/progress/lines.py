@@ -43,7 +43,9 @@ class PlainLines(Quiet):
     ) -> None:
         self._console = console
         self._clock = clock or SystemClock()
-        self._shared = Shared(trials, self._clock, frame or Frame())
+        frame = frame or Frame()
+        self._clean = frame.redactor.text
+        self._shared = Shared(trials, self._clock, frame)
         self._lock = threading.RLock()
         self._last = self._clock.now_ns()
 
@@ -53,7 +55,7 @@ class PlainLines(Quiet):
 
     def say(self, line: str) -> None:
         """The line, made safe."""
-        self._console.print(rich_text(line), soft_wrap=True)
+        self._console.print(rich_text(self._clean(line)), soft_wrap=True)
 
     def event(self, trial: Trial, kind: str, body: Mapping[str, Any]) -> None:
         """The begin of a trial, and of its grading; long waits."""

@@ -11,7 +11,7 @@ from rich.live import Live
 
 from harness.clock import Clock
 from harness.head_reader import read_heads
-from harness.heads import head_of, latest_heads
+from harness.heads import Head, head_of, latest_heads
 from harness.plan import Trial
 from harness.progress.forecast import Outlook
 from harness.progress.overview import view
@@ -19,6 +19,7 @@ from harness.progress.standing import Picture, Standing
 from harness.progress.tally import Planned
 from harness.progress.words import NS_A_SECOND
 from harness.record import Record
+from harness.redact import Redactor
 from harness.untrusted import one_line
 
 REDRAWS_A_SECOND = 2
@@ -30,10 +31,11 @@ _SAID = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What a view of a run needs to know beside its events: places for trials, and the budget's limits by name."""
+    """What a view of a run needs to know beside its events: places for trials, the budget's limits by name, secrets."""
 
     places: int = 1
     limits: Mapping[str, float] = field(default_factory=dict)
+    redactor: Redactor = field(default_factory=Redactor)
 
 
 class Shared:
@@ -57,7 +59,7 @@ class Shared:
     def say(self, line: str) -> None:
         """Remember the last line."""
         with self._lock:
-            self._said = one_line(line, _SAID)
+            self._said = one_line(self._frame.redactor.text(line), _SAID)
 
     def event(self, trial: Trial, kind: str, body: Mapping[str, Any]) -> None:
         """Take in an event."""
@@ -67,7 +69,8 @@ class Shared:
 
     def done(self, record: Record) -> None:
         """Take in a record."""
-        head, now = head_of(record), self._clock.now_ns()
+        head, now, clean = head_of(record), self._clock.now_ns(), self._frame.redactor.text
+        head = replace(head, error=clean(head.error), reason=clean(head.reason))
         with self._lock:
             self._standing.finish(head, now)
 
@@ -83,7 +86,7 @@ class Shared:
         return replace(picture, outlook=outlook, limits=self._frame.limits, said=said)
 
 
-def take_in(standing: Standing, heads: Iterable[Any], now: int) -> None:
+def take_in(standing: Standing, heads: Iterable[Head], now: int) -> None:
     """Tell a standing of all attempts that a journal holds."""
     every = tuple(heads)
     last = latest_heads(every)

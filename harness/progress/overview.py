@@ -1,7 +1,7 @@
 """A run on one screen, whatever its size: lines that fit a terminal's width and height. Pure."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.text import Text
 
@@ -26,6 +26,7 @@ _SLOWEST = 8
 _ERRORS = 5
 _LEAST_BAR = 10
 _MOST_BAR = 40
+_NO_DECIMALS = 10
 
 
 def view(picture: Picture, width: int, height: int) -> list[Text]:
@@ -69,9 +70,9 @@ def _verdicts(picture: Picture) -> Text:
 
 
 def _pace(picture: Picture) -> Text:
-    rate = "" if picture.rate is None else f"{picture.rate:.2g} trials a minute".replace("e+02", "00")
-    if picture.rate is not None and picture.rate >= 10:  # noqa: PLR2004 - from here on no decimals
-        rate = f"{picture.rate:.0f} trials a minute"
+    rate = (
+        "" if picture.rate is None else f"{picture.rate:.{0 if picture.rate >= _NO_DECIMALS else 1}f} trials a minute"
+    )
     begun = f"for {seconds(picture.now - picture.began)}" if picture.now > picture.began else ""
     return joined([ending(picture), rate, begun])
 
@@ -101,12 +102,11 @@ def _spend(picture: Picture) -> Text:
     return joined([*parts, *(f"{name} {number}" for name, number in marks if number)])
 
 
-def _against(said: str, value: float | None, limit: float | None, words: "type[str] | object") -> str:
+def _against(said: str, value: float | None, limit: float | None, words: Callable[[float], str]) -> str:
     """A figure, and how much of the budget it is."""
     if limit is None:
         return said
-    shown = words(limit) if callable(words) else limit
-    return f"{said or '0'} of {shown} ({percent(value or 0, limit)})"
+    return f"{said or '0'} of {words(limit)} ({percent(value or 0, limit)})"
 
 
 def _providers(picture: Picture) -> Text:
@@ -122,10 +122,9 @@ def _waits(picture: Picture) -> Iterator[Text]:
     for model, cells in waits.items():
         longest = max(cells, key=lambda cell: float((cell.wait or {})["wait_s"]))
         yield Text(f"{one_line(model)}: {len(cells)} {waiting(longest.wait or {})}", style="yellow")
-    for model, cap in picture.caps.items():
-        if cap.limit < cap.most or not cap.most:
-            of = f" of {cap.most}" if cap.most else ""
-            yield Text(f"{one_line(model)}: {cap.limit}{of} calls at once", style="yellow")
+    for provider, cap in picture.caps.items():
+        if cap.at_once < cap.of:
+            yield Text(f"{one_line(provider)}: {cap.at_once} of {cap.of} calls at once", style="yellow")
 
 
 def _faults(picture: Picture) -> Iterator[Text]:

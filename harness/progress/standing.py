@@ -20,6 +20,8 @@ PHASE_OF_EVENT = {
     "attempt_failed": "wait",
     "cool_down": "wait",
     "attempt": "model",
+    "model_queued": "wait",
+    "model_slot": "model",
     "tool_queued": "wait",
     "tool_start": "tool",
     "tool_end": "harness",
@@ -37,10 +39,10 @@ _WINDOW = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """How many calls a provider takes at once now, of how many at most; 0 where nobody said."""
+    """How many calls a provider gets at once now, of how many at most."""
 
-    limit: int
-    most: int
+    at_once: int
+    of: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,8 @@ class Picture:
     """What a view draws: the counts as they are at the moment `now`, and copies of the few cells that it names.
 
     `cells` are all of a small run, in plan order, and () of a large one; `running` are always all. `errors` are the
-    heads of the last trials that ended in an error, newest first. `limits` are of the run's budget, by name.
+    heads of the last trials that ended in an error, newest first; `caps` are by provider. `limits` are of the run's
+    budget, by name.
     """
 
     now: int
@@ -110,12 +113,13 @@ class Standing:
     def event(self, trial: str, kind: str, body: Mapping[str, Any], now: int) -> None:
         """Something happened in a trial; one that was not planned is left out."""
         cell = self._cells.get(trial)
-        if cell is None:
+        if kind == "throttled":
+            name = str(body.get("provider") or (cell.trial.model if cell else ""))
+            self._caps[name] = Cap(at_once=int(body.get("at_once") or 0), of=int(body.get("of") or 0))
+        elif cell is None:
             return
-        if kind == "trial_started":
+        elif kind == "trial_started":
             self._start(cell, int(body.get("attempt") or 1), now)
-        elif kind == "throttled":
-            self._caps[cell.trial.model] = Cap(limit=int(body.get("limit") or 0), most=int(body.get("cap") or 0))
         elif cell.is_running and kind in PHASE_OF_EVENT:
             cell.move(PHASE_OF_EVENT[kind], now)
             self._note(cell, kind, body)

@@ -23,9 +23,7 @@ class Planned:
     def of(cls, trial: Trial) -> Self:
         """Of a trial that is about to run."""
         simulated = trial.settings.simulated
-        return cls(
-            id=trial.id, model=trial.model, feature=trial.feature.key, repeat=trial.repeat, simulated=simulated
-        )
+        return cls(id=trial.id, model=trial.model, feature=trial.feature.key, repeat=trial.repeat, simulated=simulated)
 
     @property
     def label(self) -> str:
@@ -96,7 +94,7 @@ class Tally:
 class Cell:
     """The live state of one trial; `spent` are nanoseconds by phase, `since` when the present phase began.
 
-    `wait` is what it told last when it had to wait for its provider; `cost_usd` and `tokens` are of its present attempt.
+    `wait` is what it told last when it had to wait for its provider; `cost_usd`, `tokens` are of its present attempt.
     """
 
     trial: Planned

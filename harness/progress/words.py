@@ -9,6 +9,7 @@ NS_A_SECOND = 10**9
 _MINUTE_S = 60
 _HOUR_S = 3600
 _THOUSAND = 1000
+_CENT = 0.01
 
 
 def seconds(nanoseconds: float) -> str:
@@ -41,7 +42,7 @@ def money(usd: float | None) -> str:
     """An amount of USD; "" where nobody knows it."""
     if usd is None:
         return ""
-    return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.4f}"
+    return f"${usd:,.2f}" if usd >= _CENT or usd == 0 else f"${usd:.4f}"
 
 
 def count(number: float) -> str:
