@@ -1,4 +1,4 @@
-"""Lines that fit: columns are shortened, then dropped, until a row is no wider than the terminal."""
+"""Lines that fit: columns are shortened as far as they can be read, then dropped, then shortened further."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from harness.untrusted import one_line
 
 GAP = 2
 _NARROWEST = 6
+_READABLE = 18
 _MOST = 400
 
 
@@ -31,11 +32,12 @@ def lay(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Text
     kept = list(range(len(columns)))
     cells = [[_text(cell) for cell in row] for row in rows]
     while True:
-        widths = _widths(columns, cells, kept, width)
+        widths = _widths(columns, cells, kept, (width, _READABLE))
         droppable = [at for at in kept if columns[at].rank]
         if _whole(widths, kept) <= width or not droppable:
             break
         kept.remove(max(droppable, key=lambda at: columns[at].rank))
+    widths = _widths(columns, cells, kept, (width, _NARROWEST))
     heading = [Text(column.name, style="bold") for column in columns]
     return [_line(columns, row, kept, widths, width) for row in (heading, *cells)]
 
@@ -57,19 +59,25 @@ def _text(cell: Text | str) -> Text:
     return cell.copy() if isinstance(cell, Text) else Text(one_line(cell, _MOST))
 
 
-def _widths(columns: Sequence[Column], cells: Sequence[Sequence[Text]], kept: Sequence[int], width: int) -> list[int]:
-    """The columns' widths: as wide as their widest cell, flexible ones less as long as it does not fit."""
+def _widths(
+    columns: Sequence[Column], cells: Sequence[Sequence[Text]], kept: Sequence[int], goal: tuple[int, int]
+) -> list[int]:
+    """The columns' widths: as wide as their widest cell, flexible ones less.
+
+    They give way, the widest first, until the whole fits the goal's first figure, but not below its second.
+    """
+    width, floor = goal
     widths = [
-        max(cell_len(column.name), *(cell_len(row[at].plain) for row in cells), 0) for at, column in enumerate(columns)
+        max((cell_len(column.name), *(cell_len(row[at].plain) for row in cells))) for at, column in enumerate(columns)
     ]
     flexible = [at for at in kept if columns[at].flexible]
     while (over := _whole(widths, kept) - width) > 0:
         widest = max(flexible, key=lambda at: widths[at], default=None)
-        if widest is None or widths[widest] <= _NARROWEST:
+        if widest is None or widths[widest] <= floor:
             break
-        others = [widths[at] for at in flexible if at != widest]
-        goal = max([_NARROWEST, *(one for one in others if one < widths[widest])])
-        widths[widest] -= max(1, min(over, widths[widest] - goal))
+        narrower = [widths[at] for at in flexible if widths[at] < widths[widest]]
+        alike = sum(widths[at] == widths[widest] for at in flexible)
+        widths[widest] -= max(1, min(over // alike, widths[widest] - max([floor, *narrower])))
     return widths
 
 

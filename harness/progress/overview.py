@@ -27,15 +27,19 @@ _ERRORS = 5
 _LEAST_BAR = 10
 _MOST_BAR = 40
 _NO_DECIMALS = 10
+_MODELS = 8
+_TALL = 30
 
 
 def view(picture: Picture, width: int, height: int) -> list[Text]:
     """The whole view: a row a trial where they are few, else counts; at most `height` lines of at most `width`."""
     head = headline(picture, width)
+    if height >= _TALL:
+        head += [fitted(line, width) for line in (_faults(picture),) if line.plain]
     foot = [fitted(picture.said, width)] if picture.said else []
     room = max(0, height - len(head) - len(foot))
-    blocks = [_trials(picture, width, room)] if picture.cells else list(_blocks(picture, width))
-    body = [line for block in _allotted(blocks, room) for line in block]
+    blocks = [_trials(picture, width, room)] if picture.cells else _allotted(list(_blocks(picture, width)), room)
+    body = [line for block in blocks for line in block]
     return (head + body + foot)[: max(1, height)]
 
 
@@ -73,7 +77,7 @@ def _pace(picture: Picture) -> Text:
     rate = (
         "" if picture.rate is None else f"{picture.rate:.{0 if picture.rate >= _NO_DECIMALS else 1}f} trials a minute"
     )
-    begun = f"for {seconds(picture.now - picture.began)}" if picture.now > picture.began else ""
+    begun = f"begun {seconds(picture.now - picture.began)} ago" if picture.now > picture.began else ""
     return joined([ending(picture), rate, begun])
 
 
@@ -110,27 +114,38 @@ def _against(said: str, value: float | None, limit: float | None, words: Callabl
 
 
 def _providers(picture: Picture) -> Text:
-    """Models whose trials wait for their provider, or whose provider takes fewer calls at once than it might."""
-    return joined([*_waits(picture), *_faults(picture)])
-
-
-def _waits(picture: Picture) -> Iterator[Text]:
+    """Providers that take fewer calls at once than they might, and models whose trials wait for theirs."""
+    caps = [
+        f"{one_line(provider)} takes {cap.at_once} of {cap.of} calls at once"
+        for provider, cap in picture.caps.items()
+        if cap.at_once < cap.of
+    ]
     waits: dict[str, list[Cell]] = {}
     for cell in picture.running:
         if cell.wait is not None and cell.wait.get("wait_s"):
             waits.setdefault(cell.trial.model, []).append(cell)
-    for model, cells in waits.items():
-        longest = max(cells, key=lambda cell: float((cell.wait or {})["wait_s"]))
-        yield Text(f"{one_line(model)}: {len(cells)} {waiting(longest.wait or {})}", style="yellow")
-    for provider, cap in picture.caps.items():
-        if cap.at_once < cap.of:
-            yield Text(f"{one_line(provider)}: {cap.at_once} of {cap.of} calls at once", style="yellow")
+    told = [f"{one_line(model)} {len(cells)} {_longest(cells)}" for model, cells in waits.items()]
+    line = joined([*caps, *told])
+    line.stylize("yellow")
+    return line
 
 
-def _faults(picture: Picture) -> Iterator[Text]:
-    for model, faults in picture.faults.items():
-        told = ", ".join(f"{number} x {one_line(fault).replace('_', ' ')}" for fault, number in faults.items())
-        yield Text(f"{one_line(model)} so far: {told}", style="dim")
+def _longest(cells: Sequence[Cell]) -> str:
+    waits = [cell.wait or {} for cell in cells]
+    return waiting(max(waits, key=lambda wait: float(wait["wait_s"])))
+
+
+def _faults(picture: Picture) -> Text:
+    """What went wrong at the providers so far, and was tried again."""
+    told = [
+        f"{one_line(model)}: " + ", ".join(f"{number} x {_fault(fault)}" for fault, number in faults.items())
+        for model, faults in picture.faults.items()
+    ]
+    return Text(f"tried again: {'; '.join(told)}", style="dim") if told else Text()
+
+
+def _fault(fault: str) -> str:
+    return one_line(fault).replace("_", " ")
 
 
 def _trials(picture: Picture, width: int, room: int) -> list[Text]:
@@ -142,39 +157,40 @@ def _trials(picture: Picture, width: int, room: int) -> list[Text]:
     return [*lines, Text(f"and {more} more", style="dim")] if more else lines
 
 
-def _blocks(picture: Picture, width: int) -> Iterator[list[Text]]:
-    """The parts of the overview, the most important first; the first line of each is its heading."""
-    yield lay(group_columns("model"), group_rows(picture.models), width)
+def _blocks(picture: Picture, width: int) -> Iterator[tuple[list[Text], int]]:
+    """The parts of the overview, the most important first, each with the lines that it should have before others grow.
+
+    The first line of each is its heading.
+    """
+    yield lay(group_columns("model"), group_rows(picture.models), width), _MODELS + 1
+    if picture.errors:
+        yield _named("last errors", lay(ERROR_COLUMNS, error_rows(picture.errors[:_ERRORS]), width)), 4
     if picture.running:
         slowest = heapq.nlargest(_SLOWEST, picture.running, key=lambda cell: cell.elapsed(picture.now))
-        yield _named("longest at work", lay(TRIAL_COLUMNS, [trial_row(cell, picture.now) for cell in slowest], width))
-    if picture.errors:
-        yield _named("last errors", lay(ERROR_COLUMNS, error_rows(picture.errors[:_ERRORS]), width))
+        lines = lay(TRIAL_COLUMNS, [trial_row(cell, picture.now) for cell in slowest], width)
+        yield _named("longest at work", lines), 5
     if len(picture.features) > 1:
-        yield lay(group_columns("feature"), group_rows(picture.features), width)
+        yield lay(group_columns("feature"), group_rows(picture.features), width), 2
 
 
 def _named(name: str, lines: list[Text]) -> list[Text]:
     """The block under a name of its own instead of its columns' names."""
-    return [fitted(Text(name, style="bold"), lines[0].cell_len or len(name)), *lines[1:]]
+    return [Text(name, style="bold"), *lines[1:]]
 
 
-def _allotted(blocks: Sequence[list[Text]], room: int) -> list[list[Text]]:
-    """The blocks, each cut to what it may have of so many lines: a heading and a row each in turn, then more rows.
+def _allotted(blocks: Sequence[tuple[list[Text], int]], room: int) -> list[list[Text]]:
+    """The blocks, each cut to what it may have of so many lines; the last one counts what was cut off.
 
-    What is cut off is counted in the last line of the block.
+    First each gets a row, then what it should have, then all that is left, always in their order.
     """
     given = [0] * len(blocks)
-    for at, block in enumerate(blocks):
-        if sum(given) + min(len(block), 2) <= room:
-            given[at] = min(len(block), 2)
-    left = room - sum(given)
-    for at, block in enumerate(blocks):
-        if given[at]:
-            more = min(left, len(block) - given[at])
-            given[at] += more
-            left -= more
-    return [_cut(block, lines) for block, lines in zip(blocks, given, strict=True) if lines]
+    for wish in (2, 0, room):
+        for at, (block, fair) in enumerate(blocks):
+            wanted = min(len(block), wish or fair)
+            free = room - sum(given) + given[at]
+            if wanted > given[at] and free >= 2:  # noqa: PLR2004 - a heading alone says nothing
+                given[at] = min(wanted, free)
+    return [_cut(block, lines) for (block, _), lines in zip(blocks, given, strict=True) if lines]
 
 
 def _cut(block: list[Text], lines: int) -> list[Text]:
