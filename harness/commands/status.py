@@ -1,9 +1,7 @@
 """`splitclock status`: how far a run is, from another terminal or afterwards."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.live import Live
@@ -22,7 +20,7 @@ from harness.progress.overview import view
 from harness.progress.tally import Cell
 from harness.progress.words import seconds, waiting
 from harness.record import Verdict
-from harness.run_folder import RunFolder
+from harness.run_plan import planned_rows
 from harness.untrusted import one_line, plain
 
 ROWS = 40
@@ -61,16 +59,6 @@ def command(
         for line in view(follower.picture(), console.width, _ENDLESS):
             console.print(line, soft_wrap=True)
         _print_end(follower)
-
-
-def planned_rows(run: Path) -> list[dict[str, Any]]:
-    """The trials that a run planned. Raises ConfigError when the folder is not a run's."""
-    path = RunFolder(root=run).plan
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return list(document["trials"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{run}: is not a run folder, or its run did not get as far as a plan: {error}") from error
 
 
 def _watch(follower: Follower) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.text import Text
 
-from harness.commands.status import planned_rows
 from harness.errors import ConfigError
 from harness.head_reader import read_heads
 from harness.heads import Head, latest_heads, spent
@@ -17,6 +16,7 @@ from harness.progress.layout import Column, fitted, joined, lay
 from harness.progress.rows import VERDICT_STYLE
 from harness.progress.words import money, percent, seconds
 from harness.record import Verdict
+from harness.run_plan import planned_rows
 from harness.untrusted import one_line
 
 HEIGHT = 24
