@@ -76,7 +76,10 @@ class Follower:
         now = self.now()
         if now - self._foretold >= FORECAST_NS:
             self._foretold, self._outlook = self._foretell()
-        return replace(self._standing.picture(now), outlook=passed(self._outlook, now - self._foretold))
+        picture = self._standing.picture(now)
+        if self.finished:
+            return replace(picture, rate=None)
+        return replace(picture, outlook=passed(self._outlook, now - self._foretold))
 
     def now(self) -> int:
         """The moment."""

@@ -20,6 +20,7 @@ _RECORD_FIELDS: Mapping[str, str] = {
     "model": "$.trial.model",
     "feature": "$.trial.feature",
     "repeat": "$.trial.repeat",
+    "simulated": "$.trial.simulated",
     "stop": "$.stop",
     "verdict": "$.verdict",
     "error": "$.error",

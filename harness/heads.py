@@ -23,6 +23,7 @@ class Head:
     attempt: int
     stop: str
     verdict: Verdict
+    simulated: bool = False
     error: str = ""
     reason: str = ""
     resumed: bool = False
@@ -74,6 +75,7 @@ def head_of(record: Record) -> Head:
         repeat=record.trial.repeat,
         attempt=record.attempt,
         stop=record.stop,
+        simulated=record.trial.simulated,
         verdict=record.verdict,
         error=record.error,
         reason=grade.reason,

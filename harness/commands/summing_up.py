@@ -89,11 +89,12 @@ def screen(found: Sum, width: int) -> list[Text]:
     """What a run came to, on one screen: at most 23 lines of at most `width` columns."""
     foot = _next(found, width)
     room = HEIGHT - 1 - len(foot)
-    lines = [fitted(_headline(found), width), fitted(_spend(found), width)]
-    lines += _models(found, width)
-    lines += _reasons(found, width)
-    lines += _look_at(found, width, room - len(lines))
-    return [*lines[:room], *foot]
+    head = [fitted(line, width) for line in (_headline(found), _spend(found)) if line.plain]
+    parts = [head, _models(found, width), _reasons(found, width)]
+    parts.append(_look_at(found, width, room - sum(map(len, parts))))
+    parts = [part for part in parts if part]
+    blank = [Text()] if sum(map(len, parts)) + len(parts) <= room else []
+    return [*[line for part in parts for line in (*part, *blank)][:room], *foot]
 
 
 def _headline(found: Sum) -> Text:
@@ -109,7 +110,9 @@ def _headline(found: Sum) -> Text:
 
 def _spend(found: Sum) -> Text:
     cost, partial = spent(found.attempts)
-    said = "cost unknown" if cost is None else f"cost {'at least ' if partial else ''}{money(cost)}"
+    said = f"cost {'at least ' if partial else ''}{money(cost)}"
+    if cost is None:
+        said = "" if all(head.simulated for head in found.latest) else "cost unknown"
     marks = {
         "noisy": sum(head.noisy for head in found.latest),
         "resumed": sum(head.resumed for head in found.latest),
@@ -130,7 +133,7 @@ def _models(found: Sum, width: int) -> list[Text]:
         Column(name="model", flexible=True),
         Column(name="solved", right=True),
         Column(name="rate", right=True, rank=1),
-        Column(name="errors", right=True),
+        Column(name="errors", right=True, rank=1),
         Column(name="mean wall", right=True, rank=2),
         Column(name="cost", right=True, rank=3),
     )
@@ -147,7 +150,8 @@ def _model(model: str, heads: Sequence[Head], cost: float | None) -> tuple[str, 
     errors = sum(head.broken for head in heads)
     wall = seconds(sum(head.wall_ns for head in scored) / len(scored)) if scored else ""
     solved = f"{passed} of {len(scored)}"
-    return one_line(model), solved, percent(passed, len(scored)), str(errors or "-"), wall, money(cost)
+    name = one_line(model) + (" (simulated)" if heads[0].simulated else "")
+    return name, solved, percent(passed, len(scored)), str(errors or ""), wall, money(cost)
 
 
 def _reasons(found: Sum, width: int) -> list[Text]:

@@ -165,7 +165,7 @@ class JsonLines:
             turns=whole.turns,
             output_tokens=whole.tokens,
             cost_usd=whole.cost_usd,
-            cost_is_lower_bound=picture.cost_is_partial,
+            cost_is_lower_bound=whole.cost_usd is not None and picture.cost_is_partial,
             limits=dict(self._frame.limits),
         )
 

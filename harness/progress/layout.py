@@ -28,9 +28,9 @@ Row = Sequence[Text | str]
 
 
 def lay(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Text]:
-    """A heading and the rows as lines of at most `width` columns."""
-    kept = list(range(len(columns)))
+    """A heading and the rows as lines of at most `width` columns; a column that may be dropped is, if it is empty."""
     cells = [[_text(cell) for cell in row] for row in rows]
+    kept = [at for at, column in enumerate(columns) if not column.rank or any(row[at].plain for row in cells)]
     while True:
         widths = _widths(columns, cells, kept, (width, _READABLE))
         droppable = [at for at in kept if columns[at].rank]
