@@ -75,7 +75,7 @@ def group_row(name: str, tally: Tally) -> Row:
     """The row of all trials of a model or of a feature."""
     failed = tally.scored - tally.passed
     return (
-        one_line(name),
+        one_line(name) + (" (simulated)" if tally.simulated else ""),
         f"{tally.done}/{tally.total}",
         _some(tally.running),
         _some(tally.queued),

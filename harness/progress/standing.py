@@ -87,6 +87,7 @@ class Standing:
         for cell in self._cells.values():
             for group, name in ((self._models, cell.trial.model), (self._features, cell.trial.feature)):
                 group.setdefault(name, Tally()).total += 1
+            self._models[cell.trial.model].simulated |= cell.trial.simulated
         self._running: dict[str, Cell] = {}
         self._queued = dict.fromkeys(self._cells)
         self._walls: dict[tuple[str, str], list[float]] = {}
@@ -143,6 +144,7 @@ class Standing:
         cell.turns, cell.cost_usd = max(head.turns, cell.turns), head.cost_usd or cell.cost_usd
         cell.tokens = max(head.output_tokens or 0, cell.tokens)
         self._mark(head, 1)
+        self._models[cell.trial.model].simulated |= head.simulated
         if head.verdict.scored:
             self._walls.setdefault((head.model, head.feature), []).append(head.wall_ns / NS_A_SECOND)
         if head.broken:

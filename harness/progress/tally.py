@@ -42,6 +42,7 @@ class Tally:
     tokens: int = 0
     cost_usd: float | None = None
     wall_ns: int = 0
+    simulated: bool = False
 
     @property
     def done(self) -> int:
@@ -87,6 +88,7 @@ class Tally:
             tokens=self.tokens,
             cost_usd=self.cost_usd,
             wall_ns=self.wall_ns,
+            simulated=self.simulated,
         )
 
 
