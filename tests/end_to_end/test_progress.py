@@ -48,7 +48,7 @@ def test_a_run_is_watched_from_another_terminal(at: tuple[Desk, Path]) -> None:
     """`status --watch` says each time a trial has ended, and ends with the run; the run ends with one screen."""
     desk, file = at
     started = desk.start("run", file, *OPTIONS, "--out", "out")
-    until(lambda: (desk.folder / "out" / "plan.json").exists(), started, "the plan")
+    until((desk.folder / "out" / "plan.json").exists, started, "the plan")
     watched = desk.must("status", "out", "--watch")
     said = started.wait()
     assert said.code == 0

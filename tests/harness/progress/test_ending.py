@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,16 +24,12 @@ VERDICTS = (Verdict.PASS, Verdict.FAIL, Verdict.TAMPERED, Verdict.ERROR_PROVIDER
 def finished(folder: Path, number: int, models: int = 1) -> Path:
     """A run of so many trials of each model, of which the last one was left unrun."""
     every = [trial for model in range(models) for trial in trials(number, f"model-{model}")]
-    every = [trial.__class__(**{**_fields(trial), "id": f"{at:012x}"}) for at, trial in enumerate(every)]
+    every = [replace(trial, id=f"{at:012x}") for at, trial in enumerate(every)]
     with Journal.create(folder) as journal:
         for at, trial in enumerate(every[:-1]):
             journal.append_record(_record(record_of(trial), at))
     write_plan(folder, every)
     return folder
-
-
-def _fields(trial: object) -> dict[str, object]:
-    return {name: getattr(trial, name) for name in trial.__class__.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def _record(record: Record, at: int) -> Record:
@@ -125,7 +122,7 @@ def test_a_hook_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None
     """Its children too."""
     hook = hook_of("sh -c 'sleep 1000 & echo $! > pid; wait'", {"PATH": os.environ["PATH"]})
     assert hook is not None
-    hook = hook.__class__(words=("sh", "-c", f"sleep 1000 & echo $! > {tmp_path}/pid; wait"), patience_s=1.0)
+    hook = replace(hook, words=("sh", "-c", f"sleep 1000 & echo $! > {tmp_path}/pid; wait"), patience_s=1.0)
     assert "was ended after 1 s" in hook.run(tmp_path, 0, tmp_path / "summary.json")
     pid = int((tmp_path / "pid").read_text())
     deadline = time.monotonic() + 60

@@ -56,7 +56,13 @@ def run(tmp_path: Path) -> Path:
 
 
 def _regrade(trial: str, verdict: Verdict, reason: str) -> Entry:
-    body = {"schema": 1, "verdict": verdict.value, "was": "pass", "grade": {"reason": reason}, "changed": []}
+    body: dict[str, Any] = {
+        "schema": 1,
+        "verdict": verdict.value,
+        "was": "pass",
+        "grade": {"reason": reason},
+        "changed": [],
+    }
     return Entry(kind=Kind.REGRADE, body=body, trial=trial, attempt=1)
 
 
@@ -86,8 +92,10 @@ def test_a_resumed_attempt_counts_once(run: Path) -> None:
         journal.append_record(record_of(THIRD, cost_usd=0.5, resumed=True))
     heads = read_heads(run)
     assert len(heads) == 5
-    assert before == (pytest.approx(0.03), True)
-    assert spent(heads) == (pytest.approx(0.53), True)
+    after = spent(heads)
+    assert (before[0], after[0]) == (pytest.approx(0.03), pytest.approx(0.53))
+    assert before[1]
+    assert after[1]
     assert len(read_attempts(run)) == 6
     assert list(latest_heads(heads)) == [FIRST.id, SECOND.id, FOURTH.id, THIRD.id]
 

@@ -114,6 +114,7 @@ def test_plain_lines_tell_begin_and_end_and_now_and_then_all(tmp_path: Path) -> 
     console = Console(file=stream, width=80)
     frame = Frame(redactor=Redactor([KEY]))
     played(PlainLines(console, trials(2), clock, frame), tmp_path / "run", clock)
+    whole = "1 of 2 trials | pass 1 · running 1 | end unknown · 0.3 trials a minute · begun 3 min 02 s ago"
     assert stream.getvalue().splitlines() == [
         "run folder: runs/x[/nope]",
         "fast shop/one 1: started (attempt 1)",
@@ -121,8 +122,7 @@ def test_plain_lines_tell_begin_and_end_and_now_and_then_all(tmp_path: Path) -> 
         "fast shop/one 1: waiting 12 s (rate limit)",
         "fast shop/one 1: agent stopped (finished), grading",
         "fast shop/one 1: pass in 10.0 s, 1 turns",
-        "1 of 2 trials | pass 1 · running 1 | end unknown · 0.3 trials a minute · begun 3 min 02 s ago | "
-        "$0.01 · 101 output tokens · 1 turns | groq takes 1 of 2 calls at once",
+        f"{whole} | $0.01 · 101 output tokens · 1 turns | groq takes 1 of 2 calls at once",
         "fast shop/one 2: error:provider in 10.0 s, 1 turns: the provider said [redacted] no",
     ]
 
