@@ -87,7 +87,7 @@ class Follower:
 
     def _foretell(self) -> tuple[int, Any]:
         now = self.now()
-        return now, self._standing.outlook(self._places, now) if self.live else None
+        return now, self._standing.prospects(now).outlook(self._places) if self.live else None
 
     def _tell(self, row: ShortRow) -> None:
         kind = str(row.body["note"]) if row.kind == "note" and row.body.get("note") else row.kind

@@ -38,4 +38,6 @@ class Watch:
         return PlainLines(console, trials, clock, frame)
 
     def _limits(self) -> dict[str, float]:
-        return {}
+        """The bounds of the run's budget by name, where the matrix sets one."""
+        budget = getattr(self.matrix, "budget", None)
+        return {} if budget is None else dict(budget.bounds)

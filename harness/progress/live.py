@@ -79,10 +79,11 @@ class Shared:
         now = self._clock.now_ns()
         with self._lock:
             picture = self._standing.picture(now)
-            said = self._said
-            if self._foretold is None or now - self._foretold >= FORECAST_NS:
-                self._outlook, self._foretold = self._standing.outlook(self._frame.places, now), now
-        outlook = passed(self._outlook, now - self._foretold)
+            said, due = self._said, self._foretold is None or now - self._foretold >= FORECAST_NS
+            prospects = self._standing.prospects(now) if due else None
+        if prospects is not None:
+            self._outlook, self._foretold = prospects.outlook(self._frame.places), now
+        outlook = passed(self._outlook, now - (self._foretold or now))
         return replace(picture, outlook=outlook, limits=self._frame.limits, said=said)
 
 

@@ -4,12 +4,12 @@ An event costs the same however many trials there are. Moments are nanoseconds o
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.heads import Head
-from harness.progress.forecast import Outlook, outlook
+from harness.progress.forecast import Key, Outlook, outlook
 from harness.progress.tally import Cell, Planned, Tally
 from harness.progress.words import NS_A_SECOND
 
@@ -72,6 +72,19 @@ class Picture:
     cost_is_partial: bool = False
     limits: Mapping[str, float] | None = None
     said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospects:
+    """What a forecast is made from: a copy, for to play a run through takes longer than an event may wait."""
+
+    finished: Mapping[Key, Sequence[float]]
+    running: Sequence[tuple[Key, float]]
+    queued: Sequence[Key]
+
+    def outlook(self, places: int) -> Outlook | None:
+        """When the run will have ended, as far as anybody can tell."""
+        return outlook(self.finished, self.running, self.queued, places)
 
 
 class Standing:
@@ -169,14 +182,13 @@ class Standing:
         window = min(now - self._began, _WINDOW * _MINUTE_NS + now % _MINUTE_NS)
         return ended * _MINUTE_NS / window if ended and window > 0 else None
 
-    def outlook(self, places: int, now: int) -> Outlook | None:
-        """When the run will have ended, as far as anybody can tell."""
-        running = [
-            ((cell.trial.model, cell.trial.feature), (now - cell.began) / NS_A_SECOND)
-            for cell in self._running.values()
-        ]
-        waiting = [self._cells[trial].trial for trial in self._queued]
-        return outlook(self._walls, running, [(trial.model, trial.feature) for trial in waiting], places)
+    def prospects(self, now: int) -> Prospects:
+        """What a forecast is made from."""
+        return Prospects(
+            finished={key: tuple(walls) for key, walls in self._walls.items()},
+            running=tuple((_group(cell), (now - cell.began) / NS_A_SECOND) for cell in self._running.values()),
+            queued=tuple(_group(self._cells[trial]) for trial in self._queued),
+        )
 
     def picture(self, now: int) -> Picture:
         """What a view draws now."""
@@ -245,3 +257,7 @@ class Standing:
 
     def _tallies(self, cell: Cell) -> tuple[Tally, Tally, Tally]:
         return self._whole, self._models[cell.trial.model], self._features[cell.trial.feature]
+
+
+def _group(cell: Cell) -> Key:
+    return cell.trial.model, cell.trial.feature
