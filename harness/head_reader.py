@@ -39,7 +39,7 @@ _RECORD_FIELDS: Mapping[str, str] = {
     "denied": "$.grade.denied",
     "restored": "$.grade.restored",
 }
-_LATER = ("$.verdict", "$.grade.reason")
+_LATER = ("$.verdict", "$.grade.reason", "$.grade.denied", "$.grade.restored", "$.tamper")
 _ROW_FIELDS = (
     "note",
     "turn",
@@ -94,12 +94,15 @@ def read_heads(folder: Path, after: int = 0, until: int = _LAST) -> tuple[Head, 
     Where an attempt was recorded twice, because it was resumed, its last record counts. Raises ConfigError, InfraError.
     """
     found: dict[tuple[str, int], Head] = {}
+    seen: dict[tuple[str, int], int] = {}
     for seq, at_utc, trial, attempt, fields in select(folder, _RECORDS, (after, until)):
         found.pop((trial, attempt), None)
         given = {"trial": trial, "attempt": attempt, "row": seq, "at_utc": at_utc}
-        found[trial, attempt] = _head(folder, given, json.loads(fields))
+        known = dict(zip(_RECORD_FIELDS, json.loads(fields), strict=True))
+        seen[trial, attempt] = _seen(known.pop("tamper"))
+        found[trial, attempt] = _head(folder, given, known, seen[trial, attempt])
     later = {(trial, attempt): json.loads(fields) for trial, attempt, fields in select(folder, _REGRADES)}
-    return tuple(_regraded(head, later.get(key)) for key, head in found.items())
+    return tuple(_regraded(head, later.get(key), seen[key]) for key, head in found.items())
 
 
 def read_short_rows(folder: Path, after: int = 0, until: int = _LAST) -> tuple[ShortRow, ...]:
@@ -143,22 +146,28 @@ def _body(fields: str) -> dict[str, Any]:
     return {name: value for name, value in values if value is not None}
 
 
-def _head(folder: Path, given: dict[str, Any], fields: list[Any]) -> Head:
-    known = dict(zip(_RECORD_FIELDS, fields, strict=True))
-    tamper, denied, restored = known.pop("tamper") or {}, known.pop("denied") or (), known.pop("restored") or ()
-    seen = sum(len(tamper.get(part) or ()) for part in ("events", "alive", "probes", "hints"))
+def _seen(tamper: dict[str, Any] | None) -> int:
+    """How much of a trial's tamper report there is to look at."""
+    return sum(len((tamper or {}).get(part) or ()) for part in ("events", "alive", "probes", "hints"))
+
+
+def _head(folder: Path, given: dict[str, Any], known: dict[str, Any], seen: int) -> Head:
+    paths = len(known.pop("denied") or ()) + len(known.pop("restored") or ())
     calls = 0 if known.pop("last_call") is None else 1
     try:
         verdict = Verdict(known.pop("verdict"))
         told = {name: value for name, value in known.items() if value is not None}
-        return Head(**given, **told, verdict=verdict, calls=calls, signs=seen + len(denied) + len(restored))
+        return Head(**given, **told, verdict=verdict, calls=calls, signs=seen + paths)
     except (ValueError, TypeError) as error:
         raise InfraError(f"{folder}: row {given['row']} holds no readable record: {error}") from error
 
 
-def _regraded(head: Head, later: list[Any] | None) -> Head:
+def _regraded(head: Head, later: list[Any] | None, seen: int) -> Head:
+    """The head with its later grade, if there is one; `seen` counts the tamper report that the trial had before."""
     if later is None:
         return head
-    verdict = Verdict(later[0])
+    name, reason, denied, restored, tamper = later
+    verdict = Verdict(name)
+    signs = (seen if tamper is None else _seen(tamper)) + len(denied or ()) + len(restored or ())
     error = "" if verdict.scored and not head.verdict.scored else head.error
-    return replace(head, verdict=verdict, reason=later[1] or "", error=error, regraded=True)
+    return replace(head, verdict=verdict, reason=reason or "", error=error, signs=signs, regraded=True)
