@@ -10,7 +10,22 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from harness.commands import board, clean, demo, doctor, plan, regrade, run, show, status, timeline, validate
+from harness.commands import (
+    board,
+    clean,
+    compare,
+    demo,
+    doctor,
+    export,
+    plan,
+    regrade,
+    run,
+    show,
+    status,
+    timeline,
+    validate,
+    whatif,
+)
 from harness.errors import HarnessError
 from harness.untrusted import plain
 from sandbox.errors import SandboxError
@@ -28,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for verb in (demo, run, plan, status, validate, board, timeline, show, regrade, doctor, clean):
+for verb in (demo, run, plan, status, validate, board, compare, whatif, timeline, show, export, regrade, doctor, clean):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 

@@ -13,7 +13,7 @@ from harness.clock import stamp_promptly
 from harness.commands.models import Models, open_models
 from harness.commands.preparing import Features, prepare_features
 from harness.commands.session import Session
-from harness.commands.soundness import check_names, refuse_full_disk, refuse_weakened
+from harness.commands.soundness import refuse_unsound, refuse_weakened
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem, trial_digests
 from harness.errors import ConfigError
@@ -109,8 +109,7 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
     """Run the whole matrix. Raises ConfigError and InfraError for what stops all of it."""
     stamp_promptly()
     check_gradable(job.features)
-    check_names(job.allow_weakened)
-    refuse_full_disk(session.provider)
+    refuse_unsound(session.provider, job.features, job.allow_weakened)
     trials = planned_trials(job, session.checkouts, session.provider.kind)
     with ExitStack() as stack:
         opening = _open(job, session, trials, console, stack)
