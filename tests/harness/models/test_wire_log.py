@@ -370,8 +370,8 @@ FAILED = (
     {"pause": "backoff", "t0": 1, "t1": 2},
 )
 LINES = ({"wire": 1, "boot": "b"}, SENDING, *FAILED, SENDING | {"attempt": 2}, *CAME, {"left": True})
-JUNK = st.sampled_from(
-    [None, True, False, 0, -1, 7, 10**30, 1.5, float("nan"), "", "x", "\u20ac", [[]], {}, {"api": 1}]
+JUNK: st.SearchStrategy[object] = st.sampled_from(
+    [None, True, 0, -1, 10**30, 1.5, float("nan"), "", "x", "€", [[]], {}]
 )
 
 
