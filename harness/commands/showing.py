@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.commands.session import output
-from harness.journal import read_attempts
 from harness.record import Record, Verdict, latest
 from harness.regrade import graded_attempts
 from scoreboards.board import Board, build_board
@@ -25,7 +24,7 @@ def show_board(folders: Sequence[Path]) -> None:
 
 def summary(folder: Path, planned: int) -> dict[str, Any]:
     """What `run --json` and `status --json` end with; an unknown cost is null, and earlier attempts cost too."""
-    attempts = read_attempts(folder)
+    attempts = graded_attempts(folder)
     records = latest(attempts)
     verdicts = Counter(record.verdict.value for record in records)
     verdicts[Verdict.NOT_RUN.value] += planned - len(records)
