@@ -12,10 +12,13 @@ from harness.config import TrialLimits
 from harness.conversation import Conversation, budget
 from harness.countdown import Countdown, OwnQueue
 from harness.errors import InterruptedRunError
+from harness.models.ceiling import Ceiling, under
 from harness.models.contract import OWN_QUEUE, CallFailedError, Message, Model, Reply, Role, ToolCall
+from harness.models.faults import Fault
 from harness.models.health import telling
 from harness.models.prices import Price
 from harness.models.timing import call_row, spans
+from harness.models.wire_log import wire_log
 from harness.prompts import prompt
 from harness.record import CallRow, ToolRow
 from harness.slots import Slots
@@ -36,7 +39,11 @@ STOP_OF_FAULT = {
     "refused": "refused",
     "interrupted": "interrupted",
     "deferred": "deferred",
+    "token_limit": "limit:tokens",
+    "budget": "budget",
 }
+OUR_OWN = ("interrupted", "token_limit", "budget")
+"""Faults of a call that we ended: they say nothing of its provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +51,7 @@ class Assignment:
     """What the agent is asked to do, within what: the brief and test command shown to the model, and the limits.
 
     `context_window` and `most_output_tokens` are in tokens, None where unknown. `price` prices its calls, or `price_of`
-    where that depends on the model and the service tier that a call was served by.
+    where that depends on the model and the service tier that a call was served by. `purse` is what the run has left.
     """
 
     brief: str
@@ -107,7 +114,8 @@ class Agent:
             transcript.stop = self._limit(assignment.limits, started_ns)
             if transcript.stop == "limit:wall":
                 self._blame_for_wall()
-            reply = None if transcript.stop else self._ask(conversation, assignment, started_ns)
+            left_s = partial(self._left_s, assignment.limits, started_ns)
+            reply = None if transcript.stop else self._ask(conversation, assignment, left_s)
             if reply is None:
                 break
             outcomes = self._act(conversation, reply, lambda: self._left_s(assignment.limits, started_ns))
@@ -129,15 +137,20 @@ class Agent:
         conversation.add(message)
         self.transcript.messages.append(message)
 
-    def _ask(self, conversation: Conversation, assignment: Assignment, started_ns: int) -> Reply | None:
-        """The model's next message, or None after writing down why there is none; no longer than the limits let it."""
+    def _ask(self, conversation: Conversation, assignment: Assignment, left_s: LeftS) -> Reply | None:
+        """The model's next message, or None after writing down why there is none; at most `left_s` seconds long."""
         turn = self.transcript.turns + 1
         if not self._fit(conversation, assignment):
             return None
         self._on_event("intent", {"turn": turn, "messages": len(conversation.messages)})
-        left_s = partial(self._left_s, assignment.limits, started_ns)
+        wire_log().begin(turn, "")
         try:
-            with telling(partial(self._heard, turn)), Countdown(left_s, self._end_by_wall):
+            with (
+                telling(partial(self._heard, turn)),
+                under(self._most_tokens(assignment.limits)),
+                under(self._most_of_all(assignment.price)),
+                Countdown(left_s, self._end_by_wall),
+            ):
                 reply = self._model.reply(conversation.messages, self._tools, left_s())
         except CallFailedError as error:
             self._give_up(error, turn)
@@ -147,10 +160,22 @@ class Agent:
         row = call_row(reply, turn, assignment.price_for(reply))
         self.transcript.turns = turn
         self.transcript.calls.append(row)
-        charged = self._purse.charge(self._spent.of(row, reply.message))
         self._spent.add(row, reply.message)
+        charged = self._purse.charge(self._spent.of(row, reply.message))
         self._on_event("response", {**message_json(reply.message), **row.model_dump(), "charged": charged.row()})
+        wire_log().settle()
         return reply
+
+    def _most_tokens(self, limits: TrialLimits) -> Ceiling:
+        """The trial's own limit, which holds within a call too."""
+        left = limits.output_tokens - self._spent.output_tokens
+        return Ceiling(left=lambda: left, fault=Fault.TOKEN_LIMIT, what="the trial's output tokens were left")
+
+    def _most_of_all(self, price: Price | None) -> Ceiling:
+        """What all trials of the run together have left."""
+        return Ceiling(
+            left=lambda: self._purse.left_tokens(price), fault=Fault.BUDGET, what="the run's budget were left"
+        )
 
     def _heard(self, turn: int, kind: str, body: Mapping[str, Any]) -> None:
         self._queue.heard(kind)
@@ -173,12 +198,12 @@ class Agent:
             self._blame_for_wall(error)
         self.transcript.unanswered_calls += any(attempt.may_be_billed for attempt in error.attempts)
         faults = (str(attempt.fault) for attempt in error.attempts)
-        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault != "interrupted")  # that was us
+        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault not in OUR_OWN)
 
     def _blame_for_wall(self, error: CallFailedError | None = None) -> None:
         """The wall is over, amid the call that `error` ended or between two: by a provider, or by the trial itself."""
         attempts, pauses = (error.attempts, error.pauses) if error else ((), ())
-        failed = [attempt for attempt in attempts if attempt.fault != "interrupted"]
+        failed = [attempt for attempt in attempts if attempt.fault not in OUR_OWN]
         waited_ns = sum(call.wait_ns for call in self.transcript.calls)
         waited_ns += sum(attempt.times.end - attempt.times.send for attempt in failed)
         waited_ns += sum(pause.t1 - pause.t0 for pause in pauses if pause.reason != OWN_QUEUE)

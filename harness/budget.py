@@ -141,17 +141,18 @@ class Budget:
         """Seconds until the run's time is over; infinite where it is not bounded."""
         return math.inf if self.most.wall_s is None else self.most.wall_s - self.spent.wall_s
 
-    def left_tokens(self, price: Price | None) -> int | None:
-        """Output tokens that may still be spent at this price, by all trials together; None where nothing bounds them.
+    def left_tokens(self, price: Price | None) -> float:
+        """Output tokens that all trials together may still spend at this price; infinite where nothing bounds them.
 
         What an answer costs beside its output is not in it.
         """
-        spent, left = self.spent, []
+        spent = self.spent
+        left: list[float] = []
         if self.most.output_tokens is not None:
             left.append(self.most.output_tokens - spent.output_tokens)
         if self.most.cost_usd is not None and price is not None and price.output > 0:
-            left.append(int((self.most.cost_usd - spent.cost_usd) * 1e6 / price.output))
-        return max(0, min(left)) if left else None
+            left.append((self.most.cost_usd - spent.cost_usd) * 1e6 / price.output)
+        return max(0, min(left, default=math.inf))
 
     def lacks(self, model: str) -> str:
         """Which bound one more trial of a model might break, or "": what is spent and may still be spent, and it.
@@ -238,8 +239,8 @@ class Purse:
         """Seconds until the run's time is over, may be infinite."""
         return self._budget.left_s()
 
-    def left_tokens(self, price: Price | None) -> int | None:
-        """Output tokens that a call may still spend; None where nothing bounds them."""
+    def left_tokens(self, price: Price | None) -> float:
+        """Output tokens that a call may still spend, may be infinite."""
         return self._budget.left_tokens(price)
 
 
