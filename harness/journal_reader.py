@@ -89,7 +89,7 @@ def read_attempts(folder: Path) -> tuple[Record, ...]:
     """
     last = "SELECT max(seq) FROM rows WHERE kind = ?1 GROUP BY trial, attempt"
     query = f"SELECT seq, body FROM rows WHERE seq IN ({last}) ORDER BY seq"  # noqa: S608 - ours
-    with _reading(folder) as connection:  # one text at a time: all of them together are larger than the records
+    with reading(folder) as connection:  # one text at a time: all of them together are larger than the records
         return tuple(_record(folder, seq, body) for seq, body in connection.execute(query, (str(Kind.RECORD),)))
 
 
