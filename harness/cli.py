@@ -10,7 +10,21 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from harness.commands import board, clean, demo, doctor, plan, regrade, run, show, status, timeline, validate
+from harness.commands import (
+    board,
+    clean,
+    demo,
+    doctor,
+    merge,
+    plan,
+    regrade,
+    resume,
+    run,
+    show,
+    status,
+    timeline,
+    validate,
+)
 from harness.errors import HarnessError
 from harness.untrusted import plain
 from sandbox.errors import SandboxError
@@ -28,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for verb in (demo, run, plan, status, validate, board, timeline, show, regrade, doctor, clean):
+for verb in (demo, run, resume, plan, status, validate, board, timeline, show, regrade, merge, doctor, clean):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 

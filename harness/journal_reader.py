@@ -50,6 +50,12 @@ def read_last_rows(folder: Path) -> dict[str, Row]:
     return {row.trial: row for row in latest}
 
 
+def read_attempt_numbers(folder: Path) -> dict[str, int]:
+    """The number of the latest attempt that each trial has rows of, by its id. Raises ConfigError, InfraError."""
+    with _reading(folder) as connection:
+        return dict(connection.execute("SELECT trial, max(attempt) FROM rows WHERE trial != '' GROUP BY trial"))
+
+
 def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) -> tuple[Row, ...]:
     query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {condition} ORDER BY seq"  # noqa: S608 - ours
     with _reading(folder) as connection:

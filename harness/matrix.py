@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -43,7 +43,8 @@ class MatrixRun:
     """Everything that running a plan needs; `prepared` is by feature key.
 
     `unavailable` says, when a trial's turn comes, why nothing should be tried for it: a lost provider, or a feature
-    that could not be prepared. Such a trial gets a record that says so, and no sandbox.
+    that could not be prepared. Such a trial gets a record that says so, and no sandbox. `attempts` are, by trial id,
+    those that earlier processes began.
     """
 
     trials: tuple[Trial, ...]
@@ -55,6 +56,7 @@ class MatrixRun:
     checkouts: Checkouts
     parallel: int
     unavailable: Callable[[Trial], HarnessError | None] = _nothing_against
+    attempts: Mapping[str, int] = field(default_factory=dict)
 
 
 def run_matrix(run: MatrixRun) -> tuple[Record, ...]:
@@ -73,7 +75,8 @@ def _one(run: MatrixRun, trial: Trial) -> Record | None:
     threading.current_thread().name = f"trial {trial.label}"
     record: Record | None = None
     with structlog.contextvars.bound_contextvars(trial=trial.id):
-        for attempt in range(1, MOST_ATTEMPTS + 1):
+        before = run.attempts.get(trial.id, 0)
+        for attempt in range(before + 1, before + MOST_ATTEMPTS + 1):
             if run.bench.interrupts.flag.is_set():
                 break
             why = run.unavailable(trial)
@@ -93,7 +96,7 @@ def _tried(run: MatrixRun, trial: Trial, attempt: int) -> TrialOutcome:
 def _recorded(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> Record:
     record = outcome.record
     try:
-        _keep(run, trial, outcome)
+        run.journal.at_last(lambda: _keep(run, trial, outcome))
         run.journal.append_record(record)
     except InfraError:
         run.bench.interrupts.interrupt()  # what cannot be kept shall not be paid for: nothing new starts

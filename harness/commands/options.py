@@ -18,6 +18,14 @@ class SandboxKind(StrEnum):
     LOCAL = "local"
 
 
+class How(StrEnum):
+    """What becomes of unfinished attempts: they go on, they start over, or only those are graded that handed in."""
+
+    REPLAY = "replay"
+    RESTART = "restart"
+    FINISHED_ONLY = "finished-only"
+
+
 MatrixFile = Annotated[Path, typer.Argument(help="The matrix file (TOML).", show_default=False)]
 RunFolders = Annotated[list[Path], typer.Argument(help="Run folders.", show_default=False)]
 RunFolderArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
@@ -45,6 +53,18 @@ OnlyFeatures = Annotated[
     list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature of the matrix.")
 ]
 Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
+HowToGoOn = Annotated[
+    How,
+    typer.Option(
+        "--how",
+        help="What becomes of unfinished attempts: they go on where they were, they start over, or no model is asked and "
+        "only those are graded whose agent was done.",
+    ),
+]
+ShardOf = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; `merge` puts the parts together."),
+]
 TrialArgument = Annotated[
     str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)
 ]

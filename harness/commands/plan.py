@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from rich.table import Table
 
 from harness.commands import options
-from harness.commands.running import Job, load_job, planned_trials
+from harness.commands.planning import row
+from harness.commands.running import Job, load_job
 from harness.commands.session import output, print_json
 from harness.config import ModelConfig, settings
 from harness.digests import notes
@@ -34,7 +35,7 @@ def command(
     """
     part = options.sliced(model, feature, repeats)
     job = load_job(matrix, options.given(part, fixtures, source, working_tree))
-    trials = planned_trials(job, Checkouts(settings().cache), sandbox.value)
+    trials = job.planned(Checkouts(settings().cache), sandbox.value).trials
     if as_json:
         print_json(_document(job, trials))
         return
@@ -66,7 +67,7 @@ def _document(job: Job, trials: tuple[Trial, ...]) -> dict[str, object]:
     return {
         "schema": 1,
         "matrix": job.matrix.name,
-        "trials": [{"id": t.id, "model": t.model, "feature": t.feature.key, "repeat": t.repeat} for t in trials],
+        "trials": [row(trial) for trial in trials],
         "receivers": receivers(job),
         "prices": {name: _price(model) for name, model in job.matrix.models.items()},
         "most_cost_usd": most_cost_usd(job, trials),

@@ -14,13 +14,14 @@ from harness.commands.options import SandboxKind
 from harness.commands.parallel import each
 from harness.commands.picking import pick
 from harness.commands.session import Session, open_session, output, print_json, roots, say
-from harness.commands.status import planned_rows
+from harness.current import planned_only
 from harness.errors import ConfigError, HarnessError, InfraError, InterruptedRunError
 from harness.fixtures import load_features, parse_overrides
 from harness.journal import Journal, Kind, Row, read_records, read_rows
 from harness.prepare import Prepared, prepare
 from harness.record import Record
 from harness.regrade import PARTS, Regrade, changed_since, keep_regrade, regrade, why_not, with_changes
+from harness.run_plan import planned_rows
 from harness.submissions import read_submission
 from harness.untrusted import one_line, rich_text
 from sandbox.contract import SandboxProvider
@@ -93,7 +94,7 @@ def command(
 
 def _wanted(run: Path, names: Sequence[str] | None) -> tuple[Record, ...]:
     """The records of the trials that are meant, in the order they finished. Raises ConfigError."""
-    records = read_records(run)
+    records = planned_only(run, read_records(run))
     if names:
         planned = planned_rows(run)
         chosen = {pick(planned, name, run)["id"] for name in names}

@@ -1,5 +1,6 @@
 """`splitclock run`: execute a matrix and print its board."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.options import SandboxKind
-from harness.commands.running import Finished, execute, load_job
+from harness.commands.running import Finished, Job, execute, load_job
 from harness.commands.session import errors, open_session, output, print_json, say
 from harness.commands.showing import show_board, summary
 from harness.errors import InfraError, ProviderError
@@ -20,10 +21,14 @@ from harness.untried import DEFERRED
 def command(
     matrix: options.MatrixFile,
     *,
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder, instead of runs/<name>-<time>.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Run folder, instead of runs/<name>-<time>; a run there is gone on with."),
+    ] = None,
     model: options.OnlyModels = None,
     feature: options.OnlyFeatures = None,
     repeats: options.Repeats = None,
+    shard: options.ShardOf = None,
     sandbox: options.Sandbox = SandboxKind.DOCKER,
     source: options.Sources = None,
     working_tree: options.WorkingTrees = None,
@@ -37,9 +42,14 @@ def command(
     """
     part = options.sliced(model, feature, repeats)
     job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
-    job = replace(job, allow_weakened=tuple(allow_weakened or ()))
-    session = open_session(sandbox)
-    finished = execute(job, session, errors() if as_json else output())
+    weakened = tuple(allow_weakened or ())
+    asked = job.asked.model_copy(update={"shard": shard or "", "allow_weakened": weakened})
+    return carry_out(replace(job, allow_weakened=weakened, asked=asked), sandbox, as_json=as_json)
+
+
+def carry_out(job: Job, sandbox: SandboxKind, *, as_json: bool) -> int:
+    """Run a job, print its board or, for machines, its summary; returns the exit code."""
+    finished = execute(job, open_session(sandbox), errors() if as_json else output())
     if as_json:
         print_json(summary(finished.folder, finished.planned))
     else:
@@ -56,6 +66,7 @@ def exit_code(finished: Finished) -> int:
     for line in finished.losses:
         say(f"splitclock: {line}")
     if finished.interrupted:
+        say(f"splitclock: interrupted; go on with: splitclock resume {shlex.quote(str(finished.folder))}")
         return 130
     codes = []
     for what, code, is_broken in BROKEN:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.commands.session import output
+from harness.current import current_attempts, planned_only
 from harness.journal import read_attempts
 from harness.record import Record, Verdict, latest
-from harness.regrade import graded_attempts
 from scoreboards.board import Board, build_board
 from scoreboards.report.terminal import print_board
 
 
 def load_board(folders: Iterable[Path]) -> Board:
     """The board of one or more runs. Raises ConfigError for a folder that holds no run."""
-    return build_board([record for folder in folders for record in graded_attempts(folder)])
+    return build_board([record for folder in folders for record in current_attempts(folder)])
 
 
 def show_board(folders: Sequence[Path]) -> None:
@@ -25,7 +25,7 @@ def show_board(folders: Sequence[Path]) -> None:
 
 def summary(folder: Path, planned: int) -> dict[str, Any]:
     """What `run --json` and `status --json` end with; an unknown cost is null, and earlier attempts cost too."""
-    attempts = read_attempts(folder)
+    attempts = planned_only(folder, read_attempts(folder))
     records = latest(attempts)
     verdicts = Counter(record.verdict.value for record in records)
     verdicts[Verdict.NOT_RUN.value] += planned - len(records)

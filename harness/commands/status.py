@@ -1,9 +1,7 @@
 """`splitclock status`: how far a run is, from another terminal or afterwards."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -12,12 +10,13 @@ from rich.text import Text
 from harness.commands import options
 from harness.commands.session import output, print_json
 from harness.commands.showing import summary
-from harness.errors import ConfigError
+from harness.current import left_out, planned_only
 from harness.journal import Row, read_last_rows, read_records
 from harness.lock import is_written
 from harness.progress import seconds, waiting
 from harness.record import Record
 from harness.run_folder import RunFolder
+from harness.run_plan import planned_rows
 from harness.untrusted import one_line, plain
 
 _MOST_WHY = 300
@@ -33,7 +32,7 @@ def command(run: options.RunFolderArgument, *, as_json: options.Json = False) ->
     if as_json:
         print_json(summary(run, len(planned)))
         return
-    records = {record.trial.id: record for record in read_records(run)}
+    records = {record.trial.id: record for record in planned_only(run, read_records(run))}
     last = read_last_rows(run)
     console = output()
     live = is_written(RunFolder(root=run).lock)
@@ -46,16 +45,8 @@ def command(run: options.RunFolderArgument, *, as_json: options.Json = False) ->
     if finished < len(planned) and not live:
         console.print("nobody writes this run any more: trials without a record were left as they are")
     console.print(f"{finished} of {len(planned)} trials have a record")
-
-
-def planned_rows(run: Path) -> list[dict[str, Any]]:
-    """The trials that a run planned. Raises ConfigError when the folder is not a run's."""
-    path = RunFolder(root=run).plan
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return list(document["trials"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{run}: is not a run folder, or its run did not get as far as a plan: {error}") from error
+    if earlier := left_out(run):
+        console.print(f"{earlier} records of earlier settings are left out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

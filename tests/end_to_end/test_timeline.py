@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.commands.picking import pick
-from harness.commands.status import planned_rows
+from harness.run_plan import planned_rows
 from harness.errors import ConfigError
 from harness.journal import Journal, read_records
 from harness.record import Record
