@@ -56,6 +56,17 @@ def read_attempt_numbers(folder: Path) -> dict[str, int]:
         return dict(connection.execute("SELECT trial, max(attempt) FROM rows WHERE trial != '' GROUP BY trial"))
 
 
+def read_last_at(folder: Path) -> str:
+    """When the last row was written, in ISO form; of a journal without rows, when it was made.
+
+    Raises ConfigError, InfraError.
+    """
+    with _reading(folder) as connection:
+        (last,) = connection.execute("SELECT max(at_utc) FROM rows").fetchone()
+        (made,) = connection.execute("SELECT value FROM meta WHERE key = 'created_utc'").fetchone()
+    return str(last or made)
+
+
 def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) -> tuple[Row, ...]:
     query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {condition} ORDER BY seq"  # noqa: S608 - ours
     with _reading(folder) as connection:

@@ -18,9 +18,12 @@ from harness.redact import Redactor
 from harness.regrade import graded_records
 from harness.run_folder import RunFolder
 from harness.run_plan import read_plan
+from harness.untrusted import one_line
 
 FROM = "merged_from"
 """In a record's provenance: the run that it was copied from."""
+
+KINDS = frozenset(kind.value for kind in Kind)
 
 _OF_THE_RUN = (Kind.NOTE, Kind.FEATURE)
 """Rows of no trial that are worth copying."""
@@ -75,18 +78,18 @@ def _write(journal: Journal, runs: Sequence[Path], merge: Merge) -> None:
     opening = {"matrix": merge.plan.matrix, "trials": len(merge.plan.trials), "merged": names}
     journal.append(Entry(kind=Kind.RUN_STARTED, body=opening))
     features: set[str] = set()
-    for place, run in enumerate(runs):
-        for row in read_rows(run):
-            if _is_taken(row, place, merge, features):
-                journal.post(_entry(row, folder.root.name, names[place]))
-    records = len(read_records(folder.root)) if _settled(journal) else 0
-    _write_records(folder, read_records(folder.root))
-    journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": records, "interrupted": False, "merged": names}))
-
-
-def _settled(journal: Journal) -> bool:
-    """Wait until what was posted is on disk. Raises InfraError where it is not."""
-    return journal.append(Entry(kind=Kind.NOTE, body={"note": "merged"})) > 0
+    rows = [
+        journal.post(_entry(row, folder.root.name, names[place]))
+        for place, run in enumerate(runs)
+        for row in read_rows(run)
+        if _is_taken(row, place, merge, features)
+    ]
+    for row in rows:
+        row.result()
+    records = read_records(folder.root)
+    _write_records(folder, records)
+    closing = {"records": len(records), "interrupted": False, "merged": names}
+    journal.append(Entry(kind=Kind.RUN_FINISHED, body=closing))
 
 
 def _is_taken(row: Row, place: int, merge: Merge, features: set[str]) -> bool:
@@ -102,6 +105,8 @@ def _is_taken(row: Row, place: int, merge: Merge, features: set[str]) -> bool:
 
 def _entry(row: Row, name: str, was: str) -> Entry:
     body: Mapping[str, Any] = row.body
+    if row.kind not in KINDS:
+        raise ConfigError(f"a newer Splitclock wrote rows of the kind `{one_line(row.kind, 40)}`; upgrade this one")
     if row.kind == Kind.RECORD:
         body = {**body, "run": name, "provenance": {**body.get("provenance", {}), FROM: was}}
     return Entry(kind=Kind(row.kind), body=body, trial=row.trial, attempt=row.attempt, at_utc=row.at_utc)

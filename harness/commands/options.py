@@ -57,8 +57,8 @@ HowToGoOn = Annotated[
     How,
     typer.Option(
         "--how",
-        help="What becomes of unfinished attempts: they go on where they were, they start over, or no model is asked and "
-        "only those are graded whose agent was done.",
+        help="Unfinished attempts go on where they were, or start over; or no model is asked, and only those are "
+        "graded whose agent was done.",
     ),
 ]
 ShardOf = Annotated[
