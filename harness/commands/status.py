@@ -17,7 +17,7 @@ from harness.progress import seconds, waiting
 from harness.record import Record
 from harness.run_folder import RunFolder
 from harness.run_plan import planned_rows
-from harness.untrusted import one_line, plain
+from harness.untrusted import one_line, plain, rich_text
 
 _MOST_WHY = 300
 """Characters of a reason that are shown."""
@@ -43,7 +43,7 @@ def command(run: options.RunFolderArgument, *, as_json: options.Json = False) ->
             console.print(Text.assemble((trial, "bold"), "  ", state.why))
     finished = len(records)
     if finished < len(planned) and not live:
-        console.print("nobody writes this run any more: trials without a record were left as they are")
+        console.print(rich_text(f"nobody writes this run any more: `splitclock resume {run}` goes on with it"))
     console.print(f"{finished} of {len(planned)} trials have a record")
     if earlier := left_out(run):
         console.print(f"{earlier} records of earlier settings are left out")
