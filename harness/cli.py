@@ -13,8 +13,10 @@ import typer
 from harness.commands import (
     board,
     clean,
+    compare,
     demo,
     doctor,
+    export,
     merge,
     plan,
     regrade,
@@ -24,6 +26,7 @@ from harness.commands import (
     status,
     timeline,
     validate,
+    whatif,
 )
 from harness.errors import HarnessError
 from harness.untrusted import plain
@@ -42,7 +45,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for verb in (demo, run, resume, plan, status, validate, board, timeline, show, regrade, merge, doctor, clean):
+for verb in (
+    *(demo, run, resume, plan, status, validate, board, compare, whatif, timeline, show, export),
+    *(regrade, merge, doctor, clean),
+):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 

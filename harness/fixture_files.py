@@ -1,5 +1,6 @@
 """The forms of target.toml, feature.toml and manifest.json, and the frozen values they become."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -45,11 +46,20 @@ def _bin_folder(value: str) -> str:
     return value if value.startswith(_PREFIX) else _absolute(value)
 
 
-def _http_url(value: str) -> str:
+def _loopback_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"`{value}` should be an http:// URL")
+    if not _is_loopback(parts.hostname):
+        raise ValueError(f"`{value}` leads elsewhere; black-box tests reach a service at 127.0.0.1 only")
     return value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _git_url(value: str) -> str:
@@ -117,7 +127,7 @@ class ServiceFile(Strict):
     """[service] of a target."""
 
     command: Annotated[list[Text], Field(min_length=1)]
-    ready: Annotated[str, AfterValidator(_http_url)]
+    ready: Annotated[str, AfterValidator(_loopback_url)]
 
 
 class LimitsFile(Strict):

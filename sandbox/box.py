@@ -79,7 +79,7 @@ class ExecutorBox(ABC):
     @property
     @abstractmethod
     def _owns_cgroup(self) -> bool:
-        """Whether the cgroup that the executor sees is the sandbox's alone."""
+        """Whether the cgroup and the processes that the executor sees are the sandbox's alone."""
 
     @property
     @abstractmethod

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from sandbox.contract import Command, CommandResult, File, FileStat, OnOutput, Output
 from sandbox.errors import FileAccessError, SandboxDiedError, SandboxError
 
-PROTOCOL = 2
+PROTOCOL = 3
 LENGTHS = struct.Struct(">II")
 MAX_HEADER = 1024 * 1024
 MAX_BODY = 64 * 1024 * 1024
@@ -106,11 +106,15 @@ class ExecutorClient:
     # -- requests ------------------------------------------------------------------------------------------------
 
     def hello(self, workspace: str, *, own_cgroup: bool) -> Mapping[str, object]:
-        """Name the workspace, and say whether the cgroup seen inside is the sandbox's alone.
+        """Name the workspace, and say whether the cgroup and the processes seen inside are the sandbox's alone.
 
-        Returns the executor's facts (`protocol`, `python`). Raises SandboxDiedError.
+        If so, any other executor is ended first, and what commands leave behind outlives this connection. Returns the
+        executor's facts (`protocol`, `python`). Raises SandboxDiedError.
         """
-        reply = self._ask({"op": "hello", "workspace": workspace, "own_cgroup": own_cgroup})
+        try:
+            reply = self._ask({"op": "hello", "workspace": workspace, "own_cgroup": own_cgroup})
+        except FileAccessError as error:  # no file was asked for: it refuses to work at all
+            raise self._die(f"the executor does not work: {error}") from None
         if reply.header.get("protocol") != PROTOCOL:
             raise self._die(f"the executor speaks protocol {reply.header.get('protocol')!r}, not {PROTOCOL}")
         return reply.header

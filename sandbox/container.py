@@ -1,24 +1,26 @@
 """DockerSandbox: one hardened container with an executor inside, as a context manager."""
 
 import contextlib
+import json
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
 from sandbox import executor
 from sandbox.box import Client, ExecutorBox
 from sandbox.client import Channel, ExecutorClient
-from sandbox.contract import BoxSpec, DiskQuota, Export, ExportCaps, File, Snapshot
+from sandbox.contract import BoxSpec, DiskQuota, Export, ExportCaps, File, Snapshot, sha256
 from sandbox.disk import DiskWatch, Watched
 from sandbox.engine import Engine
 from sandbox.errors import NoNetworkError, SandboxDiedError, SandboxError, SandboxLostError
 from sandbox.export import Collector, export_archive, export_with
-from sandbox.hardening import AGENT, PLAIN_RUNTIMES, ROOT, ContainerSpec, deadman
+from sandbox.hardening import AGENT, PLAIN_RUNTIMES, ROOT, ContainerSpec, deadman, seccomp_profile
 from sandbox.history import write_repository
-from sandbox.labels import of_sandbox
+from sandbox.labels import CLAIM, MADE, of_sandbox
 from sandbox.plain import PlainClient
 from sandbox.tars import AGENT_UID, Load, pack_loads
 from sandbox.trees import Entry, Link, check_path, displaced, entries_of
@@ -51,12 +53,13 @@ class BoxImage:
 class BoxOptions:
     """Settings of all containers of one run: the OCI runtime (None: the engine's default), who watches their disk.
 
-    `disks` is the folder for volumes with hard bounds.
+    `disks` is the folder for volumes with hard bounds, `claims` that of the files by which a later process takes over.
     """
 
     runtime: str | None = None
     watch: DiskWatch | None = None
     disks: Path | None = None
+    claims: Path | None = None
     network: str = "none"
     extra_env: Mapping[str, str] = field(default_factory=dict)
 
@@ -80,6 +83,7 @@ class DockerSandbox(ExecutorBox):
         self._watched: Watched | None = None
         self._volume: HardVolume | None = None
         self._survivors: tuple[str, ...] | None = None
+        self._claim = None if self._options.claims is None else self._options.claims / uuid.uuid4().hex
 
     @property
     def kind(self) -> str:
@@ -155,8 +159,7 @@ class DockerSandbox(ExecutorBox):
         if limits.disk_quota is DiskQuota.HARD:
             if self._options.disks is None:
                 raise SandboxError('disk_quota = "hard": nobody said where volumes may lie')
-            marks = of_sandbox(self._spec.identity, limits.lifetime_s)
-            self._volume = make_volume(self._engine, self._options.disks, limits.disk_bytes, marks)
+            self._volume = make_volume(self._engine, self._options.disks, limits.disk_bytes, self._marks())
 
     def _watch(self) -> None:
         if self._options.watch is not None:
@@ -177,19 +180,34 @@ class DockerSandbox(ExecutorBox):
         if container is not None:
             self._engine.kill(container)
 
+    def _marks(self) -> dict[str, str]:
+        marks = of_sandbox(self._spec.identity, self._spec.limits.lifetime_s)
+        if self._claim is not None:
+            marks |= {CLAIM: str(self._claim), MADE: self._made()}
+        return marks
+
+    def _made(self) -> str:
+        """Digest of all that was asked for, so that who comes back to the container knows it for what it is."""
+        snapshot = None if self._spec.snapshot is None else self._spec.snapshot.digest
+        asked = (asdict(self._asked()), snapshot, self.workspace, self._spec.limits.disk_quota, seccomp_profile())
+        return sha256(json.dumps(asked, sort_keys=True).encode())
+
     def _container_spec(self) -> ContainerSpec:
+        volume = None if self._volume is None else (self._volume.name, self.workspace)
+        return replace(self._asked(), labels=self._marks(), volume=volume)
+
+    def _asked(self) -> ContainerSpec:
+        """The container without what differs between two of the same kind."""
         limits = self._spec.limits
         return ContainerSpec(
             image=self._image.image,
             user=ROOT,
             workdir="/",
             command=deadman(limits.lifetime_s),
-            labels=of_sandbox(self._spec.identity, limits.lifetime_s),
             env={"HOME": HOME, "LANG": "C.UTF-8", "TERM": "dumb", **self._options.extra_env, **self._spec.env},
             limits=limits,
             network=self._spec.joins or self._options.network,
             runtime=self._options.runtime,
-            volume=None if self._volume is None else (self._volume.name, self.workspace),
         )
 
     def _fill(self) -> None:
@@ -225,7 +243,10 @@ class DockerSandbox(ExecutorBox):
 
     def _strangers(self) -> tuple[str, ...]:
         """Processes that are neither init, nor its sleep, nor an executor."""
-        ours = {" ".join(deadman(self._spec.limits.lifetime_s)), " ".join(self._executor_argv())}
+        program = self._executor_argv()
+        ours = {
+            " ".join(words) for words in (deadman(self._spec.limits.lifetime_s), program, (*program, executor.DRAIN))
+        }
         processes = self._engine.processes(self.container)
         return tuple(line for line in processes if line not in ours and not _is_init(line))[: executor.MAX_SURVIVORS]
 

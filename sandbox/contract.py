@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -375,6 +376,15 @@ class SandboxProvider(Protocol):
 
     def open(self, spec: BoxSpec) -> Sandbox:
         """A sandbox, not yet entered; costs nothing until it is."""
+        ...
+
+    def reopen(self, spec: BoxSpec) -> AbstractContextManager[Sandbox]:
+        """The sandbox that an earlier process, now dead, opened for the same spec and identity, as it was left.
+
+        Entering it raises NothingToReopenError when there is none, when it does not run, when it is not what `spec`
+        asks for, or when less than half of its lifetime is left; it is removed then. What commands had left behind in
+        it runs on; a command that was under way was killed. Leaving it removes it, as with `open`.
+        """
         ...
 
     def provenance(self) -> Mapping[str, str]:

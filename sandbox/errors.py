@@ -25,6 +25,10 @@ class NoNetworkError(SandboxError):
     """The sandbox's network is none that another sandbox could join."""
 
 
+class NothingToReopenError(SandboxError):
+    """No earlier process of the run has left a sandbox that could be used again."""
+
+
 class SandboxLostError(SandboxDiedError):
     """The sandbox, or the way to it, was lost by nothing that ran inside: never held against what ran there."""
 

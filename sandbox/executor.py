@@ -4,7 +4,9 @@ One file, standard library only, Python >= 3.8, started as the agent's user: `py
 
 A frame is two big-endian 32-bit lengths, a JSON header of the first length and a raw body of the second. Each request
 carries an `id`; its reply, and the pieces of output before it, carry the same. The first request is `hello`, which
-names the workspace. End of input ends everything that was started here, and then the executor.
+names the workspace. At the end of input the executor ends, and so does what it has under way. Where it shares the
+machine, everything else that was started here ends too; in a container of the sandbox's own, what ended commands left
+behind lives on, for the harness may come back to it with another executor.
 """
 
 # Descriptors and bytes all the way down; pathlib would be imported for nothing at every start.
@@ -33,7 +35,7 @@ try:
 except ImportError:  # a cut-down Python; orphans then go to the container's init and are still found below it
     ctypes = None  # type: ignore[assignment]
 
-PROTOCOL = 2
+PROTOCOL = 3
 LENGTHS = struct.Struct(">II")
 MAX_HEADER = 1024 * 1024
 MAX_BODY = 64 * 1024 * 1024
@@ -43,6 +45,8 @@ MAX_SURVIVORS = 50
 HELD_OUTPUT_GRACE_S = 0.1
 KILL_PATIENCE_S = 2.0
 SPARE_THREADS = 2
+DRAIN = "drain"
+HELD = "SPLITCLOCK_HELD"
 OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
 CPU_COUNTERS = (  # of v1 and v2: file, field, unit in seconds; a file beside it, and whether it stands in root cgroups
     ("/sys/fs/cgroup/cpuacct/cpuacct.usage", b"", 1e-9, "/sys/fs/cgroup/cpuacct/release_agent", True),
@@ -65,6 +69,7 @@ class Wire:
     def __init__(self, source: int, sink: int) -> None:
         self._source = source
         self._sink = sink
+        self.lost: Callable[[], NoReturn] = leave
         self._buffer = bytearray()
         self._lock = threading.Lock()
 
@@ -96,15 +101,15 @@ class Wire:
         return taken
 
     def send(self, header: Header, body: bytes = b"") -> None:
-        """Write one frame whole; ends the program when nobody listens any more."""
+        """Write one frame whole; does not return when nobody listens any more."""
         head = json.dumps(header, separators=(",", ":")).encode("ascii")
         rest = memoryview(LENGTHS.pack(len(head), len(body)) + head + body)
-        with self._lock:
-            try:
+        try:
+            with self._lock:
                 while rest:
                     rest = rest[os.write(self._sink, rest) :]
-            except OSError:
-                leave()
+        except OSError:
+            self.lost()
 
 
 class Kept:
@@ -364,6 +369,25 @@ def _kill_until_gone(pids: Callable[[], List[int]]) -> None:
         time.sleep(0.002)
 
 
+def end_others() -> None:
+    """Kill every other executor in this container: whoever spoke to it has died or given it up. Raises RefusedError."""
+    me, words = os.getpid(), _slurp("/proc/self/cmdline")
+
+    def others() -> List[int]:
+        return [pid for pid in _pids() if pid != me and _started_as(pid, words)]
+
+    _kill_until_gone(others)
+    if others():
+        raise RefusedError("another executor does not die")
+
+
+def _started_as(pid: int, words: bytes) -> bool:
+    try:
+        return _slurp("/proc/%d/cmdline" % pid) == words
+    except OSError:
+        return False
+
+
 def own_children() -> Optional[List[int]]:
     """Pids of our direct children; None where the kernel does not list them."""
     try:
@@ -439,9 +463,12 @@ class Drain:
     def __init__(self) -> None:
         self._left: SimpleQueue[int] = SimpleQueue()
         self._wake, self._tell = os.pipe()
+        self._held: Set[int] = set()
+        self._lock = threading.Lock()
 
     def take(self, descriptor: int) -> None:
         """From now on this pipe is drained."""
+        self._held.add(descriptor)
         self._left.put(descriptor)
         os.write(self._tell, b"x")
 
@@ -450,12 +477,24 @@ class Drain:
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         while True:
-            for descriptor, _ in poll.poll():
+            self._once(poll)
+
+    def until_empty(self) -> None:
+        """Drain until nobody holds any of the pipes."""
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        while self._held:
+            self._once(poll)
+
+    def _once(self, poll: select.poll) -> None:
+        for descriptor, _ in poll.poll():
+            with self._lock:
                 if descriptor == self._wake:
                     os.read(self._wake, 1)
                     poll.register(self._left.get(), select.POLLIN)
                 elif not self._more(descriptor):
                     poll.unregister(descriptor)
+                    self._held.discard(descriptor)
                     os.close(descriptor)
 
     @staticmethod
@@ -466,6 +505,20 @@ class Drain:
             return True
         except OSError:
             return False
+
+    def hand_over(self) -> None:
+        """Leave the pipes to a process of their own; where none can be had, their writers will find them broken."""
+        self._lock.acquire()  # for good: from now on none is closed here
+        if not self._held:
+            return
+        words = [os.fsdecode(word) for word in _slurp("/proc/self/cmdline").rstrip(b"\0").split(b"\0")]
+        null = subprocess.DEVNULL
+        with contextlib.suppress(OSError):
+            for descriptor in self._held:
+                os.set_inheritable(descriptor, True)  # noqa: FBT003 (it takes no keywords)
+            env = {HELD: " ".join(map(str, self._held))}
+            options: Dict[str, Any] = {"close_fds": False, "start_new_session": True, "env": env}
+            subprocess.Popen([*words, DRAIN], stdin=null, stdout=null, stderr=null, **options)
 
 
 class Streams:
@@ -578,6 +631,10 @@ class Executor:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._wire.lost = self._hang_up
+        self._alone = False
+        self._ending = threading.Lock()
+        self._open_streams = 0
         self._commands = Commands()
         self._oom = Counter()
         self._cpu = Counter()
@@ -610,8 +667,7 @@ class Executor:
             with self._turn:
                 frame = self._wire.receive()
             if frame is None:
-                self._commands.kill_all()
-                leave()
+                self._hang_up()
             with self._count_lock:
                 self._busy += 1
                 short = self._busy > self._threads  # one more than those counted is there: the main thread
@@ -620,6 +676,20 @@ class Executor:
             self._answer(*frame)
             with self._count_lock:
                 self._busy -= 1
+
+    def _hang_up(self) -> NoReturn:
+        """Nobody listens any more: what is under way ends, and all else where there is no container to end with it."""
+        self._ending.acquire()  # for good: who else comes here waits for the end
+        if not self._alone:
+            self._commands.kill_all()
+            leave()
+        until = time.monotonic() + KILL_PATIENCE_S
+        while self._open_streams and time.monotonic() < until:
+            for running in list(self._running.values()):
+                self._commands.kill(running)
+            time.sleep(0.002)
+        self._drain.hand_over()
+        leave()
 
     def _answer(self, header: Header, body: bytes) -> None:
         work = {"run": self._run, "kill_all": self._kill_all}.get(header["op"], self._at_once)
@@ -654,7 +724,9 @@ class Executor:
 
     def _hello(self, header: Header, _body: bytes) -> Tuple[Header, bytes]:
         self._files = Files(header["workspace"])
-        if header["own_cgroup"]:
+        self._alone = bool(header["own_cgroup"])
+        if self._alone:
+            end_others()
             open_oom(self._oom)
             open_cpu(self._cpu)
         return {"protocol": PROTOCOL, "python": "%d.%d.%d" % sys.version_info[:3], "pid": os.getpid()}, b""
@@ -677,6 +749,8 @@ class Executor:
             self._wire.send({"id": request, "piece": 1}, data)
 
         streams = Streams(header, body, emit if header["stream"] else None)
+        with self._count_lock:
+            self._open_streams += 1
         try:
             reply = self._run_with(streams, header)
         except (OSError, ValueError) as error:
@@ -685,6 +759,8 @@ class Executor:
             self._running.pop(request, None)
             self._cancelled.discard(request)
             streams.release(self._drain)
+            with self._count_lock:
+                self._open_streams -= 1
         ends = [kept.ends() for kept in streams.kept]
         pairs = zip(streams.kept, ends)  # noqa: B905 (strict= came with Python 3.10)
         reply["output"] = [[len(head), len(tail), kept.total] for kept, (head, tail) in pairs]
@@ -883,10 +959,21 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
+def drain_on() -> NoReturn:
+    """Drain the pipes that an executor which hung up has left, until nobody writes to them."""
+    drain = Drain()
+    for descriptor in os.environ.get(HELD, "").split():
+        drain.take(int(descriptor))
+    drain.until_empty()
+    leave()
+
+
 def main() -> NoReturn:
     """Serve the harness until it hangs up."""
     isolate()
     os.chdir("/")
+    if sys.argv[1:] == [DRAIN]:
+        drain_on()
     threading.stack_size(512 * 1024)
     sys.setswitchinterval(0.0005)  # a flood in one thread must not make the others wait
     Executor(Wire(*private_streams())).serve()

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from sandbox.hardening import ContainerSpec
 from sandbox.history import write_repository
 from sandbox.host_settings import HostSettings, read_host_settings
 from sandbox.locks import locked
+from sandbox.reopened import ReopenedSandbox
 from sandbox.tars import AGENT_UID, Load, pack, pack_loads
 from sandbox.trees import entries_of
 
@@ -180,6 +182,14 @@ class DockerProvider:
 
     def open(self, spec: BoxSpec) -> Sandbox:
         """A sandbox in a container of its own, not yet entered."""
+        return DockerSandbox(self.engine, spec, self._image(spec), self._options())
+
+    def reopen(self, spec: BoxSpec) -> AbstractContextManager[Sandbox]:
+        """The container that a dead process left for this spec and identity; see the contract."""
+        return ReopenedSandbox(self.engine, spec, self._image(spec), self._options())
+
+    def _image(self, spec: BoxSpec) -> BoxImage:
+        """What boxes of this spec start from. Raises ImageError when it was removed."""
         staged = None
         if spec.snapshot is not None:
             staged = self.engine.image(_checkout_tag(_checkout_key(spec.environment, spec.snapshot)))
@@ -189,14 +199,12 @@ class DockerProvider:
                 f"the image of environment {spec.environment.key} was removed; start again to build it anew"
             )
         marks = (image.get("Config") or {}).get("Labels") or {}
-        found = BoxImage(
-            image=str(image["Id"]), python=str(marks.get(labels.PYTHON, "none")), has_snapshot=bool(staged)
-        )
-        return DockerSandbox(
-            self.engine,
-            spec,
-            found,
-            BoxOptions(runtime=self.settings.runtime, watch=self.watch, disks=self.settings.cache / "disks"),
+        return BoxImage(image=str(image["Id"]), python=str(marks.get(labels.PYTHON, "none")), has_snapshot=bool(staged))
+
+    def _options(self) -> BoxOptions:
+        cache = self.settings.cache.absolute()
+        return BoxOptions(
+            runtime=self.settings.runtime, watch=self.watch, disks=cache / "disks", claims=cache / "claims"
         )
 
     def provenance(self) -> Mapping[str, str]:

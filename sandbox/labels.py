@@ -21,6 +21,15 @@ DEADLINE = "splitclock.deadline"
 DISK = "splitclock.disk"
 """The file that a volume with a hard bound lies in."""
 
+RUN = "splitclock.run"
+"""The run that a sandbox belongs to."""
+
+CLAIM = "splitclock.claim"
+"""The file that whoever goes on with a dead owner's sandbox holds locked: see `sandbox.claims`."""
+
+MADE = "splitclock.made"
+"""Digest of all that a sandbox was asked to be."""
+
 PYTHON = "splitclock.python"
 """Path of the image's Python for the executor, or "none"."""
 
@@ -38,9 +47,14 @@ def of_process(kind: str, lifetime_s: float) -> dict[str, str]:
 
 def of_sandbox(identity: Identity, lifetime_s: float) -> dict[str, str]:
     """Labels of a trial's container."""
+    return {**of_process("sandbox", lifetime_s), **of_identity(identity)}
+
+
+def of_identity(identity: Identity) -> dict[str, str]:
+    """What is the same on all sandboxes of one role in one attempt, whichever process opened them."""
     return {
-        **of_process("sandbox", lifetime_s),
-        "splitclock.run": identity.run,
+        KIND: "sandbox",
+        RUN: identity.run,
         "splitclock.trial": identity.trial,
         "splitclock.attempt": str(identity.attempt),
         "splitclock.role": identity.role,
@@ -54,9 +68,22 @@ def owner() -> str:
 
 def is_abandoned(labels: Mapping[str, str]) -> bool:
     """Whether the owner is known to be dead, or the deadline has passed. Things of other hosts: by deadline only."""
+    return is_late(labels) or is_orphaned(labels)
+
+
+def is_late(labels: Mapping[str, str]) -> bool:
+    """Whether the deadline has passed."""
+    return left_s(labels) < 0
+
+
+def left_s(labels: Mapping[str, str]) -> float:
+    """Seconds to the deadline; without end where there is none."""
     deadline = labels.get(DEADLINE, "")
-    if deadline.isdigit() and int(deadline) < _now():
-        return True
+    return int(deadline) - _now() if deadline.isdigit() else float("inf")
+
+
+def is_orphaned(labels: Mapping[str, str]) -> bool:
+    """Whether the owner is known to be dead."""
     host, _, process = labels.get(OWNER, "").partition(":")
     pid, _, started = process.partition(":")
     return host == platform.node() and pid.isdigit() and _started(int(pid)) != started

@@ -12,9 +12,10 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from sandbox.contract import BoxSpec, Environment, OnLine, Recipe, Sandbox, Snapshot, fingerprint, sha256
-from sandbox.errors import ImageError, NoNetworkError
+from sandbox.errors import ImageError, NoNetworkError, NothingToReopenError
 from sandbox.export import export_folder, inventory_with
 from sandbox.local_box import LocalSandbox, lay_over, remove_tree
 from sandbox.locks import locked
@@ -104,6 +105,10 @@ class LocalProvider:
         base = self._base()
         env = {**base, "PATH": ":".join([*path, base["PATH"]])}
         return LocalSandbox(spec, generated=folder / "generated", env=env)
+
+    def reopen(self, spec: BoxSpec) -> NoReturn:
+        """Raises NothingToReopenError: what a dead process left here is a folder that nobody watched over."""
+        raise NothingToReopenError(f"no sandbox to go on with: none on this machine itself, {spec.identity.trial}")
 
     def provenance(self) -> Mapping[str, str]:
         """What commands run on here."""

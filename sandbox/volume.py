@@ -8,15 +8,18 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote
 
+from sandbox.claims import ownerless
 from sandbox.engine import Engine
 from sandbox.errors import SandboxError
-from sandbox.labels import DISK, is_abandoned
+from sandbox.labels import DISK, OWNER, RUN, is_orphaned, owner
 from sandbox.tars import AGENT_UID
 
 BYTES_AN_INODE = 8192
 """A volume has one inode for so many of its bytes."""
 
+_SUFFIX = ".ext4"
 _NEEDED = ("mkfs.ext4", "debugfs", "losetup")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PATIENCE_S = 60
@@ -35,8 +38,9 @@ def make_volume(engine: Engine, folder: Path, size: int, labels: Mapping[str, st
 
     Raises SandboxError, with nothing left behind, where it cannot be had: without root, tools or loop devices.
     """
-    _refuse_elsewhere(engine)
-    volume = HardVolume(name=f"splitclock-{uuid.uuid4().hex}", image=folder / f"{uuid.uuid4().hex}.ext4")
+    if why := why_no_hard_bound(engine):
+        raise SandboxError(why)
+    volume = HardVolume(name=f"splitclock-{uuid.uuid4().hex}", image=folder / _image_name())
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with volume.image.open("xb") as file:
@@ -56,23 +60,60 @@ def make_volume(engine: Engine, folder: Path, size: int, labels: Mapping[str, st
 def drop_volume(engine: Engine, volume: HardVolume) -> None:
     """Remove a volume with its loop device and its file; idempotent. Raises SandboxError while a container uses it."""
     engine.remove_volume(volume.name)
-    with contextlib.suppress(SandboxError):
-        for line in _run("losetup", "--associated", str(volume.image)).splitlines():
+    _drop_image(volume.image)
+
+
+def _drop_image(image: Path) -> None:
+    """Remove a file and whatever loop device it is behind; the file last, for by it the device is found."""
+    if image.exists():
+        for line in _run("losetup", "--associated", str(image)).splitlines():
             _run("losetup", "--detach", line.partition(":")[0])
-    volume.image.unlink(missing_ok=True)
+    image.unlink(missing_ok=True)
 
 
-def reap_volumes(engine: Engine) -> tuple[str, ...]:
-    """Remove the volumes whose owner is dead, or whose deadline has passed; returns their names."""
+def _image_name() -> str:
+    """A file's name that tells whose it is: it is there before any label."""
+    return f"{quote(owner(), safe='')}.{uuid.uuid4().hex}{_SUFFIX}"
+
+
+def reap_volumes(engine: Engine, *, keep_run: str = "") -> tuple[str, ...]:
+    """Remove the volumes whose owner is dead, or whose deadline has passed; returns their names.
+
+    Those of `keep_run` stay, and those that a living process goes on with.
+    """
     gone = []
-    for name, labels in engine.volumes({DISK: ""}).items():
-        if is_abandoned(labels):
-            drop_volume(engine, HardVolume(name=name, image=Path(labels[DISK])))
-            gone.append(name)
+    for name, labels in engine.volumes({DISK: "", OWNER: ""}).items():
+        if keep_run and labels.get(RUN) == keep_run:
+            continue
+        with ownerless(labels) as free:
+            if free:
+                drop_volume(engine, HardVolume(name=name, image=Path(labels[DISK])))
+                gone.append(name)
     return tuple(gone)
 
 
-def _refuse_elsewhere(engine: Engine) -> None:
+def reap_images_of_volumes(engine: Engine, folder: Path) -> tuple[Path, ...]:
+    """Remove the files below `folder`, with their loop devices, that dead processes made and no volume stands on.
+
+    So ends what a process left that was killed before its volume was there, or after the volume was gone.
+    """
+    found = [each for each in folder.glob(f"*{_SUFFIX}") if is_orphaned({OWNER: _owner_of(each)})]
+    used = {labels[DISK] for labels in engine.volumes({DISK: ""}).values()} if found else set()
+    gone = []
+    for image in found:
+        with contextlib.suppress(SandboxError, OSError):  # another user's, perhaps
+            if str(image) not in used:
+                _drop_image(image)
+                gone.append(image)
+    return tuple(gone)
+
+
+def _owner_of(image: Path) -> str:
+    return unquote(image.name.removesuffix(_SUFFIX).rpartition(".")[0])
+
+
+def why_no_hard_bound(engine: Engine) -> str:
+    """Why volumes with hard bounds cannot be had here, and what to do, in one line; empty when they can."""
     lacking = [tool for tool in _NEEDED if shutil.which(tool, path=_PATH) is None]
     why = ""
     if os.geteuid() != 0:
@@ -81,8 +122,7 @@ def _refuse_elsewhere(engine: Engine) -> None:
         why = f"{', '.join(lacking)}; install e2fsprogs and util-linux"
     elif not Path(str(engine.info().get("DockerRootDir") or "/nonexistent")).is_dir():
         why = "the engine on this machine, and it is elsewhere"
-    if why:
-        raise SandboxError(f'disk_quota = "hard" needs {why}; or write disk_quota = "watch" in the target\'s [limits]')
+    return why and f'disk_quota = "hard" needs {why}; or write disk_quota = "watch" in the target\'s [limits]'
 
 
 def _run(*argv: str) -> str:

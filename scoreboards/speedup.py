@@ -18,7 +18,8 @@ class Speedup:
     `decode` is the ratio of measured decode speeds, `claimed` that of the vendors' figures. `real` is the geometric
     mean, over the features in `pairs`, of A's agent wall over B's, each the geometric mean of its repeats.
     With `solved_only` the pairs hold only trials that passed; otherwise no feature was solved by both, and all
-    scored trials stand in. `shares` split B's agent wall in the pairs. `simulated` names the simulated ones.
+    scored trials stand in. `ratios` are those of the pairs. `shares` split B's agent wall in the pairs. `simulated`
+    names the simulated ones.
     """
 
     slow: str
@@ -28,6 +29,7 @@ class Speedup:
     claimed: float | None
     real: float | None
     pairs: tuple[str, ...]
+    ratios: Mapping[str, float]
     solved_only: bool
     shares: Mapping[Phase, float] | None
 
@@ -52,26 +54,31 @@ def pick_pair(board: Board) -> tuple[str, str] | None:
     return None
 
 
-def speedup(board: Board, slow: str, fast: str) -> Speedup:
-    """Compare two models of a board. Raises KeyError for a model that is not on it."""
+def speedup(board: Board, slow: str, fast: str, *, solved_only: bool = True) -> Speedup:
+    """Compare two models of a board; all scored trials count where none was solved by both, or where that is asked.
+
+    Raises KeyError for a model that is not on it.
+    """
     a, b = board.figures(slow), board.figures(fast)
     solved = _walls(board.trials, slow, solved=True).keys() & _walls(board.trials, fast, solved=True).keys()
-    solved_only = bool(solved)
+    solved_only = solved_only and bool(solved)
     walls_a, walls_b = (_walls(board.trials, model, solved=solved_only) for model in (slow, fast))
     pairs = tuple(sorted(walls_a.keys() & walls_b.keys()))
+    ratios = {feature: walls_a[feature] / walls_b[feature] for feature in pairs}
     return Speedup(
         slow=slow,
         fast=fast,
         simulated=tuple(row.model for row in (b, a) if row.simulated),
         decode=_ratio(_decode(b), _decode(a)),
         claimed=_ratio(_claimed(b), _claimed(a)),
-        real=geometric_mean(walls_a[feature] / walls_b[feature] for feature in pairs),
+        real=geometric_mean(ratios.values()),
         pairs=pairs,
+        ratios=ratios,
         solved_only=solved_only,
         shares=agent_shares(
             record
             for record in board.trials
-            if record.trial.feature in pairs and _counts(record, fast, solved=solved_only)
+            if record.trial.feature in pairs and counted(record, fast, solved=solved_only)
         ),
     )
 
@@ -91,13 +98,14 @@ def _walls(trials: tuple[Record, ...], model: str, *, solved: bool) -> dict[str,
     """Agent wall in nanoseconds by feature: the geometric mean over the trials that count."""
     walls: dict[str, list[float]] = {}
     for record in trials:
-        if _counts(record, model, solved=solved):
+        if counted(record, model, solved=solved):
             walls.setdefault(record.trial.feature, []).append(record.agent_wall_ns)
     means = {feature: geometric_mean(known) for feature, known in walls.items()}
     return {feature: value for feature, value in means.items() if value is not None}
 
 
-def _counts(record: Record, model: str, *, solved: bool) -> bool:
+def counted(record: Record, model: str, *, solved: bool) -> bool:
+    """Whether a trial is one of the model's that a comparison rests on."""
     verdict_counts = record.verdict is Verdict.PASS if solved else record.verdict.scored
     return record.trial.model == model and verdict_counts and record.agent_wall_ns > 0
 

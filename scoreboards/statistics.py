@@ -79,6 +79,24 @@ def geometric_mean(values: Iterable[float]) -> float | None:
     return math.exp(math.fsum(map(math.log, known)) / len(known)) if known else None
 
 
+def ratio_interval(ratios: Iterable[float], confidence: float = 0.95) -> Interval | None:
+    """The interval of the geometric mean of ratios, one of each independent unit (a feature); None below two.
+
+    Student's t on their logarithms, so that the interval of the reciprocals is its reciprocal. Source: Student (1908);
+    that the feature is the unit: Miller (2024), arXiv 2411.00640. Raises ValueError as `geometric_mean` does.
+    """
+    known = tuple(ratios)
+    centre = geometric_mean(known)
+    if centre is None or len(known) < 2:  # noqa: PLR2004 - one value has no spread
+        return None
+    from scipy.stats import t  # takes most of a second to import: only who needs it pays
+
+    logs = [math.log(ratio) for ratio in known]
+    error = statistics.stdev(logs) / math.sqrt(len(logs))
+    half = float(t.ppf(0.5 + confidence / 2, len(logs) - 1)) * error
+    return Interval(low=math.exp(math.log(centre) - half), high=math.exp(math.log(centre) + half))
+
+
 def median(values: Iterable[float]) -> float | None:
     """The median, the middle of the two middle ones where there are two; None of nothing."""
     known = tuple(values)

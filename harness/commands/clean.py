@@ -8,7 +8,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.old_runs import clean_runs
-from harness.commands.session import print_json, say
+from harness.commands.session import disks, print_json, say
 from harness.config import settings
 from harness.errors import ConfigError
 from sandbox.engine import Engine
@@ -44,7 +44,7 @@ def command(
     found = settings()
     try:
         engine = Engine.connect(found.host_environment)
-        gone = reap_abandoned(engine)
+        gone = reap_abandoned(engine, disks=disks(found))
         gone_images = reap_images(engine).images if images else ()
     except EngineUnavailableError as error:
         say(f"no Docker engine, so no containers or images: {error}")

@@ -46,7 +46,7 @@ Fixtures = Annotated[
 ]
 Weakened = Annotated[
     list[str] | None,
-    typer.Option("--allow-weakened", metavar="CHECK", help="Run although the engine fails this check of `doctor`."),
+    typer.Option("--allow-weakened", metavar="CHECK", help="Go on although the engine fails this check of `doctor`."),
 ]
 OnlyModels = Annotated[list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model of the matrix.")]
 OnlyFeatures = Annotated[

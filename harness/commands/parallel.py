@@ -2,9 +2,9 @@
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from harness.commands.session import Session
@@ -44,6 +44,15 @@ class Stoppable:
         self._opened.append(weakref.ref(box))
         self._go_on()  # whoever stops looks at those that are known by then
         return box
+
+    @contextmanager
+    def reopen(self, spec: BoxSpec) -> Iterator[Sandbox]:
+        """The provider's own, and remembered. Raises InterruptedRunError once stopped."""
+        self._go_on()
+        with self._provider.reopen(spec) as box:
+            self._opened.append(weakref.ref(box))
+            self._go_on()
+            yield box
 
     def provenance(self) -> Mapping[str, str]:
         """That of the provider behind it."""

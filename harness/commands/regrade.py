@@ -14,6 +14,7 @@ from harness.commands.options import SandboxKind
 from harness.commands.parallel import each
 from harness.commands.picking import pick
 from harness.commands.session import Session, open_session, output, print_json, roots, say
+from harness.commands.soundness import refuse_unsound, refuse_weakened
 from harness.current import planned_only
 from harness.errors import ConfigError, HarnessError, InfraError, InterruptedRunError
 from harness.fixtures import load_features, parse_overrides
@@ -62,6 +63,7 @@ def command(
     source: options.Sources = None,
     working_tree: options.WorkingTrees = None,
     fixtures: options.Fixtures = None,
+    allow_weakened: options.Weakened = None,
     as_json: options.Json = False,
 ) -> int:
     """Grade again what the agents of a run handed in; no model is asked, and the old grades stay where they are.
@@ -74,8 +76,12 @@ def command(
     features = load_features(roots(fixtures), patterns, overrides) if patterns else ()
     with Journal.open(run) as journal:
         session = open_session(sandbox)
+        allowed = tuple(allow_weakened or ())
+        refuse_unsound(session.provider, features, allowed)
         with session.clearing():
             prepared = {one.key: prepare(one, session.provider, session.checkouts, say) for one in features}
+            for one in tuple(prepared.values())[:1]:
+                refuse_weakened(session.provider, one.environment.digest, allowed)
         job = _Job(
             run=run,
             session=session,

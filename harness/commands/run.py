@@ -10,6 +10,7 @@ import typer
 
 from harness.commands import options
 from harness.commands.options import SandboxKind
+from harness.commands.run_folders import run_name
 from harness.commands.running import Finished, Job, execute, load_job
 from harness.commands.session import errors, open_session, output, print_json, say
 from harness.commands.showing import show_board, summary
@@ -49,7 +50,11 @@ def command(
 
 def carry_out(job: Job, sandbox: SandboxKind, *, as_json: bool) -> int:
     """Run a job, print its board or, for machines, its summary; returns the exit code."""
-    finished = execute(job, open_session(sandbox), errors() if as_json else output())
+    resuming = run_name(job.out)
+    session = open_session(sandbox, resuming=resuming)
+    finished = execute(job, session, errors() if as_json else output())
+    if resuming and not finished.interrupted:
+        session.reap_rest()
     if as_json:
         print_json(summary(finished.folder, finished.planned))
     else:

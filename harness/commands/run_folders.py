@@ -12,6 +12,7 @@ from harness.plan_compare import compare
 from harness.record import Record
 from harness.redact import Redactor
 from harness.regrade import graded_records
+from harness.run_folder import RunFolder
 from harness.run_plan import RunPlan, read_plan
 
 _BEGUN = {"run.lock", "reserve", "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite-journal"}
@@ -47,6 +48,13 @@ def open_journal(folder: Path, redactor: Redactor) -> Journal:
     if "journal.sqlite" not in names:
         raise ConfigError(f"{folder}: is not empty, and holds no run; choose another folder for --out")
     return Journal.open(folder, redactor)
+
+
+def run_name(folder: Path | None) -> str:
+    """The name of the run that lies in a folder, "" where there is none yet. Raises ConfigError, InfraError."""
+    if folder is None or not folder.is_dir() or {path.name for path in folder.iterdir()} <= _BEGUN:
+        return ""
+    return read_meta(folder)["run"] if RunFolder(root=folder).journal.is_file() else ""
 
 
 def look(journal: Journal, planned: Planned) -> Held:

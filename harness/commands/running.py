@@ -17,7 +17,7 @@ from harness.commands.planning import Planned, planned
 from harness.commands.preparing import Features, prepare_features
 from harness.commands.run_folders import Held, look, open_journal, refuse_new
 from harness.commands.session import Session
-from harness.commands.soundness import check_names, refuse_full_disk, refuse_weakened
+from harness.commands.soundness import refuse_unsound, refuse_weakened
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem
 from harness.errors import ConfigError
@@ -118,8 +118,7 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
     """Run the whole matrix. Raises ConfigError and InfraError for what stops all of it."""
     stamp_promptly()
     check_gradable(job.features)
-    check_names(job.allow_weakened)
-    refuse_full_disk(session.provider)
+    refuse_unsound(session.provider, job.features, job.allow_weakened)
     plan = job.planned(session.checkouts, session.provider.kind)
     with ExitStack() as stack:
         opening = _open(job, session, plan, console, stack)

@@ -47,6 +47,11 @@ class Session:
         if self.engine is not None:
             reap_own(self.engine)
 
+    def reap_rest(self) -> None:
+        """Remove what dead processes left and nobody went on with: the last thing that a resuming command does."""
+        if self.engine is not None:
+            reap_abandoned(self.engine, disks=disks(self.settings))
+
     @contextmanager
     def clearing(self) -> Iterator[None]:
         """When Ctrl-C ends the body, no container of this process stays.
@@ -63,11 +68,12 @@ class Session:
             raise
 
 
-def open_session(kind: SandboxKind) -> Session:
+def open_session(kind: SandboxKind, *, resuming: str = "") -> Session:
     """Connect to the engine and clear away what dead runs left, or warn and use this machine itself.
 
-    From here on SIGTERM unwinds the command as Ctrl-C does, so that containers are removed. Raises
-    EngineUnavailableError with the next step.
+    What the run `resuming` left stays: its sandboxes may be reopened, and `reap_rest` removes those that were not. From
+    here on SIGTERM unwinds the command as Ctrl-C does, so that containers are removed. Raises EngineUnavailableError
+    with the next step.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     found = settings()
@@ -77,9 +83,14 @@ def open_session(kind: SandboxKind) -> Session:
         local = LocalProvider(found.cache, found.host_environment)
         return Session(settings=found, clock=SystemClock(), provider=local, checkouts=checkouts)
     engine = Engine.connect(found.host_environment)
-    reap_abandoned(engine)
+    reap_abandoned(engine, keep_run=resuming, disks=disks(found))
     provider = docker_provider(engine, found)
     return Session(settings=found, clock=SystemClock(), provider=provider, checkouts=checkouts, engine=engine)
+
+
+def disks(found: Settings) -> Path:
+    """The folder for volumes with hard bounds, as the provider has it."""
+    return found.cache.absolute() / "disks"
 
 
 def docker_provider(engine: Engine, found: Settings) -> DockerProvider:

@@ -1,12 +1,31 @@
 """Whether sandboxes can be trusted here at all, looked at once before anything is run in them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from harness.errors import ConfigError, InfraError
-from sandbox.contract import SandboxProvider
+from harness.features import Feature
+from sandbox.contract import DiskQuota, SandboxProvider
 from sandbox.errors import SandboxError
 from sandbox.images import DockerProvider
 from sandbox.inspection import expected_names, weaknesses
+from sandbox.volume import why_no_hard_bound
+
+
+def refuse_unsound(provider: SandboxProvider, features: Iterable[Feature], allowed: Collection[str]) -> None:
+    """What can be told before anything is prepared: names of weaknesses, the disk, bounds that cannot be had.
+
+    Raises ConfigError, and InfraError when so little disk is free that nothing should start.
+    """
+    check_names(allowed)
+    refuse_full_disk(provider)
+    refuse_hard_bounds(provider, features)
+
+
+def refuse_hard_bounds(provider: SandboxProvider, features: Iterable[Feature]) -> None:
+    """Raise ConfigError with a line for each target whose hard bound on the disk cannot be had here."""
+    targets = {one.target.name: one.target for one in features if one.target.limits.disk_quota is DiskQuota.HARD}
+    if targets and isinstance(provider, DockerProvider) and (why := why_no_hard_bound(provider.engine)):
+        raise ConfigError(*(f"target {name}: {why}" for name in targets))
 
 
 def refuse_full_disk(provider: SandboxProvider) -> None:

@@ -12,9 +12,11 @@ from harness.commands import options
 from harness.commands.options import SandboxKind
 from harness.commands.parallel import each
 from harness.commands.session import Session, open_session, output, print_json, roots, say
+from harness.commands.soundness import refuse_unsound, refuse_weakened
 from harness.errors import ConfigError, InfraError
 from harness.features import Feature
 from harness.fixtures import load_features, parse_overrides, write_manifest
+from harness.prepare import prepare
 from harness.untrusted import one_line
 from harness.validate import Validation, validate_feature
 from sandbox.contract import SandboxProvider
@@ -35,6 +37,7 @@ def command(
     source: options.Sources = None,
     working_tree: options.WorkingTrees = None,
     fixtures: options.Fixtures = None,
+    allow_weakened: options.Weakened = None,
     as_json: options.Json = False,
 ) -> int:
     """Run the suite at base, at base + hidden tests, and at base + reference + hidden tests; write manifest.json.
@@ -46,6 +49,10 @@ def command(
         raise ConfigError("validate: name a target or a feature, or use --all")
     found = load_features(roots(fixtures), patterns, parse_overrides(source or (), working_tree or ()))
     session = open_session(sandbox)
+    allowed = tuple(allow_weakened or ())
+    refuse_unsound(session.provider, found, allowed)
+    with session.clearing():
+        _look_at_engine(found, session, allowed)
 
     def one(feature: Feature, provider: SandboxProvider) -> _Done:
         began_ns = session.clock.now_ns()
@@ -61,6 +68,17 @@ def command(
     if broken is not None:
         raise broken
     return 0 if all(one.result.manifest is not None for one in done) else 1
+
+
+def _look_at_engine(features: Iterable[Feature], session: Session, allowed: tuple[str, ...]) -> None:
+    """Refuse an engine that weakens sandboxes, seen from the first environment that can be had at all."""
+    for feature in features:
+        try:
+            image = prepare(feature, session.provider, session.checkouts, lambda _line: None).environment.digest
+        except (ConfigError, InfraError):  # told when its turn comes
+            continue
+        refuse_weakened(session.provider, image, allowed)
+        return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

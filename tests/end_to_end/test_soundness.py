@@ -46,6 +46,14 @@ def test_full_disk_starts_nothing(desk: Desk) -> None:
     assert not (desk.folder / "out").exists()
 
 
+def test_full_disk_validates_nothing(desk: Desk) -> None:
+    """`validate` looks at the disk as `run` does."""
+    full = replace(desk, variables={"SPLITCLOCK_DISK_FLOOR": "900t"})
+    said = full.give("validate", "calc", "--fixtures", "targets", "--dry")
+    assert (said.code, len(said.complaints)) == (4, 1)
+    assert "921600.0 GiB should be" in said.complaints[0]
+
+
 def test_floor_that_is_no_size_is_named(desk: Desk) -> None:
     """A setting that cannot be used is told with its name."""
     said = replace(desk, variables={"SPLITCLOCK_DISK_FLOOR": "much"}).give(*_run(desk, "honest"))
@@ -65,8 +73,13 @@ def test_weakened_engine_is_refused_unless_named(desk: Desk, tmp_path: Path) -> 
         assert (said.code, len(said.complaints)) == (4, 1)
         assert '--allow-weakened "process limit"' in said.complaints[0]
         assert not read_records(desk.folder / "out")
-        said = weak.give(*_run(weak, "honest")[:-1], "again", "--allow-weakened", "process limit")
-    assert said.code == 0
+        again = ("--allow-weakened", "process limit")
+        assert weak.give(*_run(weak, "honest")[:-1], "again", *again).code == 0
+        for command in (("validate", "calc", "--dry", "--runs", "1"), ("regrade", "again")):
+            said = weak.give(*command, "--fixtures", "targets")
+            assert (said.code, len(said.complaints)) == (4, 1), command
+            assert '--allow-weakened "process limit"' in said.complaints[0]
+            assert weak.give(*command, "--fixtures", "targets", *again).code == 0
     record = by_model(desk.folder / "again")["honest"]
     assert (record.verdict.value, record.provenance["sandbox.weakened"]) == ("pass", "process limit")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness.artefacts import read_spans
 from harness.journal import Kind, read_records, read_rows
-from harness.record import Record
+from harness.record import Record, SpanRow
 from harness.run_folder import RunFolder
 from harness.simulator.log import SentRow, read_attempts
 from tests.end_to_end.desk import Desk
@@ -19,8 +19,12 @@ AT_ONCE = 3
 """Commands at once; each of them waits for most of its time."""
 
 TRIALS = 12
+PAUSES = ("backoff", "rate_limit")
 OTHER = "other"
 """A model of another provider, which must not be harmed."""
+
+Interval = tuple[int, int]
+"""Begin and end in nanoseconds."""
 
 _PRICE = {"input": 1, "output": 4}
 
@@ -30,8 +34,10 @@ class Seen:
     """What came of a row over one API: how the command ended, the trial's record, and the simulator's requests.
 
     `later` are the records of further trials of the same provider, `other` that of another one, `said` all that the
-    trial's transcript holds, `failed` the kinds of its failed attempts, `journalled` how many the journal tells of, and
-    `board` what the board of the run says, "" where the row wants nothing of it.
+    trial's transcript holds, `failed` the kinds of its failed attempts. `attempts` is when all attempts were booked,
+    failed or answered, and `pauses` the waits between them, in nanoseconds since the trial's start. `journalled` is how
+    many failed ones the journal tells of, and `board` what the board of the run says, "" where the row wants nothing
+    of it.
     """
 
     row: Row
@@ -42,6 +48,8 @@ class Seen:
     later: tuple[tuple[Record, int], ...]
     other: Record | None
     failed: tuple[str, ...]
+    attempts: tuple[Interval, ...]
+    pauses: tuple[Interval, ...]
     journalled: int
     said: str
     board: str
@@ -53,7 +61,7 @@ class Seen:
     @property
     def waits(self) -> tuple[str, ...]:
         """The kinds of waiting for the provider that time was booked as."""
-        return tuple(sub for sub in ("failed_call", "backoff", "rate_limit") if self.wait_ns(sub))
+        return tuple(sub for sub in ("failed_call", *PAUSES) if self.wait_ns(sub))
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -120,6 +128,7 @@ def _seen(cell: tuple[Row, str], out: Path, ran: _Ran) -> Seen:
     mine = [record for record in ran.records if record.trial.model == _name(row, api)]
     first = mine[0]
     folder = out / "trials" / first.trial.id
+    spans = sorted(read_spans(RunFolder(root=out), first.trial.id, first.attempt), key=lambda span: span.t0)
     return Seen(
         row=row,
         api=api,
@@ -128,7 +137,9 @@ def _seen(cell: tuple[Row, str], out: Path, ran: _Ran) -> Seen:
         requests=tuple(sorted(_of(first, ran.attempts), key=lambda sent: sent.received_ns)),
         later=tuple((record, len(_of(record, ran.attempts))) for record in mine[1:]),
         other=next((record for record in ran.records if record.trial.model == OTHER), None),
-        failed=_failures(out, first),
+        failed=tuple(str(span.details.get("fault")) for span in spans if span.sub == "failed_call"),
+        attempts=_attempts(spans),
+        pauses=tuple((span.t0, span.t1) for span in spans if span.sub in PAUSES),
         journalled=ran.told.count(first.trial.id),
         said=(folder / "transcript.jsonl").read_text(encoding="utf-8"),
         board=ran.board,
@@ -140,11 +151,15 @@ def _failures_told(out: Path) -> list[str]:
     return [note.trial for note in notes if note.body.get("note") == "attempt_failed"]
 
 
-def _failures(out: Path, record: Record) -> tuple[str, ...]:
-    """The kinds of the failed attempts, as they stand in the spans of waiting for them."""
-    spans = read_spans(RunFolder(root=out), record.trial.id, record.attempt)
-    failed = sorted((span.t0, span.details.get("fault")) for span in spans if span.sub == "failed_call")
-    return tuple(str(kind) for _, kind in failed)
+def _attempts(spans: Sequence[SpanRow]) -> tuple[Interval, ...]:
+    """When each attempt at a call was booked: a failed one is one span, an answered one all the model's of its turn."""
+    failed = [(span.t0, span.t1) for span in spans if span.sub == "failed_call"]
+    calls: dict[str, list[SpanRow]] = {}
+    for span in spans:
+        if span.phase == "model":
+            calls.setdefault(span.name, []).append(span)
+    answered = [(min(span.t0 for span in of), max(span.t1 for span in of)) for of in calls.values()]
+    return tuple(sorted((*failed, *answered)))
 
 
 def _of(record: Record, attempts: Iterable[SentRow]) -> list[SentRow]:

@@ -99,6 +99,30 @@ def test_target_is_read_whole(tmp_path: Path) -> None:
     assert (limits.cpus, limits.memory_bytes, limits.pids, limits.disk_bytes) == (2, 512 * 2**20, 64, 3 * 2**29)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])
+def test_service_is_ready_at_the_loopback(tmp_path: Path, host: str) -> None:
+    """The application's own loopback is all that black-box tests can reach."""
+    folder = make_target(tmp_path)
+    with (folder / "target.toml").open("a") as file:
+        file.write(f'[service]\ncommand = ["serve"]\nready = "http://{host}:8000/health"\n')
+    service = load_target(folder).service
+    assert service is not None
+    assert service.address == f"http://{host}:8000"
+
+
+@pytest.mark.parametrize("host", ["example.org", "10.0.0.1", "169.254.169.254", "[::]", "[2001:db8::1]"])
+def test_service_elsewhere_is_refused(tmp_path: Path, host: str) -> None:
+    """Any other address would be another machine's, or the host's: one line says so."""
+    folder = make_target(tmp_path)
+    with (folder / "target.toml").open("a") as file:
+        file.write(f'[service]\ncommand = ["serve"]\nready = "http://{host}:8000/health"\n')
+    with pytest.raises(ConfigError) as caught:
+        load_target(folder)
+    (line,) = caught.value.problems
+    assert "service.ready" in line
+    assert "127.0.0.1 only" in line
+
+
 def test_every_problem_of_a_target_at_once(tmp_path: Path) -> None:
     """Unknown keys, wrong types, missing keys and misfits come together, one line each, with file and field."""
     folder = make_target(tmp_path)

@@ -2,22 +2,28 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.container import NO_PYTHON, BoxImage, DockerSandbox
+from sandbox.container import NO_PYTHON, BoxImage, BoxOptions, DockerSandbox
 from sandbox.contract import (
     BoxSpec,
     Command,
     CommandResult,
     Environment,
     File,
+    Identity,
     Limits,
     Sandbox,
     SandboxProvider,
     Snapshot,
 )
+from sandbox.engine import Engine
+from sandbox.image_calls import Labelled
 from sandbox.images import DockerProvider
+from sandbox.labels import RUN
+from sandbox.reopened import ReopenedSandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,7 @@ class Room:
     tools: Iterable[File] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=lambda: Limits(memory_bytes=512 * 1024**2, pids=128, lifetime_s=900))
+    identity: Identity = field(default_factory=Identity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,10 @@ class Place:
         """A box, not yet entered."""
         return self.provider.open(self.spec(room or Room()))
 
+    def reopen(self, spec: BoxSpec) -> AbstractContextManager[Sandbox]:
+        """What a dead process left for this spec, not yet entered."""
+        return self.provider.reopen(spec)
+
     def spec(self, room: Room) -> BoxSpec:
         """How the box is opened."""
         return BoxSpec(
@@ -53,6 +64,7 @@ class Place:
             tools=room.tools,
             env=room.env,
             limits=room.limits,
+            identity=room.identity,
         )
 
 
@@ -63,8 +75,31 @@ class PlainPlace(Place):
     def open(self, room: Room | None = None) -> Sandbox:
         """A box on the slow path, not yet entered."""
         assert isinstance(self.provider, DockerProvider)
+        return DockerSandbox(self.provider.engine, self.spec(room or Room()), *self._how())
+
+    def reopen(self, spec: BoxSpec) -> AbstractContextManager[Sandbox]:
+        """The same on the slow path."""
+        assert isinstance(self.provider, DockerProvider)
+        return ReopenedSandbox(self.provider.engine, spec, *self._how())
+
+    def _how(self) -> tuple[BoxImage, BoxOptions]:
+        assert isinstance(self.provider, DockerProvider)
         image = BoxImage(image=self.environment.digest, python=NO_PYTHON)
-        return DockerSandbox(self.provider.engine, self.spec(room or Room()), image)
+        return image, BoxOptions(claims=self.provider.settings.cache / "claims")
+
+
+class OneRun(Engine):
+    """An engine that knows of one run's containers and volumes only, so that no other test's are reaped here."""
+
+    run = ""
+
+    def containers(self, labels: Mapping[str, str]) -> tuple[Labelled, ...]:
+        """Those of the run."""
+        return super().containers({**labels, RUN: self.run})
+
+    def volumes(self, labels: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+        """Those of the run."""
+        return super().volumes({**labels, RUN: self.run})
 
 
 def run(box: Sandbox, *argv: str, **options: Any) -> CommandResult:

@@ -1,7 +1,10 @@
 """A workspace with a hard bound: full is full, told by the file system, and nothing of it is left afterwards."""
 
 import os
+import signal
 import subprocess
+import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +14,11 @@ from sandbox.container import DockerSandbox
 from sandbox.contract import DiskQuota, File, Limits
 from sandbox.errors import SandboxError
 from sandbox.images import DockerProvider
-from sandbox.labels import DISK, OWNER, of_process
+from sandbox.labels import DISK, OWNER, RUN, of_process
 from sandbox.reaper import reap_abandoned
-from sandbox.volume import make_volume
-from tests.sandbox.places import Place, Room, run, sh, text
+from sandbox.volume import drop_volume, make_volume, reap_images_of_volumes, why_no_hard_bound
+from tests.sandbox.leaver import ROOT
+from tests.sandbox.places import OneRun, Place, Room, run, sh, text
 
 KINDS = ("docker",)
 pytestmark = pytest.mark.slow
@@ -70,6 +74,72 @@ def test_it_belongs_to_the_agent(hard: DockerSandbox) -> None:
     assert "nodev" in options
 
 
+_DYING = """
+import os, signal, sys
+from pathlib import Path
+from sandbox import volume
+from sandbox.engine import Engine
+from sandbox.labels import RUN, of_process
+
+steps, run = int(sys.argv[2]), volume._run
+
+def dying(*argv):
+    global steps
+    steps -= 1
+    if steps < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run(*argv)
+
+volume._run = dying
+labels = {**of_process("sandbox", 600), RUN: sys.argv[3]}
+volume.make_volume(Engine.connect(os.environ), Path(sys.argv[1]), 64 * 1024**2, labels)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_nothing_is_left_of_what_was_half_made(tmp_path: Path, steps: int, place: Place) -> None:
+    """Killed after any step of making it, a process leaves nothing that the next look would not find."""
+    assert isinstance(place.provider, DockerProvider)
+    if why := why_no_hard_bound(place.provider.engine):
+        pytest.skip(why)
+    engine, run = OneRun.connect(os.environ), uuid.uuid4().hex
+    engine.run = run
+    ended = subprocess.run([sys.executable, "-c", _DYING, tmp_path, str(steps), run], cwd=ROOT, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    (image,) = tmp_path.iterdir()
+    assert (image.name in _loop_devices()) == (steps == 3)
+    assert len(engine.volumes({DISK: ""})) == (steps == 3)
+    mine = make_volume(engine, tmp_path, SIZE, of_process("sandbox", 600) | {RUN: run})
+    try:
+        reap_abandoned(engine, disks=tmp_path)
+        assert list(tmp_path.iterdir()) == [mine.image]
+        assert image.name not in _loop_devices()
+        assert list(engine.volumes({DISK: ""})) == [mine.name]
+    finally:
+        drop_volume(engine, mine)
+    assert mine.image.name not in _loop_devices()
+
+
+def test_file_without_its_volume_goes_too(tmp_path: Path, place: Place) -> None:
+    """A process killed between the volume's removal and the file's leaves a file and a device: they go."""
+    assert isinstance(place.provider, DockerProvider)
+    engine = place.provider.engine
+    if why := why_no_hard_bound(engine):
+        pytest.skip(why)
+    made = make_volume(engine, tmp_path, SIZE, of_process("sandbox", 600))
+    engine.remove_volume(made.name)
+    left = made.image.rename(made.image.with_name(made.image.name.replace(str(os.getpid()), "4194303")))
+    assert reap_images_of_volumes(engine, tmp_path) == (left,)
+    assert list(tmp_path.iterdir()) == []
+    assert left.name not in _loop_devices()
+
+
+def _loop_devices() -> str:
+    argv = ["/usr/sbin/losetup", "--list", "--output", "BACK-FILE"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
 def test_abandoned_volume_is_reaped(provider: DockerProvider, tmp_path: Path) -> None:
     """What a dead run left goes with the next look: volume, loop device and file."""
     labels = of_process("sandbox", 600)
@@ -84,5 +154,4 @@ def test_abandoned_volume_is_reaped(provider: DockerProvider, tmp_path: Path) ->
     reap_abandoned(provider.engine)
     assert not made.image.exists()
     assert made.name not in provider.engine.volumes({DISK: ""})
-    listed = subprocess.run(["/usr/sbin/losetup", "--list"], capture_output=True, text=True, check=True).stdout
-    assert made.image.name not in listed
+    assert made.image.name not in _loop_devices()

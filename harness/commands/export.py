@@ -1,0 +1,154 @@
+"""`splitclock export`: runs in the formats that other people's tools read."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from harness.artefacts import read_spans
+from harness.commands import options
+from harness.commands.session import say
+from harness.current import current_attempts
+from harness.errors import ConfigError, InfraError
+from harness.files import disk_errors
+from harness.run_folder import RunFolder
+from harness.untrusted import one_line
+from scoreboards.flat import TABLES, Told
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+class Format(StrEnum):
+    """What to write."""
+
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+    PERFETTO = "perfetto"
+    OTLP = "otlp"
+
+
+Table = StrEnum("Table", {name.upper(): name for name in TABLES})  # type: ignore[misc]  # the names are those of TABLES
+
+DEFAULT_TABLE = Table("trials")
+_AT_ONCE = 20
+"""Trials of which the spans are sent to a collector in one request."""
+
+
+def command(
+    runs: options.RunFolders,
+    *,
+    format_: Annotated[Format, typer.Option("--format", "-f", help="What to write.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where to, instead of standard output.")
+    ] = None,
+    table: Annotated[Table, typer.Option("--table", help="Which rows json, csv and parquet hold.")] = DEFAULT_TABLE,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="URL", help="Send OTLP there, instead of writing it.")
+    ] = None,
+) -> None:
+    """Every attempt of runs as rows (json a line each, csv, parquet), or as a trace (perfetto, otlp).
+
+    Example: splitclock export runs/demo-20260101T120000Z --format perfetto -o trace.json
+    """
+    if endpoint is not None and format_ is not Format.OTLP:
+        raise ConfigError("--endpoint sends OpenTelemetry spans: add --format otlp")
+    if endpoint is not None and out is not None:
+        raise ConfigError("--endpoint and --out: choose one")
+    told = _told(runs, spans=format_ in (Format.PERFETTO, Format.OTLP) or table.value == "spans")
+    if format_ is Format.PARQUET:
+        _parquet(table.value, told, out)
+    elif endpoint is not None:
+        _send(told, endpoint)
+    else:
+        with _opened(out) as to:
+            _write(format_, table.value, told, to)
+
+
+def _told(runs: Iterable[Path], *, spans: bool) -> Iterator[Told]:
+    """Each attempt of the runs with its spans, where they are wanted and there are any; read one by one."""
+    for run in runs:
+        for record in current_attempts(run):
+            own = read_spans(RunFolder(root=run), record.trial.id, record.attempt) if spans and record.wall_ns else ()
+            yield Told(record=record, spans=own)
+
+
+@contextmanager
+def _opened(out: Path | None) -> Iterator[TextIO]:
+    if out is None:
+        yield sys.stdout
+        return
+    with disk_errors(out, "written"), out.open("w", encoding="utf-8", newline="") as to:
+        yield to
+
+
+def _write(format_: Format, table: str, told: Iterable[Told], to: TextIO) -> None:
+    from scoreboards.report.spreadsheet import write_csv, write_ndjson
+
+    if format_ is Format.CSV:
+        write_csv(TABLES[table], told, to)
+    elif format_ is Format.JSON:
+        write_ndjson(TABLES[table], told, to)
+    elif format_ is Format.PERFETTO:
+        _perfetto(told, to)
+    else:
+        from scoreboards.report.telemetry import otel_spans, otlp_value
+
+        spans = tuple(span for one in told for span in otel_spans(one))
+        json.dump(otlp_value(spans), to, allow_nan=False)
+        to.write("\n")
+
+
+def _parquet(table: str, told: Iterable[Told], out: Path | None) -> None:
+    if out is None:
+        raise ConfigError("a Parquet file is no text: give a file with -o")
+    from scoreboards.report.spreadsheet import write_parquet
+
+    with disk_errors(out, "written"):
+        number = write_parquet(TABLES[table], told, out)
+    say(f"{out}: {number} rows")
+
+
+def _perfetto(told: Iterable[Told], to: TextIO) -> None:
+    """One trace of all trials, each where it began on the common clock."""
+    from scoreboards.report.perfetto import trace_document, trace_events
+
+    known = tuple(told)
+    began = [datetime.fromisoformat(one.record.started_utc) for one in known]
+    first = min(began, default=None)
+    events: list[dict[str, Any]] = []
+    for number, (one, at) in enumerate(zip(known, began, strict=True), start=1):
+        offset_ns = round((at - first).total_seconds() * 1e6) * 1000 if first else 0
+        events += trace_events(one, number, offset_ns)
+    json.dump(trace_document(events), to, allow_nan=False)
+    to.write("\n")
+
+
+def _send(told: Iterable[Told], endpoint: str) -> None:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import SpanExportResult
+
+    from scoreboards.report.telemetry import otel_spans
+
+    if not endpoint.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"--endpoint {one_line(endpoint, 80)}: give the whole URL, such as http://localhost:4318/v1/traces"
+        )
+    exporter = OTLPSpanExporter(endpoint=endpoint)
+    sent = 0
+    batch: list[ReadableSpan] = []
+    known = list(told)
+    for number, one in enumerate(known, start=1):
+        batch += otel_spans(one)
+        if number % _AT_ONCE == 0 or number == len(known):
+            if exporter.export(batch) is not SpanExportResult.SUCCESS:
+                raise InfraError(f"{one_line(endpoint, 80)}: the collector did not take the spans; is it listening?")
+            sent, batch = sent + len(batch), []
+    say(f"{one_line(endpoint, 80)}: {sent} spans of {len(known)} trials")
