@@ -261,11 +261,17 @@ class Journal:
             self._written(batch)
         except DiskFullError as error:
             if self._make_room():
+                self._shorten_log()
                 self._commit(_without_intents(batch, error))
             else:
                 self._fail(batch, error)
         except InfraError as error:
             self._fail(batch, error)
+
+    def _shorten_log(self) -> None:
+        """Bring the write-ahead log into the journal and free its space, as far as that can be done."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _fail(self, batch: list[_Pending], error: InfraError) -> None:
         self._failure = error

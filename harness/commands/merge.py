@@ -32,12 +32,12 @@ def command(
     for line in _remarks(merge):
         say(line)
     show_board([out])
-    typer.echo(f"{len(runs)} runs are merged into {out}: {len(merge.homes)} of {planned} trials have begun or ended")
+    typer.echo(f"{len(runs)} runs are merged into {out}: {len(merge.homes)} of {planned} trials are in it")
 
 
 def _remarks(merge: Merge) -> list[str]:
     """What is worth knowing of the parts: shards that are not there, and trials that are there more than once."""
-    lines = [f"shard {one.shard} is missing: {_trials(one.trials)} no record" for one in merge.missing]
+    lines = [f"shard {one.shard} is missing: {_trials(one.trials)} no record" for one in merge.missing if one.trials]
     for (kept, dropped), number in Counter((one.kept, one.dropped) for one in merge.duplicates).items():
         cost = _cost(one for one in merge.duplicates if (one.kept, one.dropped) == (kept, dropped))
         lines.append(
@@ -58,7 +58,7 @@ def _trials(number: int) -> str:
 
 def _document(merge: Merge) -> dict[str, object]:
     return {
-        "missing_shards": [_missing(one) for one in merge.missing],
+        "missing_shards": [_missing(one) for one in merge.missing if one.trials],
         "duplicates": [
             {"id": one.trial, "kept": one.kept, "dropped": list(one.dropped), "cost_usd": one.cost_usd}
             for one in merge.duplicates

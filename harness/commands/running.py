@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from harness.commands.session import Session
 from harness.commands.soundness import refuse_unsound, refuse_weakened
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem
-from harness.errors import ConfigError
+from harness.errors import ConfigError, InfraError
 from harness.features import Feature
 from harness.files import disk_errors, disk_full, write_atomic
 from harness.inputs import Inputs, Options, load_inputs
@@ -135,7 +135,12 @@ def _run(opening: _Opening) -> Finished:
     weakened = {} if interrupts.flag.is_set() else _looked_at(opening.job, opening.session, features)
     opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
     models = opening.stack.enter_context(_models(opening, features.prepared))
-    records = run_matrix(_matrix_run(opening, features, models, weakened))
+    try:
+        records = run_matrix(_matrix_run(opening, features, models, weakened))
+    except InfraError as error:
+        with suppress(InfraError):  # where not even that can be written, the error says so
+            journal.append(Entry(kind=Kind.RUN_FINISHED, body={"interrupted": True, "error": str(error)}))
+        raise
     stopped = interrupts.flag.is_set()
     journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(records), "interrupted": stopped}))
     if journal.is_full:

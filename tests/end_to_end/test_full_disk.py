@@ -33,7 +33,7 @@ def test_a_full_disk_ends_the_run_in_order(desk: Desk, small_disk: Path) -> None
     long = (*(say(LONG, shell("true")) for _ in range(TURNS)), SOLVE, FINISH)
     TargetFiles().write(desk.folder / "targets", FeatureFiles(turns={"long": long}))
     models = {name: {"provider": "replay", "turns": "long"} for name in ("first", "second", "third")}
-    file = matrix(desk.folder / "long.toml", models, trials=1)
+    file = matrix(desk.folder / "long.toml", models, limits={"output_tokens": 10_000_000}, trials=1)
     run = small_disk / "run"
     said = desk.give("run", file, "--out", run, "--fixtures", "targets", "--sandbox", "local")
     assert said.code == 4, said.err
