@@ -45,7 +45,7 @@ def _coming(trial: Trial) -> ComingTrial:
         requested_model=trial.settings.model,
         feature=trial.feature.key,
         is_simulated=trial.settings.simulated,
-        is_billed=trial.settings.billed,
+        is_billed=trial.settings.billed or trial.settings.price is not None,
     )
 
 

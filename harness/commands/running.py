@@ -226,7 +226,7 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         provenance=provenance,
     )
     return MatrixRun(
-        trials=opening.held.todo,
+        trials=() if job.how is How.FINISHED_ONLY else opening.held.todo,
         prepared=features.prepared,
         bench=bench,
         journal=opening.journal,
