@@ -3,18 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Timer
-from typing import Any
 
 from harness.clock import Stopwatch
 from harness.config import TrialLimits
 from harness.conversation import Conversation, budget
 from harness.errors import InterruptedRunError
+from harness.messages import message_json
+from harness.models.ceiling import Ceiling, under
 from harness.models.contract import CallFailedError, Message, Model, Reply, Role, ToolCall
+from harness.models.faults import Fault
 from harness.models.health import telling
 from harness.models.prices import Price
 from harness.models.timing import call_row, spans
+from harness.models.wire_log import wire_log
 from harness.prompts import prompt
 from harness.record import CallRow, ToolRow
+from harness.recorded import NOTHING, Recorded, RecordedReply
+from harness.request_hash import RequestHash
 from harness.slots import Slots
 from harness.toolbox import LeftS, OnEvent, Toolbox, ToolOutcome
 from harness.tools.registry import TOOLS, BadCallError, parse_arguments
@@ -33,7 +38,11 @@ STOP_OF_FAULT = {
     "refused": "refused",
     "interrupted": "interrupted",
     "deferred": "deferred",
+    "token_limit": "limit:tokens",
+    "budget": "budget",
 }
+OUR_OWN = ("interrupted", "token_limit", "budget")
+"""Faults of a call that we ended: they say nothing of its provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,25 +85,39 @@ class Agent:
     """One agent at work. Every message, call and tool ends in its transcript, every moment in the stopwatch."""
 
     def __init__(
-        self, *, model: Model, sandbox: Sandbox, stopwatch: Stopwatch, slots: Slots, on_event: OnEvent
+        self,
+        *,
+        model: Model,
+        sandbox: Sandbox,
+        stopwatch: Stopwatch,
+        slots: Slots,
+        on_event: OnEvent,
     ) -> None:
         self._model = model
         self._workspace = sandbox.workspace
         self._stopwatch = stopwatch
         self._on_event = on_event
+        self._recorded = NOTHING
         self._toolbox = Toolbox(sandbox=sandbox, stopwatch=stopwatch, slots=slots, on_event=on_event)
         self._tools = [tool.spec() for tool in TOOLS.values()]
+        self._request = RequestHash(self._tools)
         self._spent = _Spent()
         self._wall_is_over = False
         self._wall_ns = 0
         self.transcript = Transcript()
 
-    def work(self, assignment: Assignment) -> Transcript:
-        """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did."""
+    def work(self, assignment: Assignment, recorded: Recorded = NOTHING) -> Transcript:
+        """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did.
+
+        What is `recorded` of the attempt is gone through first, by the same steps, without asking, running or telling
+        anything: then everything that decides what comes next is as it was.
+        """
+        self._recorded, self._toolbox.recorded = recorded, recorded.tools
+        self.transcript.unanswered_calls = recorded.unanswered_calls
         conversation = self._open(assignment)
         self._wall_ns = round(assignment.limits.wall_s * NS_A_SECOND)
         self._spent.price = assignment.price
-        started_ns = self._stopwatch.clock.now_ns()
+        started_ns = self._stopwatch.clock.now_ns() - self._recorded.spent_ns
         silent = malformed = 0
         transcript = self.transcript
         while not transcript.stop:
@@ -113,10 +136,13 @@ class Agent:
         return transcript
 
     def _open(self, assignment: Assignment) -> Conversation:
-        task = prompt("task").format(
-            workspace=self._workspace, test_command=assignment.test_command, brief=assignment.brief
-        )
-        opening = (Message(role=Role.SYSTEM, content=prompt("system")), Message(role=Role.USER, content=task))
+        opening = self._recorded.opening
+        if not opening:
+            task = prompt("task").format(
+                workspace=self._workspace, test_command=assignment.test_command, brief=assignment.brief
+            )
+            opening = (Message(role=Role.SYSTEM, content=prompt("system")), Message(role=Role.USER, content=task))
+            self._on_event("opening", {"workspace": self._workspace, "messages": list(map(message_json, opening))})
         self.transcript.messages.extend(opening)
         return Conversation(*opening)
 
@@ -129,25 +155,54 @@ class Agent:
         turn = self.transcript.turns + 1
         if not self._fit(conversation, assignment):
             return None
-        self._on_event("intent", {"turn": turn, "messages": len(conversation.messages)})
+        known = self._known(turn) if self._recorded.knows(turn) else self._paid(conversation, assignment, left_s)
+        if known is None:
+            return None
+        conversation.calibrate(known.reply.usage)
+        self.transcript.turns = turn
+        self.transcript.calls.append(known.row)
+        self._spent.add(known.row, known.reply.message)
+        return known.reply
+
+    def _known(self, turn: int) -> RecordedReply | None:
+        """What an earlier life got for that turn, or None after repeating why there was nothing."""
+        failure = self._recorded.failures.get(turn)
+        if failure is None:
+            return self._recorded.replies[turn]
+        self.transcript.stop, self.transcript.error = failure.stop, failure.error
+        self.transcript.unanswered_faults = failure.faults
+        return None
+
+    def _paid(self, conversation: Conversation, assignment: Assignment, left_s: float) -> RecordedReply | None:
+        """The model asked: nothing is sent before the intent is kept, nothing acted on before the answer is."""
+        turn = self.transcript.turns + 1
+        messages = conversation.messages
+        request = self._request.of(messages)
+        self._on_event("intent", {"turn": turn, "messages": len(messages), "request": request})
+        wire_log().begin(turn, request)
         wall = Timer(left_s, self._end_by_wall)
         wall.start()
         try:
-            with telling(lambda kind, body: self._on_event(kind, {"turn": turn, **body})):
-                reply = self._model.reply(conversation.messages, self._tools, left_s)
+            with (
+                telling(lambda kind, body: self._on_event(kind, {"turn": turn, **body})),
+                under(self._most_tokens(assignment.limits)),
+            ):
+                reply = self._model.reply(messages, self._tools, left_s)
         except CallFailedError as error:
             self._give_up(error, turn)
             return None
         finally:
             wall.cancel()
         self._stopwatch.add(*spans(reply, turn))
-        conversation.calibrate(reply.usage)
         row = call_row(reply, turn, assignment.price_for(reply))
-        self.transcript.turns = turn
-        self.transcript.calls.append(row)
-        self._spent.add(row, reply.message)
         self._on_event("response", {**message_json(reply.message), **row.model_dump()})
-        return reply
+        wire_log().settle()
+        return RecordedReply(reply=reply, row=row)
+
+    def _most_tokens(self, limits: TrialLimits) -> Ceiling:
+        """The trial's own limit, which holds within a call too."""
+        left = limits.output_tokens - self._spent.output_tokens
+        return Ceiling(left=lambda: left, fault=Fault.TOKEN_LIMIT, what="the trial's output tokens were left")
 
     def _end_by_wall(self) -> None:
         self._wall_is_over = True
@@ -155,19 +210,22 @@ class Agent:
 
     def _give_up(self, error: CallFailedError, turn: int) -> None:
         self._stopwatch.add(*spans(error, turn))
-        self._on_event("call_failed", {"turn": turn, "fault": error.fault, "message": str(error)})
         self.transcript.stop = STOP_OF_FAULT.get(error.fault, "error:provider")
         self.transcript.error = str(error)
         if self._wall_is_over:
             self._blame_for_wall(error)
-        self.transcript.unanswered_calls += any(attempt.may_be_billed for attempt in error.attempts)
+        billable = any(attempt.may_be_billed for attempt in error.attempts)
+        self.transcript.unanswered_calls += billable
         faults = (str(attempt.fault) for attempt in error.attempts)
-        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault != "interrupted")  # that was us
+        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault not in OUR_OWN)
+        body = {"turn": turn, "fault": error.fault, "message": str(error), "billable": billable}
+        body |= {"stop": self.transcript.stop, "error": self.transcript.error}
+        self._on_event("call_failed", {**body, "faults": list(self.transcript.unanswered_faults)})
 
     def _blame_for_wall(self, error: CallFailedError | None = None) -> None:
         """The wall is over, amid the call that `error` ended or between two: by a provider, or by the trial itself."""
         attempts, pauses = (error.attempts, error.pauses) if error else ((), ())
-        failed = [attempt for attempt in attempts if attempt.fault != "interrupted"]
+        failed = [attempt for attempt in attempts if attempt.fault not in OUR_OWN]
         waited_ns = sum(call.wait_ns for call in self.transcript.calls)
         waited_ns += sum(attempt.times.end - attempt.times.send for attempt in failed)
         waited_ns += sum(pause.t1 - pause.t0 for pause in pauses)
@@ -190,7 +248,8 @@ class Agent:
         shortened = conversation.fit(room)
         if shortened:
             self.transcript.shortened_outputs += len(shortened)
-            self._on_event("shortened", {"positions": list(shortened), "tokens_after": conversation.tokens})
+            if not self._recorded.knows(self.transcript.turns + 1):
+                self._on_event("shortened", {"positions": list(shortened), "tokens_after": conversation.tokens})
         if conversation.tokens > assignment.context_window:
             self.transcript.stop = "context_exhausted"
             self.transcript.error = f"the history is about {conversation.tokens} tokens long and cannot be shortened"
@@ -232,8 +291,10 @@ class Agent:
         return outcomes
 
     def _limit(self, limits: TrialLimits, started_ns: int) -> str:
-        """The limit that is reached, as a stop reason, or ""."""
+        """The limit that is reached, as a stop reason, or ""; none was before a call that was made."""
         spent = self._spent
+        if self._recorded.knows(self.transcript.turns + 1):
+            return ""
         if self.transcript.turns >= limits.turns:
             return "limit:turns"
         if self._left_s(limits, started_ns) <= 0:
@@ -274,20 +335,6 @@ class _Spent:
 def _guess_usd(output_tokens: int, price: Price | None) -> float:
     """What a call without usage cost at least, USD, for the limit alone; the record says that it is unknown."""
     return 0.0 if price is None else output_tokens * price.output / 1e6
-
-
-def message_json(message: Message) -> dict[str, Any]:
-    """A message as JSON-able data: raw tool arguments, and the output items that its API wants back."""
-    body: dict[str, Any] = {"role": message.role.value, "content": message.content}
-    if message.reasoning:
-        body["reasoning"] = message.reasoning
-    if message.tool_calls:
-        body["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
-    if message.tool_call_id:
-        body["tool_call_id"] = message.tool_call_id
-    if message.items:
-        body["items"] = list(message.items)
-    return body
 
 
 def _resendable(call: ToolCall) -> ToolCall:

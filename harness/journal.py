@@ -16,7 +16,6 @@ from harness.errors import HarnessError, InfraError
 from harness.files import TEMPORARY, DiskFullError, disk_errors, disk_full, write_atomic
 from harness.journal_reader import (
     Row,
-    read_attempt_numbers,
     read_attempts,
     read_body,
     read_last_at,
@@ -46,7 +45,6 @@ __all__ = [
     "Kind",
     "Row",
     "new_run_folder",
-    "read_attempt_numbers",
     "read_attempts",
     "read_body",
     "read_last_at",

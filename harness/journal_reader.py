@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +50,6 @@ def read_last_rows(folder: Path) -> dict[str, Row]:
     return {row.trial: row for row in latest}
 
 
-def read_attempt_numbers(folder: Path) -> dict[str, int]:
-    """The number of the latest attempt that each trial has rows of, by its id. Raises ConfigError, InfraError."""
-    with _reading(folder) as connection:
-        return dict(connection.execute("SELECT trial, max(attempt) FROM rows WHERE trial != '' GROUP BY trial"))
-
-
 def read_last_at(folder: Path) -> str:
     """When the last row was written, in ISO form; of a journal without rows, when it was made.
 
@@ -67,18 +61,42 @@ def read_last_at(folder: Path) -> str:
     return str(last or made)
 
 
+def read_trials(folder: Path, trials: Iterable[str]) -> Iterator[tuple[str, tuple[Row, ...]]]:
+    """Each trial with all of its rows in the order they were written, one trial at a time.
+
+    Raises ConfigError, InfraError.
+    """
+    kinds = ", ".join("?" * len(Kind))  # of each kind, for that is what the index begins with
+    wanted = f"kind IN ({kinds}) AND trial = ?"
+    query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {wanted} ORDER BY seq"  # noqa: S608 - ours
+    with _reading(folder) as connection:
+        for trial in trials:
+            yield trial, _rows(connection.execute(query, (*map(str, Kind), trial)))
+
+
 def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) -> tuple[Row, ...]:
     query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {condition} ORDER BY seq"  # noqa: S608 - ours
     with _reading(folder) as connection:
-        return tuple(
-            Row(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=found, body=json.loads(body))
-            for seq, at_utc, trial, attempt, found, body in connection.execute(query, values)
-        )
+        return _rows(connection.execute(query, values))
+
+
+def _rows(found: Iterable[tuple[int, str, str, int, str, str]]) -> tuple[Row, ...]:
+    return tuple(
+        Row(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=kind, body=json.loads(body))
+        for seq, at_utc, trial, attempt, kind, body in found
+    )
 
 
 def read_attempts(folder: Path) -> tuple[Record, ...]:
-    """Every record of a run in the order they were written, superseded attempts included."""
-    return tuple(_record(folder, row) for row in read_rows(folder, Kind.RECORD))
+    """The record of every attempt of a run in the order they were written, superseded attempts included.
+
+    An attempt that was interrupted and went on later has several records: the last one is its record.
+    """
+    found: dict[tuple[str, int], Row] = {}
+    for row in read_rows(folder, Kind.RECORD):
+        found.pop((row.trial, row.attempt), None)
+        found[row.trial, row.attempt] = row
+    return tuple(_record(folder, row) for row in found.values())
 
 
 def read_records(folder: Path) -> tuple[Record, ...]:

@@ -1,9 +1,10 @@
 """A matrix at work: bounded trials in parallel, everything journalled as it happens, one record per trial."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -12,7 +13,9 @@ from harness.artefacts import TrialFolder
 from harness.bench import Bench, TrialOutcome
 from harness.errors import HarnessError, InfraError
 from harness.files import DiskFullError
+from harness.given_up import Ending, given_up
 from harness.journal import Entry, Journal, Kind
+from harness.past import ABANDONED, DIVERGED, How, Past, Step, read_pasts
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.progress import Progress
@@ -31,6 +34,8 @@ MOST_ATTEMPTS = 2
 PASSING = ("tool_queued", "grade_queued", "attempt")
 """Events that only a live view wants; spans tell of them afterwards."""
 
+_ABANDONED = Ending(verdict=Verdict.NOT_RUN, stop=ABANDONED, error="a new attempt was asked for in its place")
+
 DURABLE = (Kind.INTENT, Kind.RESPONSE)
 KINDS = {kind.value: kind for kind in Kind}
 
@@ -44,8 +49,8 @@ class MatrixRun:
     """Everything that running a plan needs; `prepared` is by feature key.
 
     `unavailable` says, when a trial's turn comes, why nothing should be tried for it: a lost provider, or a feature
-    that could not be prepared. Such a trial gets a record that says so, and no sandbox. `attempts` are, by trial id,
-    those that earlier processes began.
+    that could not be prepared. Such a trial gets a record that says so, and no sandbox. `pasts` are by trial id what
+    earlier processes made of it, and `how` says what becomes of that.
     """
 
     trials: tuple[Trial, ...]
@@ -57,7 +62,8 @@ class MatrixRun:
     checkouts: Checkouts
     parallel: int
     unavailable: Callable[[Trial], HarnessError | None] = _nothing_against
-    attempts: Mapping[str, int] = field(default_factory=dict)
+    pasts: Mapping[str, Past] = field(default_factory=dict)
+    how: How = How.REPLAY
 
 
 def run_matrix(run: MatrixRun) -> tuple[Record, ...]:
@@ -72,26 +78,59 @@ def run_matrix(run: MatrixRun) -> tuple[Record, ...]:
 
 
 def _one(run: MatrixRun, trial: Trial) -> Record | None:
-    """The record of a trial's last attempt; None when the run was interrupted before it began."""
+    """The record of a trial's last attempt; None when the run was interrupted before it began, or nothing was to do."""
     threading.current_thread().name = f"trial {trial.label}"
     record: Record | None = None
     with structlog.contextvars.bound_contextvars(trial=trial.id):
-        before = run.attempts.get(trial.id, 0)
-        for attempt in range(before + 1, before + MOST_ATTEMPTS + 1):
-            if run.bench.interrupts.flag.is_set():
-                break
-            why = run.unavailable(trial)
-            outcome = untried(trial, run.bench, attempt, why) if why else _tried(run, trial, attempt)
+        for outcome in _outcomes(run, trial):
             record = _recorded(run, trial, outcome)
-            if why or record.verdict is not Verdict.ERROR_INFRA:
-                break
         if record is not None:
             run.progress.done(trial, record)
     return record
 
 
-def _tried(run: MatrixRun, trial: Trial, attempt: int) -> TrialOutcome:
-    return run_trial(trial, run.prepared[trial.feature.key], run.bench, attempt)
+def _outcomes(run: MatrixRun, trial: Trial) -> Iterator[TrialOutcome]:
+    """What comes of a trial, attempt by attempt, each to be recorded before the next: until one stands."""
+    past, tries = run.pasts.get(trial.id), Counter[bool]()
+    if past is not None and _is_abandoned(past, run.how):
+        yield given_up(trial, run.bench, past, _ABANDONED)
+        past = replace(past, over=True)
+    while not run.bench.interrupts.flag.is_set():
+        step = Step.BEGIN if past is None else past.step
+        tries[step is Step.GRADE] += 1
+        if (run.how is How.FINISHED_ONLY and step is not Step.GRADE) or tries[step is Step.GRADE] > MOST_ATTEMPTS:
+            return
+        outcome = _outcome(run, trial, past, step)
+        yield outcome
+        if not _is_lost(outcome.record) or run.unavailable(trial) is not None:
+            return
+        tries[False] -= outcome.record.stop == DIVERGED
+        past = read_pasts(run.journal.folder.root, (trial.id,))[trial.id]
+        tries[True] = max(tries[True], past.step is Step.GRADE)  # an attempt's own grading was the first
+
+
+def _outcome(run: MatrixRun, trial: Trial, past: Past | None, step: Step) -> TrialOutcome:
+    """The next attempt at a trial, or the next life of its last one."""
+    key, number = trial.feature.key, 1 if past is None else past.number + (step is Step.ANEW)
+    goes_on = past if step in {Step.GRADE, Step.GO_ON} else None
+    why = run.unavailable(trial)
+    if why is None or (step is Step.GRADE and key in run.prepared):
+        return run_trial(trial, run.prepared[key], run.bench, number, goes_on)
+    if goes_on is None:
+        return untried(trial, run.bench, number, why)
+    return given_up(trial, run.bench, goes_on, Ending(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why)))
+
+
+def _is_abandoned(past: Past, how: How) -> bool:
+    """Whether a new attempt takes an unfinished one's place: as was asked for, or since nobody can go on with it."""
+    if past.step is Step.ANEW:
+        return past.record is None and how is not How.FINISHED_ONLY
+    return past.step is Step.GO_ON and how is How.RESTART
+
+
+def _is_lost(record: Record) -> bool:
+    """Whether an attempt, or its grade alone, was lost by nothing that it did."""
+    return record.verdict is Verdict.ERROR_INFRA or record.stop == DIVERGED
 
 
 def _recorded(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> Record:

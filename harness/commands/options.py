@@ -9,6 +9,7 @@ import typer
 from harness.config import Slice
 from harness.fixtures import parse_overrides
 from harness.inputs import Options
+from harness.past import How
 
 
 class SandboxKind(StrEnum):
@@ -16,14 +17,6 @@ class SandboxKind(StrEnum):
 
     DOCKER = "docker"
     LOCAL = "local"
-
-
-class How(StrEnum):
-    """What becomes of unfinished attempts: they go on, they start over, or only those are graded that handed in."""
-
-    REPLAY = "replay"
-    RESTART = "restart"
-    FINISHED_ONLY = "finished-only"
 
 
 MatrixFile = Annotated[Path, typer.Argument(help="The matrix file (TOML).", show_default=False)]

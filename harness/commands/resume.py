@@ -6,12 +6,13 @@ from pathlib import Path
 
 from harness.commands import options
 from harness.commands.asking import options_again
-from harness.commands.options import How, SandboxKind
+from harness.commands.options import SandboxKind
 from harness.commands.run import carry_out
 from harness.commands.running import load_job
 from harness.config import Slice
 from harness.errors import ConfigError
 from harness.files import disk_errors
+from harness.past import How
 from harness.run_folder import RunFolder
 from harness.run_plan import RunPlan, read_plan
 from harness.untrusted import one_line

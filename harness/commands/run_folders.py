@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.commands.planning import Planned
 from harness.errors import ConfigError
-from harness.journal import Journal, read_attempt_numbers, read_meta
+from harness.journal import Journal, read_meta
 from harness.plan import Trial
 from harness.plan_compare import compare
 from harness.record import Record
@@ -23,8 +23,8 @@ _BEGUN = {"run.lock", "reserve", "journal.sqlite", "journal.sqlite-wal", "journa
 class Held:
     """A run's folder, held for this process, and what it knows of the trials that are planned now.
 
-    `records` are the latest of the planned trials, by id; `attempts` the numbers of the latest ones, with a record or
-    without. `name` is the run's, whatever its folder is called by now. `before` is None for a fresh run.
+    `records` are the latest of the planned trials, by id. `name` is the run's, whatever its folder is called by now.
+    `before` is None for a fresh run.
     """
 
     name: str
@@ -32,7 +32,6 @@ class Held:
     before: RunPlan | None = None
     lines: tuple[str, ...] = ()
     records: Mapping[str, Record] = field(default_factory=dict)
-    attempts: Mapping[str, int] = field(default_factory=dict)
 
 
 def open_journal(folder: Path, redactor: Redactor) -> Journal:
@@ -65,7 +64,7 @@ def look(journal: Journal, planned: Planned) -> Held:
     run = journal.folder
     name = read_meta(run.root)["run"]
     if not run.plan.exists():
-        return Held(name=name, todo=planned.trials, attempts=read_attempt_numbers(run.root))
+        return Held(name=name, todo=planned.trials)
     before = read_plan(run.root)
     _refuse_other(run.root, before, planned.plan)
     records = {one.trial.id: one for one in graded_records(run.root) if one.trial.id in planned.plan.ids}
@@ -78,7 +77,6 @@ def look(journal: Journal, planned: Planned) -> Held:
         before=before,
         lines=(*lines, _progress(len(finished), len(planned.trials))),
         records=records,
-        attempts=read_attempt_numbers(run.root),
     )
 
 

@@ -12,7 +12,6 @@ from harness.bench import Bench
 from harness.clock import stamp_promptly
 from harness.commands.asking import asked_for
 from harness.commands.models import Models, open_models
-from harness.commands.options import How
 from harness.commands.planning import Planned, planned
 from harness.commands.preparing import Features, prepare_features
 from harness.commands.run_folders import Held, look, open_journal, refuse_new
@@ -28,7 +27,10 @@ from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
 from harness.matrix import MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
+from harness.models.wire_file import FileWireLog
 from harness.monitor import Monitor
+from harness.open_calls import from_wire
+from harness.past import How, read_pasts
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.progress import LiveTable, PlainLines, Progress, Quiet
@@ -40,7 +42,7 @@ from harness.run_plan import Asked
 from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.slots import Slots, slot_count
-from harness.submissions import keep_submission
+from harness.submissions import keep_submission, read_submission
 from harness.work import work_of
 from sandbox.checkout import Checkouts
 
@@ -221,12 +223,17 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
             opening.journal, opening.progress, trial, attempt, (kind, body)
         ),
         interrupts=opening.interrupts,
-        keep=lambda trial, attempt, handed_in: keep_submission(opening.journal, trial.id, attempt, handed_in),
+        keep=lambda trial, attempt, handed_in, facts: keep_submission(
+            opening.journal, trial.id, attempt, handed_in, facts
+        ),
+        kept=lambda row: read_submission(opening.journal.folder.root, row),
+        came_of=lambda trial_id, attempt, call: from_wire(opening.journal.folder.wire(trial_id, attempt), call),
+        wire_log=lambda trial, attempt: FileWireLog(opening.journal.folder.wire(trial.id, attempt), opening.redactor),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )
     return MatrixRun(
-        trials=() if job.how is How.FINISHED_ONLY else opening.held.todo,
+        trials=opening.held.todo,
         prepared=features.prepared,
         bench=bench,
         journal=opening.journal,
@@ -235,7 +242,8 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         checkouts=session.checkouts,
         parallel=job.matrix.parallel.trials,
         unavailable=lambda trial: features.failed.get(trial.feature.key) or models.unavailable(trial),
-        attempts=opening.held.attempts,
+        pasts=read_pasts(opening.journal.folder.root, [trial.id for trial in opening.held.todo]),
+        how=job.how,
     )
 
 
