@@ -131,7 +131,7 @@ def test_another_process_is_waited_for(desk: Desk) -> None:
 
 
 def test_resume_needs_nothing_but_the_folder(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """From another place, the matrix file gone and the folder renamed: what was lost is run as a new attempt."""
+    """From another place, the matrix file gone and the folder renamed: what was handed in is graded, nothing is asked."""
     shutil.rmtree(desk.folder / "out")
     sliced = ("--feature", "./targets/calc/features/twice", "--model", "fast")
     assert run(desk, *sliced).code == 0
@@ -139,11 +139,14 @@ def test_resume_needs_nothing_but_the_folder(desk: Desk, tmp_path_factory: pytes
     moved = desk.folder / "moved"
     (desk.folder / "out").rename(moved)
     forget_records(moved)
+    made = calls(moved)
     elsewhere = Desk(folder=tmp_path_factory.mktemp("elsewhere"), cache=desk.cache)
     said = elsewhere.must("resume", moved, "--how", "restart")
     assert "0 of 1 trials are finished, 1 to run" in said.out
     (record,) = read_records(moved)
-    assert (record.run, record.attempt, record.verdict.value) == ("out", 2, "pass")
+    assert (record.run, record.attempt, record.verdict.value) == ("out", 1, "pass")
+    assert record.resumed
+    assert calls(moved) == made
     assert elsewhere.must("status", moved, "--json").json()["finished"] is True
 
 
