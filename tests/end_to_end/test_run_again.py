@@ -131,7 +131,7 @@ def test_another_process_is_waited_for(desk: Desk) -> None:
 
 
 def test_resume_needs_nothing_but_the_folder(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """From another place, the matrix file gone and the folder renamed: what was handed in is graded, nothing is asked."""
+    """From another place, the matrix file gone and the folder renamed: what was handed in is graded, no model asked."""
     shutil.rmtree(desk.folder / "out")
     sliced = ("--feature", "./targets/calc/features/twice", "--model", "fast")
     assert run(desk, *sliced).code == 0
