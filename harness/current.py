@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.journal import read_attempts
+from harness.head_reader import read_heads
 from harness.record import Record
 from harness.regrade import graded_attempts
 from harness.run_folder import RunFolder
@@ -17,8 +17,8 @@ def current_attempts(run: Path) -> tuple[Record, ...]:
 
 def left_out(run: Path) -> int:
     """How many records of the journal are of trials that the plan does not name (any more)."""
-    records = read_attempts(run)
-    return len(records) - len(planned_only(run, records))
+    ids = read_plan(run).ids
+    return sum(head.trial not in ids for head in read_heads(run))
 
 
 def planned_only(run: Path, records: Iterable[Record]) -> tuple[Record, ...]:

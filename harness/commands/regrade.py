@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.commands import options
 from harness.commands.options import SandboxKind
-from harness.commands.parallel import each
+from harness.commands.parallel import each, refuse_interrupted
 from harness.commands.picking import pick
 from harness.commands.session import Session, open_session, output, print_json, roots, say
 from harness.commands.soundness import refuse_unsound, refuse_weakened
@@ -142,6 +142,7 @@ def _all(job: _Job, records: Sequence[Record], jobs: int, journal: Journal) -> t
 
     def one(record: Record, provider: SandboxProvider) -> _Result:
         result = _one(job, record, provider)
+        refuse_interrupted(provider)
         if result.done is not None:
             environment = job.prepared[record.trial.feature].environment
             keep_regrade(journal, result.done, {"sandbox": kind, "environment": environment.key})

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.commands import options
 from harness.commands.asking import options_again
 from harness.commands.options import SandboxKind
-from harness.commands.run import carry_out
+from harness.commands.run import go
 from harness.commands.running import load_job
 from harness.config import Slice
 from harness.errors import ConfigError
@@ -27,6 +27,9 @@ def command(
     fixtures: options.Fixtures = None,
     allow_weakened: options.Weakened = None,
     as_json: options.Json = False,
+    json_lines: options.JsonLines = False,
+    board: options.WithBoard = False,
+    on_finish: options.OnFinish = None,
 ) -> int:
     """Run what a run has left to do, by its own matrix, as it was asked for; finished trials stay as they are.
 
@@ -38,7 +41,8 @@ def command(
     weakened = tuple(allow_weakened or before.asked.allow_weakened)
     asked = job.asked.model_copy(update={"shard": before.asked.shard, "allow_weakened": weakened})
     job = replace(job, asked=asked, allow_weakened=weakened, is_resumed=True, how=how)
-    return carry_out(job, _sandbox(run, before), as_json=as_json)
+    shown = options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish)
+    return go(job, _sandbox(run, before), shown)
 
 
 def _sandbox(run: Path, plan: RunPlan) -> SandboxKind:

@@ -1,4 +1,4 @@
-"""`splitclock run`: execute a matrix and print its board."""
+"""`splitclock run`: execute a matrix and say what it came to."""
 
 import shlex
 from collections.abc import Callable
@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from harness.commands import options
+from harness.commands.finishing import Ending, carry_out
+from harness.commands.on_finish import hook_of
 from harness.commands.options import SandboxKind
 from harness.commands.run_folders import run_name
-from harness.commands.running import Finished, Job, execute, load_job
-from harness.commands.session import errors, open_session, output, print_json, say
-from harness.commands.showing import show_board, summary
-from harness.errors import InfraError, ProviderError
+from harness.commands.running import Finished, Job, load_job
+from harness.commands.session import open_session, say
+from harness.config import environment_without_keys
+from harness.errors import ConfigError, InfraError, InterruptedRunError, ProviderError
 from harness.record import Record, Verdict
 from harness.untried import DEFERRED
 
@@ -36,8 +38,11 @@ def command(
     fixtures: options.Fixtures = None,
     allow_weakened: options.Weakened = None,
     as_json: options.Json = False,
+    json_lines: options.JsonLines = False,
+    board: options.WithBoard = False,
+    on_finish: options.OnFinish = None,
 ) -> int:
-    """Run models x features x repeats, and print where the wall-clock went.
+    """Run models x features x repeats, and say what it came to and what to look at.
 
     Example: splitclock run examples/demo.toml --model fast --repeats 1
     """
@@ -45,21 +50,27 @@ def command(
     job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
     weakened = tuple(allow_weakened or ())
     asked = job.asked.model_copy(update={"shard": shard or "", "allow_weakened": weakened})
-    return carry_out(replace(job, allow_weakened=weakened, asked=asked), sandbox, as_json=as_json)
+    job = replace(job, allow_weakened=weakened, asked=asked)
+    return go(job, sandbox, options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish))
 
 
-def carry_out(job: Job, sandbox: SandboxKind, *, as_json: bool) -> int:
-    """Run a job, print its board or, for machines, its summary; returns the exit code."""
+def go(job: Job, sandbox: SandboxKind, shown: options.Shown) -> int:
+    """Carry out a job, by the sandboxes that a run in its folder left, where there are any; returns the exit code."""
+    ending = ending_of(job, shown)
     resuming = run_name(job.out)
     session = open_session(sandbox, resuming=resuming)
-    finished = execute(job, session, errors() if as_json else output())
-    if resuming and not finished.interrupted:
+    code = carry_out(job, session, ending, exit_code)
+    if resuming and code != InterruptedRunError.exit_code:
         session.reap_rest()
-    if as_json:
-        print_json(summary(finished.folder, finished.planned))
-    else:
-        show_board([finished.folder])
-    return exit_code(finished)
+    return code
+
+
+def ending_of(job: Job, shown: options.Shown) -> Ending:
+    """How a run is shown and what is called at its end. Raises ConfigError for what does not go together."""
+    if sum((shown.as_json, shown.json_lines, shown.board)) > 1:
+        raise ConfigError("--json, --json-lines, --board: choose one")
+    hook = hook_of(shown.on_finish, environment_without_keys(job.matrix.models.values()))
+    return Ending(as_json=shown.as_json, json_lines=shown.json_lines, board=shown.board, on_finish=hook)
 
 
 def exit_code(finished: Finished) -> int:

@@ -1,7 +1,7 @@
 """From a checked matrix to a finished run folder: what `run` and `demo` share."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from harness.commands.preparing import Features, prepare_features
 from harness.commands.run_folders import Held, look, open_journal, refuse_new
 from harness.commands.session import Session
 from harness.commands.soundness import refuse_unsound, refuse_weakened
+from harness.commands.watching import Watch
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem
 from harness.errors import ConfigError, InfraError
@@ -31,9 +32,8 @@ from harness.models.wire_file import FileWireLog
 from harness.monitor import Monitor
 from harness.open_calls import from_wire
 from harness.past import How, read_pasts
-from harness.plan import Trial
 from harness.prepare import Prepared
-from harness.progress import LiveTable, PlainLines, Progress, Quiet
+from harness.progress import Progress
 from harness.provenance import host_facts, usable_cores
 from harness.record import Record
 from harness.redact import Redactor
@@ -53,7 +53,8 @@ class Job:
 
     `allow_weakened` names what an engine may leave out of the sandboxes' hardening. `out` may hold a run: then only
     trials without a finished record are run, and none but those that it planned where `is_resumed`. `asked` is what
-    the run folder keeps of the command line.
+    the run folder keeps of the command line.. With `json_lines` events go to standard output. `began` is told
+    of the run's folder once its journal is held.
     """
 
     matrix: Matrix
@@ -65,6 +66,8 @@ class Job:
     asked: Asked = field(default_factory=Asked)
     is_resumed: bool = False
     how: How = How.REPLAY
+    json_lines: bool = False
+    began: Callable[[Path], None] = lambda _folder: None
 
     def planned(self, checkouts: Checkouts, sandbox: str) -> Planned:
         """Its trials in a kind of sandbox, with their ids, and the plan to keep. Raises ConfigError, InfraError."""
@@ -187,7 +190,10 @@ def _open(job: Job, session: Session, plan: Planned, console: Console, stack: Ex
     held = look(journal, plan)
     if job.is_resumed:
         refuse_new(folder, held.before, plan.plan)
-    progress = stack.enter_context(_progress(job, held.todo, session, console))
+    watch = Watch(matrix=job.matrix, redactor=redactor, quiet=job.quiet, json_lines=job.json_lines)
+    progress = stack.enter_context(watch.progress(held.todo, session.clock, console))
+    progress.begun(folder)
+    job.began(folder)
     stack.enter_context(_listening(interrupts, session, progress))
     return _Opening(
         job=job,
@@ -249,12 +255,6 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
 
 def _shown(folder: Path) -> str:
     return os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
-
-
-def _progress(job: Job, trials: Sequence[Trial], session: Session, console: Console) -> Progress:
-    if job.quiet:
-        return Quiet()
-    return LiveTable(console, trials, session.clock) if console.is_terminal else PlainLines(console)
 
 
 @contextmanager
