@@ -46,6 +46,10 @@ OnlyModels = Annotated[list[str] | None, typer.Option("--model", metavar="NAME",
 OnlyFeatures = Annotated[
     list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature of the matrix.")
 ]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", metavar="USD", help="Begin nothing that may cost more in all; over [budget] cost_usd."),
+]
 Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
 HowToGoOn = Annotated[
     How,

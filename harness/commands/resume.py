@@ -9,7 +9,7 @@ from harness.commands.asking import options_again
 from harness.commands.options import SandboxKind
 from harness.commands.run import go
 from harness.commands.running import load_job
-from harness.config import Slice
+from harness.config import Slice, capped
 from harness.errors import ConfigError
 from harness.files import disk_errors
 from harness.past import How
@@ -26,6 +26,7 @@ def command(
     working_tree: options.WorkingTrees = None,
     fixtures: options.Fixtures = None,
     allow_weakened: options.Weakened = None,
+    max_cost: options.MaxCost = None,
     as_json: options.Json = False,
     json_lines: options.JsonLines = False,
     board: options.WithBoard = False,
@@ -40,7 +41,14 @@ def command(
     job = load_job(RunFolder(root=run).matrix, options_again(before.asked, over, run), run)
     weakened = tuple(allow_weakened or before.asked.allow_weakened)
     asked = job.asked.model_copy(update={"shard": before.asked.shard, "allow_weakened": weakened})
-    job = replace(job, asked=asked, allow_weakened=weakened, is_resumed=True, how=how)
+    job = replace(
+        job,
+        matrix=capped(job.matrix, max_cost, job.matrix_file),
+        asked=asked,
+        allow_weakened=weakened,
+        is_resumed=True,
+        how=how,
+    )
     shown = options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish)
     return go(job, _sandbox(run, before), shown)
 

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from harness.bench import Bench
+from harness.budget import Budget
 from harness.clock import stamp_promptly
 from harness.commands.asking import asked_for
 from harness.commands.models import Models, open_models
@@ -26,7 +27,8 @@ from harness.files import disk_errors, disk_full, write_atomic
 from harness.inputs import Inputs, Options, load_inputs
 from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
-from harness.matrix import MatrixRun, journalled, run_matrix
+from harness.ledger import spent_so_far
+from harness.matrix import Ended, MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
 from harness.models.wire_file import FileWireLog
 from harness.monitor import Monitor
@@ -76,17 +78,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A run as it ended: its folder, its records in plan order, how many trials were planned, and if it was stopped.
+    """A run as it ended: its folder, its trials in plan order, how many were planned, and if it was stopped.
 
-    The records are the latest of all planned trials, of those too that an earlier process finished.
-    `losses` is a line for each provider that was lost for good: which, for which models, and what to do.
+    They are the latest of all planned trials, of those too that an earlier process finished. `losses` is a line for
+    each provider that was lost for good: which, for which models, and what to do. `over_budget` says which bound of the
+    budget ended it, `not_begun` how many trials it kept from beginning.
     """
 
     folder: Path
-    records: tuple[Record, ...]
+    records: tuple[Ended, ...]
     planned: int
     interrupted: bool
     losses: tuple[str, ...] = ()
+    not_begun: int = 0
+    over_budget: str = ""
 
 
 def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
@@ -141,16 +146,17 @@ def _run(opening: _Opening) -> Finished:
     opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
     models = opening.stack.enter_context(_models(opening, features.prepared))
     try:
-        records = run_matrix(_matrix_run(opening, features, models, weakened))
+        ran = run_matrix(_matrix_run(opening, features, models, weakened))
     except InfraError as error:
         with suppress(InfraError):  # where not even that can be written, the error says so
             journal.append(Entry(kind=Kind.RUN_FINISHED, body={"interrupted": True, "error": str(error)}))
         raise
     stopped = interrupts.flag.is_set()
-    journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(records), "interrupted": stopped}))
+    journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(ran.trials), "interrupted": stopped}))
     if journal.is_full:
         raise disk_full(journal.folder.root)
-    return _finished(opening, records, interrupted=stopped, losses=models.losses())
+    done = replace(_finished(opening, ran.trials), interrupted=stopped, losses=models.losses())
+    return replace(done, not_begun=ran.not_begun, over_budget=ran.over_budget)
 
 
 def _nothing_done(opening: _Opening) -> Finished:
@@ -160,17 +166,21 @@ def _nothing_done(opening: _Opening) -> Finished:
     return _finished(opening, ())
 
 
-def _finished(
-    opening: _Opening, records: Sequence[Record], *, interrupted: bool = False, losses: tuple[str, ...] = ()
-) -> Finished:
-    latest = {**opening.held.records, **{record.trial.id: record for record in records}}
+def _earlier(records: Mapping[str, Record]) -> dict[str, Ended]:
+    """How trials ended that other processes ran."""
+    return {
+        trial: Ended(trial=trial, verdict=one.verdict, stop=one.stop, error=one.error) for trial, one in records.items()
+    }
+
+
+def _finished(opening: _Opening, ended: Sequence[Ended]) -> Finished:
+    latest = {**_earlier(opening.held.records), **{one.trial: one for one in ended}}
     trials = opening.planned.trials
     return Finished(
         folder=opening.journal.folder.root,
         records=tuple(latest[trial.id] for trial in trials if trial.id in latest),
         planned=len(trials),
-        interrupted=interrupted,
-        losses=losses,
+        interrupted=False,
     )
 
 
@@ -235,6 +245,7 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         kept=lambda row: read_submission(opening.journal.folder.root, row),
         came_of=lambda trial_id, attempt, call: from_wire(opening.journal.folder.wire(trial_id, attempt), call),
         wire_log=lambda trial, attempt: FileWireLog(opening.journal.folder.wire(trial.id, attempt), opening.redactor),
+        budget=_budget(opening),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )
@@ -250,7 +261,15 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         unavailable=lambda trial: features.failed.get(trial.feature.key) or models.unavailable(trial),
         pasts=read_pasts(opening.journal.folder.root, [trial.id for trial in opening.held.todo]),
         how=job.how,
+        quiet_s=models.quiet_s,
     )
+
+
+def _budget(opening: _Opening) -> Budget:
+    """What the run may spend, less what its earlier lives have spent."""
+    prices = {trial.id: trial.settings.price for trial in opening.held.todo}
+    spent = spent_so_far(opening.journal.folder.root, prices)
+    return Budget(opening.job.matrix.budget, spent, opening.session.clock)
 
 
 def _shown(folder: Path) -> str:
@@ -277,7 +296,7 @@ def _models(opening: _Opening, prepared: Mapping[str, Prepared]) -> AbstractCont
         for name in sorted(job.matrix.scripts)
     }
     log = opening.journal.folder.root / "simulator.jsonl"
-    return open_models(job.matrix.models, scripts, session.clock, log)
+    return open_models(job.matrix.models, scripts, session.clock, log, job.matrix.parallel.trials)
 
 
 def _prices(matrix: Matrix) -> dict[str, str]:
