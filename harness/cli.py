@@ -17,8 +17,10 @@ from harness.commands import (
     demo,
     doctor,
     export,
+    merge,
     plan,
     regrade,
+    resume,
     run,
     show,
     status,
@@ -43,7 +45,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for verb in (demo, run, plan, status, validate, board, compare, whatif, timeline, show, export, regrade, doctor, clean):
+for verb in (
+    *(demo, run, resume, plan, status, validate, board, compare, whatif, timeline, show, export),
+    *(regrade, merge, doctor, clean),
+):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 

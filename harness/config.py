@@ -150,8 +150,13 @@ def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str
     return reading.matrix
 
 
-def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Reading:
-    """As `load_matrix`, for callers with more to check in the same go. Raises ConfigError when it is no TOML at all."""
+def read_matrix(
+    path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None, beside: Path | None = None
+) -> Reading:
+    """As `load_matrix`, for callers with more to check in the same go. Raises ConfigError when it is no TOML at all.
+
+    Paths in it are taken from the folder `beside`, by default its own.
+    """
     part = part or Slice()
     data = read_toml(path)
     parsed = parse(MatrixFile, data, str(path))
@@ -169,7 +174,7 @@ def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str
         if model.config is not None and wanted:
             models[name] = model.config
             problems += _cannot_run(model, f"{path}: models.{name}", _environ(environ))
-    matrix = None if parsed.value is None else _matrix(parsed.value, path, part, models)
+    matrix = None if parsed.value is None else _matrix(parsed.value, (beside or path.parent) / path.name, part, models)
     problems += () if matrix is None else _unlimited(matrix, str(path))
     return Reading(matrix=matrix, problems=tuple(problems))
 

@@ -50,6 +50,17 @@ def read_last_rows(folder: Path) -> dict[str, Row]:
     return {row.trial: row for row in latest}
 
 
+def read_last_at(folder: Path) -> str:
+    """When the last row was written, in ISO form; of a journal without rows, when it was made.
+
+    Raises ConfigError, InfraError.
+    """
+    with reading(folder) as connection:
+        (last,) = connection.execute("SELECT max(at_utc) FROM rows").fetchone()
+        (made,) = connection.execute("SELECT value FROM meta WHERE key = 'created_utc'").fetchone()
+    return str(last or made)
+
+
 def read_trials(folder: Path, trials: Iterable[str]) -> Iterator[tuple[str, tuple[Row, ...]]]:
     """Each trial with all of its rows in the order they were written, one trial at a time.
 

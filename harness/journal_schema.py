@@ -103,6 +103,14 @@ def lay_tables(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def lay_or_bring_forward(connection: sqlite3.Connection) -> None:
+    """Make the tables where there are none yet, as a process leaves it that died at its start; else bring forward."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        bring_forward(connection)
+    else:
+        lay_tables(connection)
+
+
 def bring_forward(connection: sqlite3.Connection) -> None:
     """Make an existing journal one of this schema, or raise ConfigError."""
     check_schema(connection, _path(connection))

@@ -12,6 +12,7 @@ from harness.bench import Bench, TrialOutcome
 from harness.budget import STOP
 from harness.dispatch import Dispatcher, Readiness, Rules, readiness
 from harness.errors import HarnessError, InfraError
+from harness.files import DiskFullError
 from harness.given_up import Ending, given_up
 from harness.journal import Entry, Journal, Kind
 from harness.models.contract import CallFailedError
@@ -217,13 +218,29 @@ def _is_lost(record: Record) -> bool:
 def _recorded(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> Record:
     record = outcome.record
     try:
-        _keep(run, trial, outcome)
+        _keep_at_last(run, trial, outcome)
         run.journal.append_record(record)
     except InfraError:
         run.bench.interrupts.interrupt()  # what cannot be kept shall not be paid for: nothing new starts
         raise
     log.info("trial.finished", verdict=record.verdict.value, stop=record.stop, attempt=record.attempt)
     return record
+
+
+def _keep_at_last(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:
+    """Write the trial's folder, on a full disk as far as the reserved space goes.
+
+    Where it does not, what has a verdict gets no record, and can be graded again; what was stopped needs no folder, for
+    it goes on from its rows.
+    """
+    record = outcome.record
+    try:
+        run.journal.at_last(lambda: _keep(run, trial, outcome))
+    except DiskFullError as error:
+        if record.verdict.scored:
+            raise
+        body = {"note": "no folder", "error": str(error)}
+        run.journal.append(Entry(kind=Kind.NOTE, body=body, trial=trial.id, attempt=record.attempt))
 
 
 def _keep(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:

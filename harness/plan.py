@@ -67,13 +67,14 @@ def identity(matrix: Matrix, model: ModelConfig, feature: Feature, digests: Mapp
     return {
         "feature": feature.key,
         "digest": digests[feature.key],
-        "model": _measured(model, matrix.limits),
+        "model": measured(model, matrix.limits),
         "script": None if model.turns is None else digests[f"{feature.key}:{model.turns}"],
         "limits": asdict(matrix.limits),
     }
 
 
-def _measured(model: ModelConfig, limits: TrialLimits) -> dict[str, Any]:
+def measured(model: ModelConfig, limits: TrialLimits) -> dict[str, Any]:
+    """What of a model's settings changes what is measured with it, its name included."""
     left_out = {"claimed_tokens_per_s", "concurrency", "key_env", "turns", "price_source"}
     left_out |= set() if model.most_in_flight else {"most_in_flight"}  # ids stay: it could not be set
     left_out |= set() if limits.cost_usd is not None else {"price"}

@@ -10,6 +10,7 @@ import typer
 from harness.config import Slice
 from harness.fixtures import parse_overrides
 from harness.inputs import Options
+from harness.past import How
 
 
 class SandboxKind(StrEnum):
@@ -50,6 +51,18 @@ MaxCost = Annotated[
     typer.Option("--max-cost", metavar="USD", help="Begin nothing that may cost more in all; over [budget] cost_usd."),
 ]
 Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
+HowToGoOn = Annotated[
+    How,
+    typer.Option(
+        "--how",
+        help="Unfinished attempts go on where they were, or start over; or no model is asked, and only those are "
+        "graded whose agent was done.",
+    ),
+]
+ShardOf = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; `merge` puts the parts together."),
+]
 TrialArgument = Annotated[
     str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)
 ]

@@ -1,5 +1,6 @@
 """`splitclock run`: execute a matrix and say what it came to."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,11 @@ from harness.commands import options
 from harness.commands.finishing import Ending, carry_out
 from harness.commands.on_finish import hook_of
 from harness.commands.options import SandboxKind
+from harness.commands.run_folders import run_name
 from harness.commands.running import Finished, Job, load_job
 from harness.commands.session import open_session, say
 from harness.config import capped, environment_without_keys
-from harness.errors import ConfigError, InfraError, ProviderError
+from harness.errors import ConfigError, InfraError, InterruptedRunError, ProviderError
 from harness.matrix import Ended
 from harness.record import Verdict
 from harness.untried import DEFERRED
@@ -24,10 +26,14 @@ from harness.untried import DEFERRED
 def command(
     matrix: options.MatrixFile,
     *,
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder, instead of runs/<name>-<time>.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Run folder, instead of runs/<name>-<time>; a run there is gone on with."),
+    ] = None,
     model: options.OnlyModels = None,
     feature: options.OnlyFeatures = None,
     repeats: options.Repeats = None,
+    shard: options.ShardOf = None,
     sandbox: options.Sandbox = SandboxKind.DOCKER,
     source: options.Sources = None,
     working_tree: options.WorkingTrees = None,
@@ -45,9 +51,21 @@ def command(
     """
     part = options.sliced(model, feature, repeats)
     job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
-    job = replace(job, matrix=capped(job.matrix, max_cost, matrix), allow_weakened=tuple(allow_weakened or ()))
-    ending = ending_of(job, options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish))
-    return carry_out(job, open_session(sandbox), ending, exit_code)
+    weakened = tuple(allow_weakened or ())
+    asked = job.asked.model_copy(update={"shard": shard or "", "allow_weakened": weakened})
+    job = replace(job, matrix=capped(job.matrix, max_cost, matrix), allow_weakened=weakened, asked=asked)
+    return go(job, sandbox, options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish))
+
+
+def go(job: Job, sandbox: SandboxKind, shown: options.Shown) -> int:
+    """Carry out a job, by the sandboxes that a run in its folder left, where there are any; returns the exit code."""
+    ending = ending_of(job, shown)
+    resuming = run_name(job.out)
+    session = open_session(sandbox, resuming=resuming)
+    code = carry_out(job, session, ending, exit_code)
+    if resuming and code != InterruptedRunError.exit_code:
+        session.reap_rest()
+    return code
 
 
 def ending_of(job: Job, shown: options.Shown) -> Ending:
@@ -69,6 +87,7 @@ def exit_code(finished: Finished) -> int:
     for line in finished.losses:
         say(f"splitclock: {line}")
     if finished.interrupted:
+        say(f"splitclock: interrupted; go on with: splitclock resume {shlex.quote(str(finished.folder))}")
         return 130
     codes = []
     for what, code, is_broken in BROKEN:

@@ -6,14 +6,14 @@ from typing import Any
 
 from harness.commands.session import output
 from harness.commands.summing_up import document, sum_up
-from harness.regrade import graded_attempts
+from harness.current import current_attempts
 from scoreboards.board import Board, build_board
 from scoreboards.report.terminal import print_board
 
 
 def load_board(folders: Iterable[Path]) -> Board:
     """The board of one or more runs. Raises ConfigError for a folder that holds no run."""
-    return build_board([record for folder in folders for record in graded_attempts(folder)])
+    return build_board([record for folder in folders for record in current_attempts(folder)])
 
 
 def show_board(folders: Sequence[Path]) -> None:

@@ -163,6 +163,7 @@ def check(blocked: Blocked, number: signal.Signals) -> None:
     told = blocked.desk.must("status", blocked.run).out
     assert "not begun" in told
     assert "nobody writes this run any more" in told
+    assert said.err.splitlines()[-1] == f"splitclock: interrupted; go on with: splitclock resume {blocked.run}"
 
 
 @pytest.mark.parametrize(
