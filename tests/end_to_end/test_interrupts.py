@@ -183,6 +183,23 @@ def test_interrupt_ends_a_run_on_this_machine(desk: Desk, where: str, number: si
         check(blocked, number)
 
 
+def test_interrupt_reaches_who_waits_for_a_provider(desk: Desk) -> None:
+    """One trial has the only request that its provider gets at once, and stalls; the other one waits for that."""
+    TargetFiles().write(desk.folder / "targets", SLEEPS)
+    with serving(None) as silent:
+        table = {**silent.table(), "concurrency": 1}
+        file = matrix(desk.folder / "gate.toml", {"first": table, "second": table}, trials=2)
+        run = desk.folder / "run-gate"
+        started = desk.start("run", file, "--out", run, "--fixtures", "targets", "--sandbox", "local")
+        until(lambda: silent.asked.is_set() and len(journalled(run, Kind.INTENT)) == 2, started, "both calls")
+        said, took_s = Blocked(desk=desk, started=started, run=run).interrupt(signal.SIGINT)
+    assert said.code == INTERRUPTED, said.err + said.out
+    assert took_s < TOOL_S
+    records = read_records(run)
+    assert [record.stop for record in records] == ["interrupted"] * 2
+    assert all(sum(record.phases.values()) == record.wall_ns for record in records)
+
+
 @pytest.mark.docker
 @pytest.mark.parametrize(
     ("where", "number"), [("tool", signal.SIGTERM), ("stream", signal.SIGINT), ("grading", signal.SIGTERM)]
