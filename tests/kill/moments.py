@@ -27,14 +27,14 @@ ROWS = {
 """What a row is called here, its kind or the name of a note, and how many of them at most are waited for."""
 
 _POLL_S = 0.002
-_START, _TIMED, _SENT = 0.08, 0.2, 0.4
+_START, _TIMED, _SENT, _ANSWERED = 0.08, 0.2, 0.35, 0.5
 _MOST_SENT = 5
 _LONGEST_S = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """`after` is "start", "time", "sent" (the provider begins to answer) or the name of a row.
+    """`after` is "start", "time", "begun" or "answered" (by the provider, in its own log), or the name of a row.
 
     `times` is how many of them have to come first; the kill comes `delay_s` later. What has not come `within_s` seconds
     after the command's first row is not waited for; with "start" these seconds begin when the command does.
@@ -67,7 +67,7 @@ class Watch:
         self._world = world
         self._moment = moment
         self._rows = last_row(world.run)
-        self._sent = _begun(world.provider.log)
+        self._told = {event: _events(world.provider.log, event) for event in ("begun", "answered")}
         self._began: float | None = None
 
     def wait(self, alive: Started) -> str:
@@ -92,8 +92,8 @@ class Watch:
         moment = self._moment
         if moment.after in {"start", "time"}:
             return False
-        if moment.after == "sent":
-            return _begun(self._world.provider.log) - self._sent >= moment.times
+        if moment.after in self._told:
+            return _events(self._world.provider.log, moment.after) - self._told[moment.after] >= moment.times
         return names_after(self._world.run, self._rows).count(moment.after) >= moment.times
 
 
@@ -116,6 +116,6 @@ def _select(run: Path, query: str, *values: int) -> list[tuple[str, str]]:
     return []
 
 
-def _begun(log: Path) -> int:
-    """How many answers the provider began."""
-    return log.read_text(encoding="utf-8").count('{"event": "begun"') if log.exists() else 0
+def _events(log: Path, event: str) -> int:
+    """How many answers the provider began, or gave to their end."""
+    return log.read_text(encoding="utf-8").count(f'{{"event": "{event}"') if log.exists() else 0

@@ -33,7 +33,7 @@ def test_killed_runs_go_on_in_their_containers(tmp_path: Path, docker_provider: 
     """In Docker the same; a container whose last command is known to have ended is gone on with, and none stays."""
     assert docker_provider.kind == "docker"
     models = {"chat": ("chat", "smooth"), "socket": ("responses-websocket", "smooth")}
-    amid_calls = Moment(after="sent", times=5, delay_s=0.03, within_s=60)
+    amid_calls = Moment(after="begun", times=5, delay_s=0.03, within_s=60)
     plan = Plan(
         folder=tmp_path,
         cache=tmp_path / "cache",
