@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.agent import Transcript
+from harness.budget import Budget
 from harness.clock import Clock
 from harness.errors import InfraError
 from harness.grade_policy import Submission
@@ -58,6 +59,7 @@ class Bench:
     kept: Callable[[Row], Submission] = _never_kept
     came_of: Callable[[str, int, OpenCall], CameOf] = in_doubt
     wire_log: Callable[[Trial, int], WireLog] = _not_recorded
+    budget: Budget = field(default_factory=Budget)
     monitor: Monitor = field(default_factory=Monitor)
     provenance: Mapping[str, str] = field(default_factory=dict)
 

@@ -34,7 +34,7 @@ class Row:
 
 def read_meta(folder: Path) -> dict[str, str]:
     """What the journal says of itself: "schema", "run", "created_utc". Raises ConfigError, InfraError."""
-    with _reading(folder) as connection:
+    with reading(folder) as connection:
         return dict(connection.execute("SELECT key, value FROM meta"))
 
 
@@ -58,14 +58,20 @@ def read_trials(folder: Path, trials: Iterable[str]) -> Iterator[tuple[str, tupl
     kinds = ", ".join("?" * len(Kind))  # of each kind, for that is what the index begins with
     wanted = f"kind IN ({kinds}) AND trial = ?"
     query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {wanted} ORDER BY seq"  # noqa: S608 - ours
-    with _reading(folder) as connection:
+    with reading(folder) as connection:
         for trial in trials:
             yield trial, _rows(connection.execute(query, (*map(str, Kind), trial)))
 
 
+def select(folder: Path, query: str, values: tuple[int | str, ...] = ()) -> list[tuple[Any, ...]]:
+    """What a query over table `rows` finds: for readers that want few columns of many rows."""
+    with reading(folder) as connection:
+        return connection.execute(query, values).fetchall()
+
+
 def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) -> tuple[Row, ...]:
     query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {condition} ORDER BY seq"  # noqa: S608 - ours
-    with _reading(folder) as connection:
+    with reading(folder) as connection:
         return _rows(connection.execute(query, values))
 
 
@@ -113,8 +119,8 @@ def _record(folder: Path, row: Row) -> Record:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection; the run's writer, if there is one, is not disturbed."""
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection; the run's writer, if there is one, is not disturbed. Raises ConfigError, InfraError."""
     run = RunFolder(root=folder)
     must_exist(run)
     with (

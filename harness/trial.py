@@ -12,6 +12,8 @@ from harness.agent import Agent, Assignment, Transcript
 from harness.artefacts import span_rows
 from harness.bench import Bench, TrialOutcome, trial_row
 from harness.boxes import agent_box
+from harness.budget import STOP as BUDGET_STOP
+from harness.budget import settled_charge
 from harness.clock import Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
 from harness.given_up import assignment, ledger
@@ -40,6 +42,9 @@ from sandbox.contract import BoxSpec, Identity, Sandbox
 from sandbox.errors import SandboxError, WorkspaceError
 
 log = structlog.get_logger()
+
+NOT_OVER = ("deferred", BUDGET_STOP)
+"""Why an agent stopped that would go on another day, or with a larger budget."""
 
 LIFETIME_MARGIN_S = 24 * 3600
 """Seconds that a container may live past the wall limit before it ends by itself: queues for tool slots may be long."""
@@ -110,7 +115,7 @@ class _Attempt:
             self._work()
         if self._transcript.stop == "error:provider":
             raise ProviderError(self._transcript.error)
-        if self._transcript.stop != "deferred":  # then it is not over: there is nothing to judge yet
+        if self._transcript.stop not in NOT_OVER:  # there is nothing to judge yet
             self._judge()
 
     def _take_up(self) -> None:
@@ -126,6 +131,8 @@ class _Attempt:
             found = settled(past, came, self._assignment().price_for)
             if found.body is not None:
                 self._bench.on_event(self._trial, self._number, found.kind, found.body)
+                charge = settled_charge(found.kind, found.body, self._trial.settings.price)
+                self._bench.budget.charge(self._trial.id, charge)
             self._past = self._line.past = found.past
             self._line.begin()
 
@@ -267,7 +274,8 @@ class _Attempt:
 
     def _assignment(self) -> Assignment:
         feature = self._prepared.feature
-        return assignment(self._trial, feature.brief, shlex.join(feature.target.suite.command))
+        asked = assignment(self._trial, feature.brief, shlex.join(feature.target.suite.command))
+        return replace(asked, purse=self._bench.budget.purse(self._trial.id))
 
     def _record(self, started_utc: str, end_ns: int) -> Record:
         split = self._split(self._line.start_ns, end_ns)

@@ -101,6 +101,7 @@ def _remarks(job: Job, trials: tuple[Trial, ...]) -> list[str]:
         f"{planned}, {job.matrix.parallel.trials} at once; each at most {bounds}",
         "cost: no limit; add `cost_usd` to [limits]" if most is None else f"cost: at most ${most:.2f}, by the limits",
     ]
+    lines += [f"budget: all trials together at most {most:g} {what}" for what, most in job.matrix.budget.bounds.items()]
     sent = receivers(job)
     lines += [f"`{name}` sends the target's source code to {host}" for name, host in sent.items()]
     if not sent:

@@ -1,7 +1,7 @@
 """From a checked matrix to a finished run folder: what `run` and `demo` share."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,13 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.bench import Bench
+from harness.budget import Budget
 from harness.clock import stamp_promptly
 from harness.commands.models import Models, open_models
 from harness.commands.preparing import Features, prepare_features
 from harness.commands.session import Session
 from harness.commands.soundness import refuse_unsound, refuse_weakened
+from harness.commands.watching import Watch
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem, trial_digests
 from harness.errors import ConfigError
@@ -22,16 +24,16 @@ from harness.files import disk_errors, write_atomic
 from harness.inputs import Options, load_inputs
 from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
-from harness.matrix import MatrixRun, journalled, run_matrix
+from harness.ledger import spent_so_far
+from harness.matrix import Ended, MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
 from harness.models.wire_file import FileWireLog
 from harness.monitor import Monitor
 from harness.open_calls import from_wire
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, source_digest
-from harness.progress import LiveTable, PlainLines, Progress, Quiet
+from harness.progress import Progress
 from harness.provenance import host_facts, prompt_digest, usable_cores
-from harness.record import Record
 from harness.redact import Redactor
 from harness.regrade import feature_body
 from harness.runners import refusal
@@ -46,7 +48,8 @@ from sandbox.checkout import Checkouts
 class Job:
     """What to run and where to write it; `matrix_file` is copied into the run folder.
 
-    `allow_weakened` names what an engine may leave out of the sandboxes' hardening.
+    `allow_weakened` names what an engine may leave out of the sandboxes' hardening. With `json_lines` events go to
+    standard output. `began` is told of the run's folder once its journal is there.
     """
 
     matrix: Matrix
@@ -55,20 +58,25 @@ class Job:
     out: Path | None = None
     quiet: bool = False
     allow_weakened: tuple[str, ...] = ()
+    json_lines: bool = False
+    began: Callable[[Path], None] = lambda _folder: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A run as it ended: its folder, its records in plan order, how many trials were planned, and if it was stopped.
+    """A run as it ended: its folder, its trials in plan order, how many were planned, and if it was stopped.
 
-    `losses` is a line for each provider that was lost for good: which, for which models, and what to do.
+    `losses` is a line for each provider that was lost for good: which, for which models, and what to do. `over_budget`
+    says which bound of the budget ended it, `not_begun` how many trials it kept from beginning.
     """
 
     folder: Path
-    records: tuple[Record, ...]
+    records: tuple[Ended, ...]
     planned: int
     interrupted: bool
     losses: tuple[str, ...] = ()
+    not_begun: int = 0
+    over_budget: str = ""
 
 
 def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
@@ -119,15 +127,17 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
         weakened = {} if interrupts.flag.is_set() else _looked_at(job, session, features)
         opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
         models = stack.enter_context(_models(opening, features.prepared))
-        records = run_matrix(_matrix_run(opening, features, models, weakened))
+        ran = run_matrix(_matrix_run(opening, features, models, weakened))
         stopped = interrupts.flag.is_set()
-        journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(records), "interrupted": stopped}))
+        journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(ran.trials), "interrupted": stopped}))
     return Finished(
         folder=journal.folder.root,
-        records=records,
+        records=ran.trials,
         planned=len(trials),
         interrupted=stopped,
         losses=models.losses(),
+        not_begun=ran.not_begun,
+        over_budget=ran.over_budget,
     )
 
 
@@ -143,7 +153,10 @@ def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Consol
     interrupts = Interrupts()
     redactor = Redactor([key for model in job.matrix.models.values() if (key := key_for(model))])
     journal = stack.enter_context(Journal.create(folder, redactor))
-    progress = stack.enter_context(_progress(job, trials, session, console))
+    watch = Watch(matrix=job.matrix, redactor=redactor, quiet=job.quiet, json_lines=job.json_lines)
+    progress = stack.enter_context(watch.progress(trials, session.clock, console))
+    progress.begun(folder)
+    job.began(folder)
     stack.enter_context(_listening(interrupts, session, progress))
     return _Opening(
         job=job,
@@ -184,6 +197,7 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         kept=lambda row: read_submission(opening.journal.folder.root, row),
         came_of=lambda trial_id, attempt, call: from_wire(opening.journal.folder.wire(trial_id, attempt), call),
         wire_log=lambda trial, attempt: FileWireLog(opening.journal.folder.wire(trial.id, attempt), opening.redactor),
+        budget=_budget(opening),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )
@@ -197,7 +211,15 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         checkouts=session.checkouts,
         parallel=job.matrix.parallel.trials,
         unavailable=lambda trial: features.failed.get(trial.feature.key) or models.unavailable(trial),
+        quiet_s=models.quiet_s,
     )
+
+
+def _budget(opening: _Opening) -> Budget:
+    """What the run may spend, less what its earlier lives have spent."""
+    prices = {trial.id: trial.settings.price for trial in opening.trials}
+    spent = spent_so_far(opening.journal.folder.root, prices)
+    return Budget(opening.job.matrix.budget, spent, opening.session.clock)
 
 
 def _folder(job: Job, session: Session) -> Path:
@@ -212,12 +234,6 @@ def _folder(job: Job, session: Session) -> Path:
 
 def _shown(folder: Path) -> str:
     return os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
-
-
-def _progress(job: Job, trials: Sequence[Trial], session: Session, console: Console) -> Progress:
-    if job.quiet:
-        return Quiet()
-    return LiveTable(console, trials, session.clock) if console.is_terminal else PlainLines(console)
 
 
 @contextmanager
@@ -240,7 +256,7 @@ def _models(opening: _Opening, prepared: Mapping[str, Prepared]) -> AbstractCont
         for name in sorted(job.matrix.scripts)
     }
     log = opening.journal.folder.root / "simulator.jsonl"
-    return open_models(job.matrix.models, scripts, session.clock, log)
+    return open_models(job.matrix.models, scripts, session.clock, log, job.matrix.parallel.trials)
 
 
 def _prices(matrix: Matrix) -> dict[str, str]:

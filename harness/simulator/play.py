@@ -35,13 +35,25 @@ def perform(stage: Stage, part: Part, channel: Channel, sent: Sent) -> Answer:
     The log gets the line of the beginning here; the one of the end is the caller's, who knows every way to end.
     """
     sent.model, sent.turn = part.model, part.number
+    with stage.room(part.model) as free:
+        return _performed(stage, part, channel, (sent, free))
+
+
+def _performed(stage: Stage, part: Part, channel: Channel, request: tuple[Sent, Callable[[], None]]) -> Answer:
+    """`request` is its line of the log, and what makes room for the next one: before the client knows of its end."""
+    sent, free = request
     pace, turn = stage.pace(part.model), stage.turn(part.audience, part.number)
     sent.attempt = stage.attempt(part.audience, part.number)
     stage.log.begun(sent)
     fault = turn.faults[sent.attempt - 1] if sent.attempt <= len(turn.faults) else None
     sent.fault = fault.kind if fault else ""
     answer = part.answer(turn, pace)
-    player = _Player(channel, sent, pace, lambda: stage.answered(part.audience, part.number))
+
+    def ended() -> None:
+        stage.answered(part.audience, part.number)
+        free()
+
+    player = _Player(channel, sent, pace, ended)
     if fault and player.instead(answer, fault):
         return answer
     if answer.stream:

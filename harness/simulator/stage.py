@@ -4,6 +4,8 @@ import itertools
 import secrets
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.simulator.config import Pace, SimulatorConfig
@@ -36,6 +38,7 @@ class Stage:
         self._run = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._attempts: Counter[tuple[Audience, int]] = Counter()
+        self._in_flight: Counter[str] = Counter()
         self._next: dict[Audience, int] = {}
         self._lock = threading.Lock()
 
@@ -51,6 +54,29 @@ class Stage:
         except KeyError:
             known = ", ".join(sorted(self.models))
             raise RejectedError(404, f"no model {model!r}; known: {known}", "model_not_found", "model") from None
+
+    @contextmanager
+    def room(self, model: str) -> Iterator[Callable[[], None]]:
+        """One request more of this model, until what is yielded is called or the body is over.
+
+        Raises RejectedError where that is one too many.
+        """
+        most = self.pace(model).most_in_flight
+        held = [model]
+
+        def free() -> None:
+            with self._lock:
+                if held:
+                    self._in_flight[held.pop()] -= 1
+
+        with self._lock:
+            if most and self._in_flight[model] >= most:
+                raise RejectedError(429, f"no more than {most} requests at once", "rate_limit_exceeded")
+            self._in_flight[model] += 1
+        try:
+            yield free
+        finally:
+            free()
 
     def turn(self, audience: Audience, number: int) -> Turn:
         """The turn with this number, from 0. Raises RejectedError."""
