@@ -1,20 +1,25 @@
 """What becomes of each kind of unfinished attempt: it goes on, is graded, starts over, or is left alone."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import Any, Self
 
 import pytest
 
+from harness.clock import Clock
 from harness.errors import InfraError, ProviderError
+from harness.interrupt import Interrupts
 from harness.journal_reader import Row, read_attempts
-from harness.models.contract import CallFailedError, Reply
+from harness.models.contract import CallFailedError, Message, Reply, ToolSpec
 from harness.models.replay import ReplayModel
 from harness.open_calls import CameOf
-from harness.past import How, OpenCall, Past, Step, past_of
+from harness.past import How, OpenCall, Past, Step, past_of, unfinished
 from harness.record import Verdict
 from harness.tools.registry import TOOLS
+from harness.turns import Turn
 from sandbox.contract import BoxSpec, Sandbox, SandboxProvider
 from sandbox.errors import NothingToReopenError, SandboxError
 from tests.harness.lives import Ran, Shop
@@ -342,3 +347,59 @@ class Killed(ReplayModel):
             return super().reply(*arguments)
         except CallFailedError:
             raise InfraError("the lights went out") from None
+
+
+class Stopping(ReplayModel):
+    """A model that is asked when the user stops the run: it is closed amid the call."""
+
+    def __init__(self, turns: Sequence[Turn], clock: Clock, interrupts: Interrupts) -> None:
+        super().__init__(turns, clock)
+        self._interrupts = interrupts
+        self._ended = Event()
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
+        """The first turn's answer; the second call is interrupted."""
+        if any(message.role == "tool" for message in messages):
+            self._interrupts.interrupt()
+            self._ended.wait(60)
+        return super().reply(messages, tools, left_s)
+
+    def close(self) -> None:
+        """The user's stop has come through."""
+        super().close()
+        self._ended.set()
+
+
+def test_an_interrupted_attempt_goes_on_as_the_same_attempt(shop: Shop, whole: Ran) -> None:
+    """Its record is replaced; the call that was cut off may be billed, which stays in the ledger."""
+    interrupts = Interrupts()
+    stopped = shop.run(interrupts=interrupts, open_model=lambda clock: Stopping(SHORT, clock, interrupts))
+    assert attempts(stopped) == [(1, "not_run", "interrupted")]
+    assert unfinished([stopped.trial.id], [stopped.record]) == (stopped.trial.id,)
+    resumed = shop.run(stopped.rows)
+    assert attempts(resumed) == [(1, "pass", "finished")]
+    assert (resumed.record.resumed, resumed.record.lives, resumed.turns_asked) == (True, 2, [2])
+    assert (resumed.record.unanswered_calls, resumed.record.cost_is_lower_bound) == (1, True)
+    assert (resumed.record.in_doubt, resumed.record.cost_usd) == (0, whole.record.cost_usd)
+    assert [one["content"] for one in resumed.messages()[2:]] == [one["content"] for one in whole.messages()[2:]]
+
+
+class Busy(ReplayModel):
+    """A model whose provider wants to be left alone from the second call on."""
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
+        """The first turn's answer. Raises CallFailedError."""
+        if any(message.role == "tool" for message in messages):
+            raise CallFailedError("later", fault="deferred", attempts=(), pauses=())
+        return super().reply(messages, tools, left_s)
+
+
+def test_an_attempt_that_was_put_off_goes_on_and_is_not_graded_half_done(shop: Shop, whole: Ran) -> None:
+    """What it had handed in by then is no submission."""
+    put_off = shop.run(open_model=lambda clock: Busy(SHORT, clock))
+    assert attempts(put_off) == [(1, "not_run", "deferred")]
+    assert "submission" in put_off.kinds()
+    assert past(put_off.rows).step is Step.GO_ON
+    check(shop.run(put_off.rows, put_off.root / "bodies"), whole, len(put_off.rows))
+    again = shop.run(put_off.rows, put_off.root / "bodies", how=How.FINISHED_ONLY)
+    assert attempts(again) == [(1, "not_run", "deferred")]
