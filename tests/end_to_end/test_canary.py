@@ -222,11 +222,11 @@ def _inspected(started: Started) -> list[tuple[str, str]]:
 
 
 def _told(engine: docker.APIClient, row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Inspection, log, image and its history; nothing of a container that is gone meanwhile."""
+    """Inspection, image and its history; nothing of a container that is gone meanwhile. Containers keep no log."""
     role = row["Labels"]["splitclock.role"]
     api: Any = engine  # whose half that is about images has no types
     try:
-        about = [engine.inspect_container(row["Id"]), engine.logs(row["Id"]).decode("utf-8", "replace")]
+        about = [engine.inspect_container(row["Id"])]
         about += [api.inspect_image(row["ImageID"]), api.history(row["ImageID"])]
     except docker.errors.APIError:
         return []
