@@ -41,7 +41,9 @@ def _not_recorded(_trial: Trial, _attempt: int) -> WireLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What all trials of a run share. `open_model` gives a trial its model, which the trial closes.
+    """What all trials of a run share; `label` is what its sandboxes are known by, "" for its name.
+
+    `open_model` gives a trial its model, which the trial closes.
 
     `keep` makes what an attempt handed in durable, before it is graded; `kept` reads it again from the row that says
     so. `came_of` tells what became of a call that was under way when a process died.
@@ -62,6 +64,7 @@ class Bench:
     budget: Budget = field(default_factory=Budget)
     monitor: Monitor = field(default_factory=Monitor)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,9 +33,18 @@ class Row:
 
 
 def read_meta(folder: Path) -> dict[str, str]:
-    """What the journal says of itself: "schema", "run", "created_utc". Raises ConfigError, InfraError."""
+    """What the journal says of itself: "schema", "run", "id", "created_utc". Raises ConfigError, InfraError."""
     with reading(folder) as connection:
         return dict(connection.execute("SELECT key, value FROM meta"))
+
+
+def run_label(folder: Path) -> str:
+    """What a run's sandboxes are known by: its name, and an id, for two folders may have one name.
+
+    Runs of older versions have no id. Raises ConfigError, InfraError.
+    """
+    meta = read_meta(folder)
+    return f"{meta['run']}.{meta['id']}" if "id" in meta else meta["run"]
 
 
 def read_rows(folder: Path, kind: Kind | None = None, after: int = 0) -> tuple[Row, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from secrets import token_hex
 
 from harness.clock import SystemClock
 from harness.errors import ConfigError, InfraError
@@ -97,6 +98,7 @@ def lay_tables(connection: sqlite3.Connection) -> None:
     known = {
         "schema": str(SCHEMA),
         "run": _path(connection).parent.name,
+        "id": token_hex(4),
         "created_utc": SystemClock().utc().isoformat(),
     }
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", known.items())

@@ -259,7 +259,7 @@ class _Attempt:
         self._transcript.stop = self._transcript.stop or "error:infra"
 
     def _identity(self, role: str) -> Identity:
-        return Identity(run=self._bench.run, trial=self._trial.id, attempt=self._number, role=role)
+        return Identity(run=self._bench.label or self._bench.run, trial=self._trial.id, attempt=self._number, role=role)
 
     def _spec(self) -> BoxSpec:
         """The agent's sandbox: the checkout, under the target's limits."""

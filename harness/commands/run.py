@@ -13,7 +13,7 @@ from harness.commands import options
 from harness.commands.finishing import Ending, carry_out
 from harness.commands.on_finish import hook_of
 from harness.commands.options import SandboxKind
-from harness.commands.run_folders import run_name
+from harness.commands.run_folders import run_label_in
 from harness.commands.running import Finished, Job, load_job
 from harness.commands.session import open_session, say
 from harness.config import capped, environment_without_keys
@@ -60,7 +60,7 @@ def command(
 def go(job: Job, sandbox: SandboxKind, shown: options.Shown) -> int:
     """Carry out a job, by the sandboxes that a run in its folder left, where there are any; returns the exit code."""
     ending = ending_of(job, shown)
-    resuming = run_name(job.out)
+    resuming = run_label_in(job.out)
     session = open_session(sandbox, resuming=resuming)
     code = carry_out(job, session, ending, exit_code)
     if resuming and code != InterruptedRunError.exit_code:

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.commands.planning import Planned
 from harness.errors import ConfigError
 from harness.journal import Journal, read_meta
+from harness.journal_reader import run_label
 from harness.plan import Trial
 from harness.plan_compare import compare
 from harness.record import Record
@@ -49,11 +50,11 @@ def open_journal(folder: Path, redactor: Redactor) -> Journal:
     return Journal.open(folder, redactor)
 
 
-def run_name(folder: Path | None) -> str:
-    """The name of the run that lies in a folder, "" where there is none yet. Raises ConfigError, InfraError."""
+def run_label_in(folder: Path | None) -> str:
+    """What the sandboxes of the run in a folder are known by, "" without a run. Raises ConfigError, InfraError."""
     if folder is None or not folder.is_dir() or {path.name for path in folder.iterdir()} <= _BEGUN:
         return ""
-    return read_meta(folder)["run"] if RunFolder(root=folder).journal.is_file() else ""
+    return run_label(folder) if RunFolder(root=folder).journal.is_file() else ""
 
 
 def look(journal: Journal, planned: Planned) -> Held:

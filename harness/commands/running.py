@@ -28,6 +28,7 @@ from harness.files import disk_errors, disk_full, write_atomic
 from harness.inputs import Inputs, Options, load_inputs
 from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
+from harness.journal_reader import run_label
 from harness.ledger import spent_so_far
 from harness.matrix import Ended, MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
@@ -232,6 +233,7 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         opening.journal.append(Entry(kind=Kind.FEATURE, body=feature_body(opening.journal, prepared)))
     bench = Bench(
         run=opening.held.name,
+        label=run_label(opening.journal.folder.root),
         provider=session.provider,
         clock=session.clock,
         slots=slots,
