@@ -19,6 +19,7 @@ from harness.commands import (
     export,
     plan,
     regrade,
+    report,
     run,
     show,
     status,
@@ -43,7 +44,23 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for verb in (demo, run, plan, status, validate, board, compare, whatif, timeline, show, export, regrade, doctor, clean):
+for verb in (
+    demo,
+    run,
+    plan,
+    status,
+    validate,
+    board,
+    report,
+    compare,
+    whatif,
+    timeline,
+    show,
+    export,
+    regrade,
+    doctor,
+    clean,
+):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 
