@@ -20,6 +20,7 @@ from harness.commands import (
     merge,
     plan,
     regrade,
+    report,
     resume,
     run,
     show,
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 
 for verb in (
-    *(demo, run, resume, plan, status, validate, board, compare, whatif, timeline, show, export),
+    *(demo, run, resume, plan, status, validate, board, report, compare, whatif, timeline, show, export),
     *(regrade, merge, doctor, clean),
 ):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)

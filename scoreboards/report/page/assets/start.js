@@ -1,0 +1,3 @@
+"use strict";
+splitclock.showTrial = splitclock.showTrial || (() => {});
+splitclock.start();

@@ -1,0 +1,172 @@
+"""What the page knows, as JSON-able values: models, trials with their ledgers, comparisons. Pure.
+
+All text in it is data. The page shows it by setting text, never markup.
+"""
+
+from collections.abc import Iterable
+from itertools import combinations
+from typing import Any
+
+from harness.clock import SUB_PHASES, Phase
+from harness.record import WORK, Record, Verdict
+from harness.untrusted import one_line
+from scoreboards import words
+from scoreboards.board import Board, Figures
+from scoreboards.comparison import Comparison, compare
+from scoreboards.ledger import Ledger, ledger
+from scoreboards.report.compare_machine import compare_value
+from scoreboards.report.machine import trial_value
+from scoreboards.report.notes import notes
+from scoreboards.speedup import pick_pair, sentence
+
+SCHEMA = 1
+"""Number of the data's form."""
+
+MOST_PAIRS = 45
+"""Pairs of models that are compared, as many as ten models make: of more, those with the board's first ten."""
+
+
+def page_data(board: Board) -> dict[str, Any]:
+    """Everything but the bodies of trials; a trial's place in "trials" is its number on the page."""
+    pair = pick_pair(board)
+    found = compare(board, *pair) if pair is not None else None
+    return {
+        "schema": SCHEMA,
+        "phases": {str(phase): list(SUB_PHASES[phase]) for phase in Phase},
+        "work": list(WORK),
+        "answer": answer(board, found),
+        "models": [_model(row) for row in board.models],
+        "features": [row.feature for row in board.features],
+        "runs": sorted({record.run for record in board.trials}),
+        "trials": [trial(record) for record in board.trials],
+        "comparisons": comparisons(board),
+    }
+
+
+def answer(board: Board, found: Comparison | None) -> dict[str, Any]:
+    """The first thing to read: the sentence, what bounds the fast model's agent wall, and what to be careful about."""
+    return {
+        "sentence": "" if found is None else sentence(found.found),
+        "pair": None if found is None else [found.found.slow, found.found.fast],
+        "bound": "" if found is None else bound_by(board, found.found.fast),
+        "warnings": warnings(board),
+        "notes": list(notes(board)),
+    }
+
+
+def bound_by(board: Board, model: str) -> str:
+    """What took the largest part of a model's agent wall, in words; "" where nothing was scored."""
+    trials = [record for record in board.trials if record.trial.model == model and record.verdict.scored]
+    wall = sum(record.agent_wall_ns for record in trials)
+    parts = _parts(trials)
+    if not wall or not parts:
+        return ""
+    name, length = max(parts.items(), key=lambda item: (item[1], item[0]))
+    return f"{_name(model)} is bound by {name}: {words.percent(length / wall)} of its agent wall."
+
+
+def _parts(trials: Iterable[Record]) -> dict[str, int]:
+    """Agent wall by what a reader can act on; tool time by class of work as far as processes tell."""
+    sums: dict[str, int] = {}
+    for record in trials:
+        own = ledger(record)
+        named = {
+            "decoding": own.decode,
+            "first tokens": own.first_token + own.connect,
+            "waiting for the provider": own.wait,
+            "the sandbox's transport": own.transport,
+            "the harness itself": own.harness,
+        }
+        every = {name: round(length) for name, length in named.items()}
+        every |= {f"tools ({work})": length for work, length in work_ns(record).items()}
+        for name, length in every.items():
+            sums[name] = sums.get(name, 0) + length
+    return {name: length for name, length in sums.items() if length > 0}
+
+
+def work_ns(record: Record) -> dict[str, int]:
+    """Exclusive time of processes by class of work: the phase's, divided as the calls' own times are."""
+    each: dict[str, int] = {}
+    for tool in record.tool_calls:
+        each[tool.work] = each.get(tool.work, 0) + (tool.exec_ns or 0)
+    whole, exclusive = sum(each.values()), round(ledger(record).tool)
+    if not whole:
+        return {"other": exclusive} if exclusive else {}
+    shared = {work: length * exclusive // whole for work, length in each.items()}
+    shared[max(each, key=lambda work: each[work])] += exclusive - sum(shared.values())
+    return shared
+
+
+def warnings(board: Board) -> list[str]:
+    """What makes these figures less than they seem."""
+    every = board.trials
+    verdicts = [one.verdict for one in every]
+    counted = {
+        "models are simulated: their figures say nothing of any model": sum(row.simulated for row in board.models),
+        "trials ran on a busy machine: their times are not to be trusted": sum(one.noisy for one in every),
+        "trials ended in errors and are not scored": sum(one.startswith("error:") for one in verdicts),
+        "trials did not run, or not to their end": verdicts.count(Verdict.NOT_RUN),
+        "trials tampered with their grade: they count as failed": verdicts.count(Verdict.TAMPERED),
+        "trials were resumed: what was under way at the kill is in no figure": sum(one.resumed for one in every),
+        "trials were graded again": sum(one.regraded is not None for one in every),
+    }
+    lines = [f"{number} {what}" for what, number in counted.items() if number]
+    hosts = {one.provenance.get("cpu_model", "") + one.provenance.get("cores", "") for one in every if one.provenance}
+    if len(hosts) > 1:
+        lines.append(f"{len(hosts)} kinds of machine: times of different ones do not compare")
+    return lines
+
+
+def comparisons(board: Board) -> list[dict[str, Any]]:
+    """Each pair of models, the slower one by measured decode speed first."""
+    by_speed = sorted(board.models, key=lambda row: (row.speeds.decode_tokens_per_s or 0.0, row.model))
+    first = {row.model for row in board.models[:10]}
+    pairs = [(a.model, b.model) for a, b in combinations(by_speed, 2) if {a.model, b.model} <= first][:MOST_PAIRS]
+    values = []
+    for slow, fast in pairs:
+        found = compare(board, slow, fast)
+        beside = compare(board, slow, fast, solved_only=False) if found.found.solved_only else None
+        values.append(compare_value(found, beside) | {"sentence": sentence(found.found)})
+    return values
+
+
+def trial(record: Record) -> dict[str, Any]:
+    """A trial's line on the board, its ledger, and its processes' time by class of work."""
+    return {
+        **trial_value(record),
+        "error": one_line(record.error, 300),
+        "reason": one_line(record.grade.reason, 300),
+        "ledger": ledger_value(ledger(record)),
+        "by_work": work_ns(record),
+        "started_utc": record.started_utc,
+    }
+
+
+def ledger_value(own: Ledger) -> dict[str, int | None]:
+    """A ledger in whole numbers: nanoseconds, calls and tokens."""
+    names = ("decode", "first_token", "connect", "tool", "transport", "overlap", "wait", "harness", "calls", "tokens")
+    values = {name: getattr(own, name) for name in names}
+    return {name: None if value is None else round(value) for name, value in values.items()}
+
+
+def _model(row: Figures) -> dict[str, Any]:
+    outcomes, interval = row.outcomes, row.outcomes.pass_interval
+    return {
+        "model": row.model,
+        "simulated": row.simulated,
+        "scored": outcomes.scored,
+        "passed": outcomes.passed,
+        "errors": outcomes.errors,
+        "pass_rate": outcomes.pass_rate,
+        "pass_interval": None if interval is None else [interval.low, interval.high],
+        "agent_wall_median_ns": row.times.agent_wall_median_ns,
+        "decode_tokens_per_s": row.speeds.decode_tokens_per_s,
+        "claimed_tokens_per_s": row.speeds.claimed_tokens_per_s,
+        "first_token_median_ns": row.speeds.first_token_median_ns,
+        "cost_usd": row.work.cost_usd.value,
+        "cost_is_lower_bound": row.work.cost_usd.is_lower_bound,
+    }
+
+
+def _name(text: str) -> str:
+    return "`" + one_line(text, 80).replace("`", "'") + "`"
