@@ -15,7 +15,7 @@ from harness.messages import message_json
 from harness.models.contract import Model
 from harness.models.wire_log import NoWireLog, WireLog
 from harness.monitor import Monitor
-from harness.open_calls import CameOf, in_doubt
+from harness.open_calls import CameOf, nothing_known
 from harness.past import OpenCall
 from harness.plan import Trial
 from harness.record import Record, SpanRow, TrialRow
@@ -59,7 +59,7 @@ class Bench:
     interrupts: Interrupts
     keep: Callable[[Trial, int, Submission, Facts], None] = _kept_nowhere
     kept: Callable[[Row], Submission] = _never_kept
-    came_of: Callable[[str, int, OpenCall], CameOf] = in_doubt
+    came_of: Callable[[str, int, OpenCall], CameOf] = nothing_known
     wire_log: Callable[[Trial, int], WireLog] = _not_recorded
     budget: Budget = field(default_factory=Budget)
     monitor: Monitor = field(default_factory=Monitor)

@@ -44,7 +44,7 @@ def given_up(trial: Trial, bench: Bench, past: Past, ending: Ending) -> TrialOut
         phases={phase.value: ns for phase, ns in split.phases.items()},
         sub_phases=dict(split.sub_phases),
         summed={phase.value: ns for phase, ns in split.summed.items()},
-        provenance=dict(bench.provenance),
+        provenance=dict(bench.provenance if past.record is None else past.record.provenance),
         **ledger(transcript, past),
     )
     return TrialOutcome(record=record, transcript=transcript, spans=past.spans)

@@ -22,6 +22,7 @@ from harness.prepare import Prepared
 from harness.progress import Progress
 from harness.record import Record, Verdict
 from harness.redact import Redactor
+from harness.settling import settle
 from harness.trial import run_trial
 from harness.untried import DEFERRED, untried
 from sandbox.checkout import Checkouts
@@ -175,6 +176,7 @@ def _outcomes(run: MatrixRun, trial: Trial) -> Iterator[TrialOutcome]:
     """What comes of a trial, attempt by attempt, each to be recorded before the next: until one stands."""
     past, tries = run.pasts.get(trial.id), Counter[bool]()
     if past is not None and _is_abandoned(past, run.how):
+        past = settle(trial, run.bench, past)
         yield given_up(trial, run.bench, past, _ABANDONED)
         past = replace(past, over=True)
     while not run.bench.interrupts.flag.is_set():
@@ -182,6 +184,10 @@ def _outcomes(run: MatrixRun, trial: Trial) -> Iterator[TrialOutcome]:
         tries[step is Step.GRADE] += 1
         if (run.how is How.FINISHED_ONLY and step is not Step.GRADE) or tries[step is Step.GRADE] > MOST_ATTEMPTS:
             return
+        if past is not None and past.open_call is not None and step is Step.ANEW:
+            past = settle(trial, run.bench, past)
+            if past.record is not None:  # it was written before anybody knew what the call came to
+                yield given_up(trial, run.bench, past, _as_it_was(past.record))
         outcome = _outcome(run, trial, past, step)
         yield outcome
         if not _is_lost(outcome.record) or run.unavailable(trial) is not None:
@@ -200,7 +206,13 @@ def _outcome(run: MatrixRun, trial: Trial, past: Past | None, step: Step) -> Tri
         return run_trial(trial, run.prepared[key], run.bench, number, goes_on)
     if goes_on is None:
         return untried(trial, run.bench, number, why)
-    return given_up(trial, run.bench, goes_on, Ending(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why)))
+    ending = Ending(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why))
+    return given_up(trial, run.bench, settle(trial, run.bench, goes_on), ending)
+
+
+def _as_it_was(record: Record) -> Ending:
+    """The ending that an attempt has already."""
+    return Ending(verdict=record.verdict, stop=record.stop, error=record.error)
 
 
 def _is_abandoned(past: Past, how: How) -> bool:

@@ -13,7 +13,6 @@ from harness.artefacts import span_rows
 from harness.bench import Bench, TrialOutcome, trial_row
 from harness.boxes import agent_box
 from harness.budget import STOP as BUDGET_STOP
-from harness.budget import settled_charge
 from harness.clock import Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
 from harness.given_up import assignment, ledger
@@ -25,7 +24,6 @@ from harness.lock import boot_id
 from harness.models.contract import Model
 from harness.models.wire_log import recording
 from harness.noise import conditions, reasons
-from harness.open_calls import settled
 from harness.past import DIVERGED, Past, Step
 from harness.plan import Trial
 from harness.prepare import Prepared
@@ -36,6 +34,7 @@ from harness.record import GradeRow, Record, TamperRow, Verdict
 from harness.recorded import NOTHING
 from harness.rerun import DivergedError
 from harness.runners.contract import SuiteReport
+from harness.settling import settle
 from harness.tamper import Seen, tamper_row
 from harness.time_line import TimeLine
 from sandbox.contract import BoxSpec, Identity, Sandbox
@@ -126,15 +125,8 @@ class _Attempt:
             return
         life = {"life": past.lives + 1, "step": past.step.value, "elapsed_ns": past.elapsed_ns, "boot": boot_id()}
         self._event("resumed", life)
-        if past.open_call is not None and not past.stop:
-            came = self._bench.came_of(self._trial.id, self._number, past.open_call)
-            found = settled(past, came, self._assignment().price_for)
-            if found.body is not None:
-                self._bench.on_event(self._trial, self._number, found.kind, found.body)
-                charge = settled_charge(found.kind, found.body, self._trial.settings.price)
-                self._bench.budget.charge(self._trial.id, charge)
-            self._past = self._line.past = found.past
-            self._line.begin()
+        self._past = self._line.past = settle(self._trial, self._bench, past)
+        self._line.begin()
 
     def _work(self) -> None:
         """The agent at work in its sandbox, and what it leaves there brought out."""
