@@ -8,6 +8,7 @@ from harness.agent import Transcript
 from harness.budget import Budget
 from harness.clock import Clock
 from harness.errors import InfraError
+from harness.files import NotKeptError
 from harness.grade_policy import Submission
 from harness.interrupt import Interrupts
 from harness.journal_reader import Row
@@ -69,13 +70,17 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialOutcome:
-    """Everything one attempt left behind; `record` is what counts, the rest is for its folder."""
+    """Everything one attempt left behind; `record` is what counts, the rest is for its folder.
+
+    `unkept` says what could not be written down, which ends the run.
+    """
 
     record: Record
     transcript: Transcript
     spans: tuple[SpanRow, ...] = ()
     submission: Submission | None = None
     report: SuiteReport | None = None
+    unkept: NotKeptError | None = None
 
     def messages(self) -> list[dict[str, Any]]:
         """The conversation as JSON-able messages, outputs as the model first saw them."""

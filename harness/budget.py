@@ -4,7 +4,6 @@ import math
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.clock import Clock, SystemClock
 from harness.models.contract import CallAttempt, CallFailedError, Message

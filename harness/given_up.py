@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from harness.agent import Assignment, Transcript
 from harness.bench import Bench, TrialOutcome, trial_row
-from harness.clock import ManualClock, partition
+from harness.clock import ManualClock, Partition, partition
 from harness.past import Past
 from harness.plan import Trial
 from harness.recall import recall
 from harness.record import Record, Verdict
 from harness.time_line import TimeLine
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,7 @@ def given_up(trial: Trial, bench: Bench, past: Past, ending: Ending) -> TrialOut
     transcript.stop, transcript.error = ending.stop, ending.error
     line = TimeLine(ManualClock(past.elapsed_ns), past)
     line.begin()
-    split = partition(line.stopwatch.spans(), line.start_ns, line.start_ns + past.elapsed_ns)
+    split = _split(line, past.elapsed_ns)
     record = Record(
         run=bench.run,
         trial=trial_row(trial),
@@ -48,6 +52,15 @@ def given_up(trial: Trial, bench: Bench, past: Past, ending: Ending) -> TrialOut
         **ledger(transcript, past),
     )
     return TrialOutcome(record=record, transcript=transcript, spans=past.spans)
+
+
+def _split(line: TimeLine, elapsed_ns: int) -> Partition:
+    """The partition; where its spans do not add up, all of it is the harness's."""
+    try:
+        return partition(line.stopwatch.spans(), line.start_ns, line.start_ns + elapsed_ns)
+    except (ValueError, ArithmeticError) as error:
+        log.warning("trial.spans_do_not_add_up", error=str(error))
+        return partition((), line.start_ns, line.start_ns + elapsed_ns)
 
 
 def assignment(trial: Trial, brief: str = "", test_command: str = "") -> Assignment:

@@ -41,7 +41,7 @@ OF_THE_RUN = ("throttled",)
 
 _ABANDONED = Ending(verdict=Verdict.NOT_RUN, stop=ABANDONED, error="a new attempt was asked for in its place")
 
-DURABLE = (Kind.INTENT, Kind.RESPONSE)
+DURABLE = (Kind.INTENT, Kind.RESPONSE, Kind.TOOL_START)
 KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -178,7 +178,7 @@ def _outcomes(run: MatrixRun, trial: Trial) -> Iterator[TrialOutcome]:
     if past is not None and _is_abandoned(past, run.how):
         past = settle(trial, run.bench, past)
         yield given_up(trial, run.bench, past, _ABANDONED)
-        past = replace(past, over=True)
+        past = replace(past, over=True, record=None)
     while not run.bench.interrupts.flag.is_set():
         step = Step.BEGIN if past is None else past.step
         tries[step is Step.GRADE] += 1
@@ -235,6 +235,8 @@ def _recorded(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> Record:
     except InfraError:
         run.bench.interrupts.interrupt()  # what cannot be kept shall not be paid for: nothing new starts
         raise
+    if outcome.unkept is not None:
+        raise outcome.unkept
     log.info("trial.finished", verdict=record.verdict.value, stop=record.stop, attempt=record.attempt)
     return record
 
@@ -281,8 +283,8 @@ def journalled(
 ) -> None:
     """Write one event of a trial to the journal and show it.
 
-    Before a call is sent, and before an answer is acted on, everything so far is on disk; other rows keep their order
-    and need not be waited for: a tool call without an end is unknown whether its start was written or not.
+    Before a call is sent, before an answer is acted on and before a tool runs, everything so far is on disk: where no
+    start of a tool is written, nothing ran. Other rows keep their order and need not be waited for.
     """
     kind, body = event
     if kind in PASSING:

@@ -114,7 +114,8 @@ def _promoted(past: Past, call: OpenCall, reply: Reply, prices: tuple[Price | No
     """
     row = call_row(reply, call.turn, prices[0])
     charged = Spending(price=prices[1]).of(row, reply.message)
-    earliest, latest = reply.attempts[0].times.send, reply.times.end
+    earliest = min((reply.attempts[0].times.send, *(pause.t0 for pause in reply.pauses)))
+    latest = reply.times.end
     rows = tuple(
         SpanRow(
             phase=str(span.phase),

@@ -62,8 +62,8 @@ class Past:
     `open_call` was about to be made or under way when the last life ended. `whole_box` says that this life had its
     sandbox as far as `recorded` goes, with nothing under way in it. `stop` is why the agent ended, "" while it had not;
     then `submission` is the row of what it handed in, and `survivors` were alive. `over` says that its record is the
-    last word, unless only its grade was lost. `readable` is False for rows of an older Splitclock, which nobody can go
-    on from.
+    last word, unless only what it made or its grade was lost. `readable` is False for rows of an older Splitclock: nobody
+    can go on from those.
     """
 
     number: int
@@ -89,9 +89,17 @@ class Past:
         """What it needs next."""
         if self.readable and self.submission is not None and self.lives:
             return Step.GRADE
+        if self._lost_export:
+            return Step.GO_ON
         if self.over or not self.readable:
             return Step.ANEW
         return Step.GO_ON if self.lives else Step.BEGIN
+
+    @property
+    def _lost_export(self) -> bool:
+        """Whether the agent had ended, and what it made was lost on its way out, by nothing that it did."""
+        lost = self.record is not None and self.record.verdict is Verdict.ERROR_INFRA
+        return lost and self.readable and self.lives > 0 and bool(self.stop) and self.submission is None
 
 
 def read_pasts(folder: Path, trial_ids: Iterable[str]) -> dict[str, Past]:
@@ -260,7 +268,8 @@ class _Reader:
             self._know(submission=row, survivors=tuple(row.body["survivors"]))
 
     def records(self, row: Row) -> None:
-        """The last word, for now."""
+        """The last word, for now: who wrote it has removed its sandbox."""
+        self._boxed = False
         record = Record.model_validate(row.body)
         goes_on = record.verdict is Verdict.NOT_RUN and record.stop in _GOES_ON_FROM_RECORD
         self._know(over=not goes_on, record=record)

@@ -5,7 +5,7 @@ import structlog
 from harness.bench import Bench
 from harness.given_up import assignment
 from harness.open_calls import CameOf, settled
-from harness.past import OpenCall, Past
+from harness.past import Past
 from harness.plan import Trial
 
 log = structlog.get_logger()
@@ -19,17 +19,13 @@ def settle(trial: Trial, bench: Bench, past: Past) -> Past:
     if past.open_call is None or past.stop:
         return past
     asked = assignment(trial)
-    found = settled(past, _came_of(trial, bench, past.number, past.open_call), asked.price_for, asked.price)
+    try:
+        came = bench.came_of(trial.id, past.number, past.open_call)
+        found = settled(past, came, asked.price_for, asked.price)
+    except Exception as error:  # whatever was written down: an attempt shall not fail for what an earlier life heard
+        log.warning("trial.unreadable_wire", error=str(error), exc_info=error)
+        found = settled(past, CameOf(), asked.price_for, asked.price)
     if found.body is not None:
         bench.on_event(trial, past.number, found.kind, found.body)
         bench.budget.charge(trial.id, found.charged)
     return found.past
-
-
-def _came_of(trial: Trial, bench: Bench, number: int, call: OpenCall) -> CameOf:
-    """What is known of the call; where what was written down cannot be read, nobody knows anything."""
-    try:
-        return bench.came_of(trial.id, number, call)
-    except Exception as error:  # whatever it holds: an attempt shall not fail for the file of an earlier one
-        log.warning("trial.unreadable_wire", error=str(error), exc_info=error)
-        return CameOf()

@@ -15,6 +15,7 @@ from harness.boxes import agent_box
 from harness.budget import STOP as BUDGET_STOP
 from harness.clock import Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
+from harness.files import NotKeptError
 from harness.given_up import assignment, ledger
 from harness.grade import Grade
 from harness.grade_policy import Submission, submission
@@ -74,6 +75,7 @@ class _Attempt:
         self._survivors: tuple[str, ...] = ()
         self._probes: tuple[ProbeFinding, ...] = ()
         self._error = ""
+        self._unkept: NotKeptError | None = None
         self._verdict = Verdict.NOT_RUN
         tester = prepared.acceptance.environment if prepared.acceptance else None
         self._facts = trial_facts(prepared.environment, prepared.feature.target.limits, tester) | load_facts("start")
@@ -89,6 +91,10 @@ class _Attempt:
             self._interrupted(str(error))
         except DivergedError as error:
             self._diverged(error)
+        except NotKeptError as error:  # the next life finds what had come before, and pays nothing twice
+            self._unkept = error
+            self._bench.interrupts.interrupt()
+            self._interrupted(str(error))
         except ProviderError as error:
             self._verdict, self._error = Verdict.ERROR_PROVIDER, str(error)
         except Exception as error:  # noqa: BLE001 - the one place where a crash becomes a record, not the matrix's end
@@ -100,6 +106,7 @@ class _Attempt:
             spans=span_rows(self._stopwatch.spans(), self._line.start_ns),
             submission=self._submission,
             report=self._report,
+            unkept=self._unkept,
         )
 
     @property

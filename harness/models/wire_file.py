@@ -109,7 +109,7 @@ class FileWireLog:
             return
         try:
             if self._settled:
-                with disk_errors(self._path, "removed"):
+                with suppress(OSError):  # all is kept: what stays holds nothing
                     self._path.unlink(missing_ok=True)
             elif self._failure is None:
                 with suppress(InfraError):  # then it is taken as one that a kill left
