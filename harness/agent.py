@@ -186,7 +186,7 @@ class Agent:
         messages = conversation.messages
         request = self._request.of(messages)
         self._on_event("intent", {"turn": turn, "messages": len(messages), "request": request})
-        wire_log().begin(turn, request)
+        wire_log().begin(turn, request, self._recorded.life)
         try:
             with (
                 telling(partial(self._heard, turn)),

@@ -53,7 +53,7 @@ def nothing_known(_trial_id: str, _attempt: int, _call: OpenCall) -> CameOf:
 
 def from_wire(path: Path, call: OpenCall) -> CameOf:
     """What the attempt's wire log at `path` tells of the call. Raises InfraError where it cannot be read."""
-    last = read_wire(path, call.turn)
+    last = read_wire(path, call.turn, call.life)
     if last is None:  # no request ever went out; but a machine that went down may have forgotten the file
         return CameOf(nothing=call.boot == boot_id())
     return CameOf(

@@ -47,11 +47,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
-    """A call that was about to be made: its turn, the hash of what it asks, and the boot of the machine it was on."""
+    """A call that was about to be made: its turn, the hash of what it asks, and the boot of the machine it was on.
+
+    `life` is the attempt's that was about to make it.
+    """
 
     turn: int
     request: str
     boot: str = ""
+    life: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +66,8 @@ class Past:
     `open_call` was about to be made or under way when the last life ended. `whole_box` says that this life had its
     sandbox as far as `recorded` goes, with nothing under way in it. `stop` is why the agent ended, "" while it had not;
     then `submission` is the row of what it handed in, and `survivors` were alive. `over` says that its record is the
-    last word, unless only what it made or its grade was lost. `readable` is False for rows of an older Splitclock: nobody
-    can go on from those.
+    last word, unless only what it made or its grade was lost. `readable` is False for rows of an older Splitclock:
+    nobody can go on from those.
     """
 
     number: int
@@ -170,6 +174,7 @@ class _Reader:
             failures=self._failures,
             unanswered_calls=self._unanswered,
             spent_ns=spent_ns(self._past.elapsed_ns, spans),
+            life=self._past.lives + 1,
         )
         at_rest = not any(self._changes(place) for place in self._running)
         return replace(self._past, recorded=recorded, spans=spans, whole_box=self._boxed and at_rest)
@@ -211,7 +216,7 @@ class _Reader:
 
     def intends(self, row: Row) -> None:
         """A call is about to be made."""
-        call = OpenCall(turn=row.body["turn"], request=row.body["request"], boot=self._boot)
+        call = OpenCall(turn=row.body["turn"], request=row.body["request"], boot=self._boot, life=self._past.lives)
         self._failures.pop(call.turn, None)
         self._know(open_call=call)
 

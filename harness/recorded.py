@@ -55,7 +55,7 @@ class Recorded:
     """The known part of a conversation: by turn the answers, by place the tool calls; empty for a new attempt.
 
     `failures` are calls that ended the attempt's work, by turn. `unanswered_calls` may be billed, `spent_ns` is what
-    of the trial's wall limit was used.
+    of the trial's wall limit was used. `life` is the number of the one that goes on from here.
     """
 
     opening: tuple[Message, ...] = ()
@@ -64,6 +64,7 @@ class Recorded:
     failures: Mapping[int, RecordedFailure] = field(default_factory=dict)
     unanswered_calls: int = 0
     spent_ns: int = 0
+    life: int = 1
 
     def knows(self, turn: int) -> bool:
         """Whether that turn's call has been made, however it ended."""
