@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class LastWord:
     """How an attempt ends that nobody works at: its record's verdict, stop and error."""
 
     verdict: Verdict
@@ -26,7 +26,7 @@ class Ending:
     error: str
 
 
-def given_up(trial: Trial, bench: Bench, past: Past, ending: Ending) -> TrialOutcome:
+def given_up(trial: Trial, bench: Bench, past: Past, ending: LastWord) -> TrialOutcome:
     """What an attempt's earlier lives come to: their calls, costs, messages and times, and no grade."""
     transcript = recall(past, assignment(trial))
     transcript.stop, transcript.error = ending.stop, ending.error

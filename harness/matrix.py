@@ -13,7 +13,7 @@ from harness.budget import STOP
 from harness.dispatch import Dispatcher, Readiness, Rules, readiness
 from harness.errors import HarnessError, InfraError
 from harness.files import DiskFullError
-from harness.given_up import Ending, given_up
+from harness.given_up import LastWord, given_up
 from harness.journal import Entry, Journal, Kind
 from harness.models.contract import CallFailedError
 from harness.past import ABANDONED, DIVERGED, How, Past, Step, read_pasts
@@ -39,7 +39,7 @@ PASSING = ("tool_queued", "grade_queued", "attempt", "model_queued", "model_slot
 OF_THE_RUN = ("throttled",)
 """Events that a trial meets with and that concern all of them."""
 
-_ABANDONED = Ending(verdict=Verdict.NOT_RUN, stop=ABANDONED, error="a new attempt was asked for in its place")
+_ABANDONED = LastWord(verdict=Verdict.NOT_RUN, stop=ABANDONED, error="a new attempt was asked for in its place")
 
 DURABLE = (Kind.INTENT, Kind.RESPONSE, Kind.TOOL_START)
 KINDS = {kind.value: kind for kind in Kind}
@@ -206,13 +206,13 @@ def _outcome(run: MatrixRun, trial: Trial, past: Past | None, step: Step) -> Tri
         return run_trial(trial, run.prepared[key], run.bench, number, goes_on)
     if goes_on is None:
         return untried(trial, run.bench, number, why)
-    ending = Ending(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why))
+    ending = LastWord(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why))
     return given_up(trial, run.bench, settle(trial, run.bench, goes_on), ending)
 
 
-def _as_it_was(record: Record) -> Ending:
+def _as_it_was(record: Record) -> LastWord:
     """The ending that an attempt has already."""
-    return Ending(verdict=record.verdict, stop=record.stop, error=record.error)
+    return LastWord(verdict=record.verdict, stop=record.stop, error=record.error)
 
 
 def _is_abandoned(past: Past, how: How) -> bool:

@@ -14,7 +14,7 @@ from harness.journal_schema import Kind
 from harness.messages import message_of
 from harness.models.contract import Message, Reply, Usage
 from harness.record import CallRow, Record, SpanRow, ToolRow, Verdict
-from harness.recorded import Place, Recorded, RecordedFailure, RecordedReply, RecordedTool
+from harness.recorded import CallPlace, Recorded, RecordedFailure, RecordedReply, RecordedTool
 from harness.tools.registry import TOOLS
 
 GOES_ON = frozenset({"", "interrupted", "deferred", "budget", "error:provider"})
@@ -140,10 +140,10 @@ class _Reader:
         self._past = Past(number=number)
         self._opening: tuple[Message, ...] = ()
         self._replies: dict[int, RecordedReply] = {}
-        self._tools: dict[Place, RecordedTool] = {}
+        self._tools: dict[CallPlace, RecordedTool] = {}
         self._failures: dict[int, RecordedFailure] = {}
         self._unanswered = 0
-        self._running: set[Place] = set()
+        self._running: set[CallPlace] = set()
         self._boxed = False
         self._boot = ""
         self._spans: list[SpanRow] = []
@@ -187,7 +187,7 @@ class _Reader:
             self._know(elapsed_ns=max(self._past.elapsed_ns, int(body["at_ns"])))
             self._spans += [SpanRow.model_validate(span) for span in body["spans"]]
 
-    def _changes(self, place: Place) -> bool:
+    def _changes(self, place: CallPlace) -> bool:
         """Whether a tool call may have changed its sandbox."""
         turn, index = place
         tool = TOOLS.get(self._replies[turn].reply.message.tool_calls[index].name)

@@ -8,7 +8,7 @@ from harness.models.contract import Message, Reply, ToolCall
 from harness.record import CallRow, ToolRow
 from harness.tools.contract import ToolResult
 
-Place = tuple[int, int]
+CallPlace = tuple[int, int]
 """Where a tool call stands: its turn from 1 on, and its number among that turn's calls from 0 on."""
 
 
@@ -60,7 +60,7 @@ class Recorded:
 
     opening: tuple[Message, ...] = ()
     replies: Mapping[int, RecordedReply] = field(default_factory=dict)
-    tools: Mapping[Place, RecordedTool] = field(default_factory=dict)
+    tools: Mapping[CallPlace, RecordedTool] = field(default_factory=dict)
     failures: Mapping[int, RecordedFailure] = field(default_factory=dict)
     unanswered_calls: int = 0
     spent_ns: int = 0

@@ -51,7 +51,10 @@ class FileWireLog:
             self._clear()
 
     def sending(self, asked: Asked, at: int) -> None:
-        """{"sending": turn, "life": n, "attempt": n, "request": sha, "since": ns, "asked": {...}}, ns since the first moment."""
+        """{"sending": turn, "life": n, "attempt": n, "request": sha, "since": ns, "asked": {...}}.
+
+        `since` counts from the call's first moment.
+        """
         self._number += 1
         self._stream, self._framed = self._redactor.stream(), asked.framed
         about = {"sending": self._turn, "life": self._life, "attempt": self._number, "request": self._request}
