@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.commands.models import Models, open_models
+from harness.files import DiskFullError, disk_full
+from harness.journal import read_records, read_rows
 from harness.journal_reader import Row
 from harness.lock import boot_id
 from harness.models.reading import Asked
@@ -98,6 +100,34 @@ def test_a_promoted_answer_has_the_times_it_had(tmp_path: Path) -> None:
         intents = [row for row in whole.rows if row.kind == "intent"]
         resumed = run(shop, models, whole.rows[: intents[1].seq], (tmp_path / "turn-2").read_bytes())
     assert resumed.record.calls[:2] == whole.record.calls[:2]
+
+
+class FullWireLog(FileWireLog):
+    """One on a disk that becomes full amid the second answer."""
+
+    def data(self, data: bytes, at: int) -> None:
+        """Raises DiskFullError in the second turn."""
+        if self._turn > 1:
+            raise disk_full(self._path)
+        super().data(data, at)
+
+
+def test_a_wire_that_cannot_be_written_down_ends_the_run(tmp_path: Path) -> None:
+    """The attempt goes on later, in the same one; the call that was asked is declared."""
+    shop = Shop(folder=tmp_path, turns=TURNS, model_provider="simulator")
+    with served(shop, tmp_path / "log.jsonl") as models:
+        root = shop.next_run
+        place = root / "trials" / shop.trial.id / "wire.jsonl"
+        with pytest.raises(DiskFullError):
+            shop.run(
+                open_model=lambda _clock: models(shop.trial),
+                wire_log=lambda _trial, _attempt: FullWireLog(place, Redactor()),
+            )
+        (record,) = read_records(root)
+        assert (record.verdict, record.stop, record.cost_is_lower_bound) == ("not_run", "interrupted", True)
+        resumed = run(shop, models, read_rows(root), place.read_bytes())
+    assert (resumed.record.verdict, resumed.record.attempt) == ("pass", 1)
+    assert (resumed.record.in_doubt, resumed.turns_asked) == (1, [2, 3])
 
 
 def test_what_an_earlier_life_heard_is_not_heard_again(tmp_path: Path) -> None:
