@@ -164,11 +164,14 @@ def _at_work(run: MatrixRun, trial: Trial, ended: dict[str, Ended]) -> None:
 def _one(run: MatrixRun, trial: Trial) -> Record | None:
     """The record of a trial's last attempt; None when the run was interrupted before it began, or nothing was to do."""
     record: Record | None = None
+    unkept: InfraError | None = None
     with structlog.contextvars.bound_contextvars(trial=trial.id):
         for outcome in _outcomes(run, trial):
-            record = _recorded(run, trial, outcome)
+            record, unkept = _recorded(run, trial, outcome), outcome.unkept
         if record is not None:
             run.progress.done(trial, record)
+    if unkept is not None:
+        raise unkept
     return record
 
 
@@ -235,8 +238,6 @@ def _recorded(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> Record:
     except InfraError:
         run.bench.interrupts.interrupt()  # what cannot be kept shall not be paid for: nothing new starts
         raise
-    if outcome.unkept is not None:
-        raise outcome.unkept
     log.info("trial.finished", verdict=record.verdict.value, stop=record.stop, attempt=record.attempt)
     return record
 
