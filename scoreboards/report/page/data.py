@@ -26,8 +26,11 @@ MOST_PAIRS = 45
 """Pairs of models that are compared, as many as ten models make: of more, those with the board's first ten."""
 
 
-def page_data(board: Board) -> dict[str, Any]:
-    """Everything but the bodies of trials; a trial's place in "trials" is its number on the page."""
+def page_data(board: Board, *, with_texts: bool = True) -> dict[str, Any]:
+    """Everything but the bodies of trials; a trial's place in "trials" is its number on the page.
+
+    Without texts it has no error and no reason of a trial either: they quote what ran.
+    """
     pair = pick_pair(board)
     found = compare(board, *pair) if pair is not None else None
     return {
@@ -38,9 +41,13 @@ def page_data(board: Board) -> dict[str, Any]:
         "models": [_model(row) for row in board.models],
         "features": [row.feature for row in board.features],
         "runs": sorted({record.run for record in board.trials}),
-        "trials": [trial(record) for record in board.trials],
+        "trials": [trial(record) | ({} if with_texts else _NO_TEXTS) for record in board.trials],
+        "with_texts": with_texts,
         "comparisons": comparisons(board),
     }
+
+
+_NO_TEXTS = {"error": "", "reason": ""}
 
 
 def answer(board: Board, found: Comparison | None) -> dict[str, Any]:
@@ -85,16 +92,29 @@ def _parts(trials: Iterable[Record]) -> dict[str, int]:
 
 
 def work_ns(record: Record) -> dict[str, int]:
-    """Exclusive time of processes by class of work: the phase's, divided as the calls' own times are."""
-    each: dict[str, int] = {}
+    """Exclusive time of processes by class of work."""
+    sums: dict[str, int] = {}
+    for by_work in tool_ns(record).values():
+        for work, length in by_work.items():
+            sums[work] = sums.get(work, 0) + length
+    return sums
+
+
+def tool_ns(record: Record) -> dict[str, dict[str, int]]:
+    """Exclusive time of processes by tool and class of work: the phase's, divided as the calls' own times are."""
+    each: dict[tuple[str, str], int] = {}
     for tool in record.tool_calls:
-        each[tool.work] = each.get(tool.work, 0) + (tool.exec_ns or 0)
+        each[tool.tool, tool.work] = each.get((tool.tool, tool.work), 0) + (tool.exec_ns or 0)
     whole, exclusive = sum(each.values()), round(ledger(record).tool)
     if not whole:
-        return {"other": exclusive} if exclusive else {}
-    shared = {work: length * exclusive // whole for work, length in each.items()}
-    shared[max(each, key=lambda work: each[work])] += exclusive - sum(shared.values())
-    return shared
+        return {"other": {"other": exclusive}} if exclusive else {}
+    shared = {key: length * exclusive // whole for key, length in each.items()}
+    shared[max(each, key=lambda key: each[key])] += exclusive - sum(shared.values())
+    found: dict[str, dict[str, int]] = {}
+    for (name, work), length in shared.items():
+        if length:
+            found.setdefault(name, {})[work] = length
+    return found
 
 
 def warnings(board: Board) -> list[str]:
@@ -137,7 +157,7 @@ def trial(record: Record) -> dict[str, Any]:
         "error": one_line(record.error, 300),
         "reason": one_line(record.grade.reason, 300),
         "ledger": ledger_value(ledger(record)),
-        "by_work": work_ns(record),
+        "by_tool": tool_ns(record),
         "started_utc": record.started_utc,
     }
 

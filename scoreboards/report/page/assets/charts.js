@@ -28,6 +28,7 @@ splitclock.charts = (() => {
   }
   function draw(id, make, onClick) {
     const node = document.getElementById(id);
+    if (typeof Plotly === "undefined") { node.hidden = true; return; }
     const again = () => {
       const { traces, shape, height } = make();
       node.style.height = `${height || 320}px`;

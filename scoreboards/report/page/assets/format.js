@@ -51,5 +51,13 @@ const splitclock = (() => {
   const simulated = new Set(data.models.filter((row) => row.simulated).map((row) => row.model));
   const label = (model) => simulated.has(model) ? `${model} (simulated)` : model;
 
-  return { data, duration, signed, times, percent, usd, count, median, sum, el, fill, choice, scored, label, S };
+  const every = data.trials, counted = every.filter(scored), models = data.models.map((row) => row.model);
+  const of = (model, trials) => trials.filter((trial) => trial.model === model);
+  const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const reveal = (node, block) => node.scrollIntoView({ behavior: calm() ? "auto" : "smooth", block: block || "start" });
+  const bytes = (x) => x === null || x === undefined ? UNKNOWN : x >= 1e9 ? `${(x / 1e9).toFixed(1)} GB` : x >= 1e6 ? `${(x / 1e6).toFixed(x < 1e7 ? 1 : 0)} MB` : x >= 1e3 ? `${(x / 1e3).toFixed(0)} kB` : `${x} B`;
+
+  return {
+    views: [], every, counted, models, of, reveal, bytes, data, duration, signed, times, percent, usd, count, median, sum, el, fill, choice, scored, label, S,
+  };
 })();
