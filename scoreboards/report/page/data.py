@@ -55,9 +55,22 @@ def answer(board: Board, found: Comparison | None) -> dict[str, Any]:
     return {
         "sentence": "" if found is None else sentence(found.found),
         "pair": None if found is None else [found.found.slow, found.found.fast],
+        "ratios": None if found is None else ratios(found),
         "bound": "" if found is None else bound_by(board, found.found.fast),
         "warnings": warnings(board),
         "notes": list(notes(board)),
+    }
+
+
+def ratios(found: Comparison) -> dict[str, float | None]:
+    """What was promised of the fast model and what came of it, as ratios; a speed nobody claims is the measured one."""
+    known = found.found
+    return {
+        "claimed": known.claimed,
+        "decode": known.decode,
+        "real": known.real,
+        "realisation": known.realisation,
+        "ceiling": found.ceiling,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.untrusted import plain
 from scoreboards import words
@@ -98,7 +98,7 @@ def _html(board: Board, options: Options, bodies: Sequence[str], chunks: Sequenc
     environment = Environment(
         loader=PackageLoader("scoreboards.report.page", "assets"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["cell"] = _cell
+    environment.filters |= {"cell": _cell, "named": _named}
     return environment.get_template("page.html.j2").render(
         title=plain(options.title),
         policy=content_policy([library, *scripts], loads_files=bool(chunks)),
@@ -146,6 +146,12 @@ def _plotly() -> str:
 
 def _grids(board: Board) -> list[Grid]:
     return [models_grid(board), clock_grid(board), inside_grid(board), features_grid(board)]
+
+
+def _named(text: str) -> Markup:
+    """The text with what stands between backticks as code."""
+    pieces = [f"<code>{escape(piece)}</code>" if at % 2 else escape(piece) for at, piece in enumerate(text.split("`"))]
+    return Markup("").join(map(Markup, pieces))  # noqa: S704 - each piece is escaped
 
 
 def _cell(cell: Cell) -> str:

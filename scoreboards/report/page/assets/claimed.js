@@ -1,7 +1,7 @@
 "use strict";
 // Claimed against real: the ratios, what the difference is made of, and what would be without it.
 (() => {
-  const { data, signed, times, percent, usd, el, fill, choice, label, S, charts } = splitclock;
+  const { data, ticked, duration, signed, times, percent, usd, el, fill, choice, label, S, charts } = splitclock;
   const { draw } = charts;
 
   const CAUSES = {
@@ -12,7 +12,8 @@
   function claimedView() {
     const found = data.comparisons[pair];
     if (!found) { document.getElementById("claimed").hidden = true; return; }
-    fill("claimed-sentence", found.sentence);
+    fill("claimed-sentence", ticked(found.sentence));
+    fill("claimed-parts", `What the difference of ${duration(Math.abs(found.difference_ns))} is made of`);
     const ratios = [["claimed", found.claimed], ["decode", found.decode], ["model time", found.model], ["ceiling", found.ceiling], ["real", found.real]].filter(([, value]) => value);
     draw("claimed-ratios", () => ({
       height: 90 + 34 * ratios.length,
@@ -20,9 +21,9 @@
         type: "bar", orientation: "h", y: ratios.map(([name]) => name), x: ratios.map(([, value]) => value),
         marker: { color: ratios.map(([name]) => name === "real" ? "#c2570c" : name === "ceiling" ? "#8a8a8a" : "#2f6fdf") },
         text: ratios.map(([, value]) => times(value)), textposition: "outside", cliponaxis: false, hoverinfo: "skip",
-        error_x: found.real_interval ? { type: "data", symmetric: false, array: ratios.map(([name, value]) => name === "real" ? Math.min(found.real_interval[1], 3 * Math.max(...ratios.map((r) => r[1]))) - value : 0), arrayminus: ratios.map(([name, value]) => name === "real" ? value - found.real_interval[0] : 0), thickness: 1.2 } : undefined,
+        error_x: found.real_interval ? { type: "data", symmetric: false, array: ratios.map(([name, value]) => name === "real" ? Math.min(found.real_interval[1], 3 * Math.max(...ratios.map((r) => r[1]))) - value : 0), arrayminus: ratios.map(([name, value]) => name === "real" ? value - found.real_interval[0] : 0), thickness: 1.5, color: "#8a8a8a" } : undefined,
       }],
-      shape: { xaxis: { ticksuffix: "x", rangemode: "tozero" }, yaxis: { autorange: "reversed" }, showlegend: false, margin: { l: 8, r: 56, t: 8, b: 32 } },
+      shape: { xaxis: { ticksuffix: "x", rangemode: "tozero" }, yaxis: { autorange: "reversed", showgrid: false }, showlegend: false, margin: { l: 8, r: 56, t: 8, b: 32 } },
     }));
     const causes = Object.entries(found.attribution).filter(([, ns]) => ns).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
     draw("claimed-chart", () => ({
@@ -32,9 +33,9 @@
         y: [...causes.map(([cause]) => CAUSES[cause] || cause), "together"], x: [...causes.map(([, ns]) => ns / S), 0],
         text: [...causes.map(([, ns]) => signed(ns)), signed(found.difference_ns)], textposition: "outside", cliponaxis: false,
         hoverinfo: "skip", increasing: { marker: { color: "#c2570c" } }, decreasing: { marker: { color: "#2f6fdf" } }, totals: { marker: { color: "#8a8a8a" } },
-        connector: { line: { width: 0.5 } },
+        connector: { line: { width: 0.5, color: "#8a8a8a" } },
       }],
-      shape: { xaxis: { ticksuffix: " s" }, yaxis: { autorange: "reversed" }, showlegend: false, margin: { l: 8, r: 72, t: 8, b: 32 } },
+      shape: { xaxis: { ticksuffix: " s" }, yaxis: { autorange: "reversed", showgrid: false }, showlegend: false, margin: { l: 8, r: 96, t: 8, b: 32 } },
     }));
     const between = found.counterfactual, premium = found.premium;
     fill("claimed-facts", el("dl", { class: "facts" },

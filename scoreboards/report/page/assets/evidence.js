@@ -42,11 +42,11 @@ splitclock.evidence = (() => {
       [...body.notes, ...body.tests.problems].map((note) => el("p", { class: "hint" }, note)));
   }
   function tamper(body) {
-    const title = !body.looked_at ? "Tampering: not looked at" : body.signs ? `Tampering: ${body.signs} signs` : "Tampering: no sign";
+    const title = body.signs ? `Tampering: ${body.signs} ${body.signs === 1 ? "sign" : "signs"}` : body.looked_at ? "Tampering: no sign" : "Tampering: not looked at";
     if (!body.tamper) return part(title, false, el("p", { class: "left-out" }, "What was seen is left out of this page."));
     return part(title, body.signs > 0, !body.looked_at ? el("p", { class: "hint" }, "An older Splitclock wrote this record.") : null,
       body.tamper.length ? el("ul", {}, body.tamper.map(([kind, what, where]) => el("li", {}, el("b", {}, kind), ": ", el("code", {}, what), where ? ` (${where})` : "")))
-        : el("p", { class: "hint" }, "Nothing denied, put back, left running or out of the ordinary."));
+        : body.looked_at ? el("p", { class: "hint" }, "Nothing denied, put back, left running or out of the ordinary.") : null);
   }
   function provenance(body) {
     return part("Provenance", false, el("div", { class: "scroll" }, el("table", { class: "pairs" }, el("tbody", {}, Object.entries(body.provenance).sort().map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value)))))));

@@ -42,6 +42,8 @@ const splitclock = (() => {
     node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
     return node;
   }
+  // What stands between backticks as code.
+  const ticked = (text) => text.split("`").map((piece, at) => at % 2 ? el("code", {}, piece) : piece);
   function choice(label, options, value, change) {
     const select = el("select", { onchange: (event) => change(event.target.value) },
       options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)));
@@ -58,6 +60,6 @@ const splitclock = (() => {
   const bytes = (x) => x === null || x === undefined ? UNKNOWN : x >= 1e9 ? `${(x / 1e9).toFixed(1)} GB` : x >= 1e6 ? `${(x / 1e6).toFixed(x < 1e7 ? 1 : 0)} MB` : x >= 1e3 ? `${(x / 1e3).toFixed(0)} kB` : `${x} B`;
 
   return {
-    views: [], every, counted, models, of, reveal, bytes, data, duration, signed, times, percent, usd, count, median, sum, el, fill, choice, scored, label, S,
+    views: [], ticked, every, counted, models, of, reveal, bytes, data, duration, signed, times, percent, usd, count, median, sum, el, fill, choice, scored, label, S,
   };
 })();

@@ -22,11 +22,33 @@
           marker: { size: points.map((row) => 12 + 28 * (row.rate || 0)), color: "#2f6fdf", opacity: 0.8, line: { width: points.map((row) => front.includes(row) ? 2 : 0), color: "#c2570c" } },
           hovertext: points.map((row) => `${safe(row.model)}: ${duration(row.wall)}, ${usd(row.cost)} a trial, ${percent(row.rate)} solved`), hoverinfo: "text", showlegend: false },
       ],
-      shape: { xaxis: { title: { text: "agent wall, median" }, ticksuffix: " s", rangemode: "tozero" }, yaxis: priced ? { title: { text: "USD a trial" }, tickprefix: "$", rangemode: "tozero" } : { title: { text: "solved" }, tickformat: ".0%", range: [-0.1, 1.2] }, margin: { l: 8, r: 40, t: 24, b: 48 } },
+      shape: { xaxis: { title: { text: "agent wall, median" }, ticksuffix: " s", rangemode: "tozero" }, yaxis: priced ? { title: { text: "USD a trial" }, tickprefix: "$", rangemode: "tozero" } : { title: { text: "solved" }, tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%", range: [-0.12, 1.25] }, margin: { l: 8, r: 40, t: 24, b: 48 } },
     }), (point) => { splitclock.showCell(points[point.pointNumber].model, null); });
     const unknown = rows.length - known.length;
     fill("frontier-hint", priced ? (unknown ? `${unknown} models have no known cost and are left out.` : "") : "No cost is known: pass rate stands in its place.");
   }
 
-  splitclock.views.push(frontierView);
+  // ---- the hourly premium: what a solved feature costs with the wait for it, at a value of an hour
+  const hour = { usd: 60 };
+  function perSolved(model) {
+    const own = of(model, counted), passed = own.filter((trial) => trial.verdict === "pass").length;
+    const known = own.every((trial) => trial.cost_usd !== null);
+    const hours = passed ? sum(own.map((trial) => trial.agent_wall_ns)) / S / 3600 / passed : null;
+    return { model, hours, usd: passed && known ? sum(own.map((trial) => trial.cost_usd)) / passed : null, atLeast: own.some((trial) => trial.cost_is_lower_bound) };
+  }
+  function hourView() {
+    const rows = models.map(perSolved).filter((row) => row.hours !== null).map((row) => ({ ...row, whole: row.usd === null ? null : row.usd + row.hours * hour.usd }));
+    const least = Math.min(...rows.map((row) => row.whole ?? Infinity));
+    const cells = (row) => [duration(row.hours * 3600 * S), usd(row.usd, row.atLeast), usd(row.hours * hour.usd), usd(row.whole, row.atLeast)];
+    fill("hour-table", el("thead", {}, el("tr", {}, ["model", "wall a solved trial", "tokens", "waiting", "together"].map((head, at) => el("th", { scope: "col", class: at ? "figure" : null }, head)))),
+      el("tbody", {}, rows.map((row) => el("tr", {}, el("th", { scope: "row" }, label(row.model), row.whole === least ? el("span", { class: "tag ok" }, "least") : null), cells(row).map((text) => el("td", { class: "figure" }, text))))));
+    const paying = data.comparisons.filter((one) => one.premium && one.premium.usd_per_hour !== null);
+    fill("hour-hint", paying.length ? paying.map((one) => `${label(one.fast)} instead of ${label(one.slow)} pays from ${usd(one.premium.usd_per_hour)} an hour${one.premium.is_rough ? ", roughly" : ""}. `) : "No pair of models has a price for its time: where the faster one costs no more, or a cost is unknown, there is none.");
+  }
+  function hourControls() {
+    const shown = el("output", {}, usd(hour.usd));
+    fill("hour-controls", el("label", { class: "slider" }, "value of an hour ", el("input", { type: "range", id: "hour-usd", min: 0, max: 300, step: 5, value: hour.usd, "aria-label": "value of an hour, in USD", oninput: (event) => { hour.usd = Number(event.target.value); shown.textContent = usd(hour.usd); hourView(); } }), shown));
+  }
+
+  splitclock.views.push(frontierView, hourControls, hourView);
 })();

@@ -1,7 +1,7 @@
 "use strict";
 // The trial's own view: its verdict and why, timeline and transcript side by side, and the evidence.
 (() => {
-  const { every, models, duration, count, usd, el, fill, label, of } = splitclock;
+  const { every, ticked, models, duration, count, usd, el, fill, label, of } = splitclock;
   let current = -1;
 
   const name = (trial) => `${trial.feature} #${trial.repeat}: ${trial.verdict}, ${duration(trial.agent_wall_ns)}`;
@@ -16,7 +16,7 @@
     const why = trial.error || trial.reason;
     return [
       el("p", { class: "verdict" }, el("b", { class: trial.verdict === "pass" ? "good" : "bad" }, trial.verdict), ` ${label(trial.model)} on ${trial.feature}, repeat ${trial.repeat}${why ? `: ${why}` : ""}`),
-      body.bound ? el("p", { class: "bound" }, body.bound) : null,
+      body.bound ? el("p", { class: "bound" }, ticked(body.bound)) : null,
       el("dl", { class: "facts" },
         fact("agent wall", duration(trial.agent_wall_ns), `of ${duration(trial.wall_ns)} in all`),
         fact("turns", count(trial.turns), `${count(trial.tool_calls)} tool calls`),

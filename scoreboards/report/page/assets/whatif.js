@@ -23,7 +23,7 @@
         type: "bar", orientation: "h", name, marker: { color }, y: rows.map((row) => safe(label(row.model))), x: rows.map((row) => row[key] / S),
         text: rows.map((row) => duration(row[key])), textposition: "auto", hoverinfo: "skip",
       })),
-      shape: { barmode: "group", xaxis: { ticksuffix: " s", rangemode: "tozero" }, yaxis: { autorange: "reversed" } },
+      shape: { barmode: "group", xaxis: { ticksuffix: " s", rangemode: "tozero" }, yaxis: { autorange: "reversed", showgrid: false } },
     }));
     fill("whatif-table", el("thead", {}, el("tr", {}, ["model", "agent wall, median", "would be", "times as fast"].map((head, at) => el("th", { scope: "col", class: at ? "figure" : null }, head)))),
       el("tbody", {}, rows.map((row) => el("tr", {}, el("th", { scope: "row" }, label(row.model)), el("td", { class: "figure" }, duration(row.was)), el("td", { class: "figure", "data-model": row.model }, duration(row.then)), el("td", { class: "figure" }, row.then ? times(row.was / row.then) : "\u2013")))));

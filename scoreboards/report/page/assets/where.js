@@ -49,19 +49,20 @@
     const parts = divide().map((part) => ({ ...part, values: rows.map((model) => sum(of(model, trials).map(part.get)) / of(model, trials).length) }))
       .filter((part) => part.values.some((value) => value >= 1));
     const totals = rows.map((_, at) => sum(parts.map((part) => part.values[at])));
-    const share = state.as === "share";
+    const share = state.as === "share", room = Math.max(120, document.getElementById("where-chart").clientWidth - 180), longest = Math.max(...totals);
+    const fits = (value, at) => room * value / (share ? totals[at] : longest) > 36;
     draw("where-chart", () => ({
       height: 130 + 46 * rows.length,
       traces: parts.map((part, place) => ({
         type: "bar", orientation: "h", name: safe(shown(part.name)), marker: marker(part.name, place),
         y: rows.map((model) => safe(label(model))),
         x: part.values.map((value, at) => share ? (totals[at] ? value / totals[at] : 0) : value / S),
-        text: part.values.map((value, at) => value / totals[at] > 0.08 ? percent(value / totals[at]) : ""),
+        text: part.values.map((value, at) => fits(value, at) ? percent(value / totals[at]) : ""),
         textposition: "inside", insidetextanchor: "middle", insidetextfont: { color: "#fff" }, textangle: 0, constraintext: "none",
         hovertext: part.values.map((value, at) => `${safe(shown(part.name))}: ${duration(value)} a trial, ${percent(totals[at] ? value / totals[at] : 0)}`),
         hoverinfo: "text",
       })),
-      shape: { xaxis: share ? { tickformat: ".0%", range: [0, 1] } : { ticksuffix: " s", rangemode: "tozero" }, yaxis: { autorange: "reversed" }, showlegend: true },
+      shape: { xaxis: share ? { tickformat: ".0%", range: [0, 1] } : { ticksuffix: " s", rangemode: "tozero" }, yaxis: { autorange: "reversed", showgrid: false }, showlegend: true },
     }), (point) => {
       const part = parts[point.curveNumber];
       if (part.divide) open(part); else splitclock.showCell(rows[point.pointNumber], data.features.includes(part.name) ? part.name : state.feature || null);
