@@ -1,6 +1,6 @@
-"""What the page shows of one trial when it is opened: its timeline, and unless left out what was said and written. Pure.
+"""What the page shows of one trial when it is opened: its timeline, and what was said and written. Pure.
 
-Every text is made plain here: no control characters, no terminal sequences, nothing that turns the direction of writing.
+Every text is made plain here: no control characters, no terminal sequences, no turns of direction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +23,34 @@ MOST_TESTS = 500
 
 _PUT_BACK = "test put back"  # every agent that adds to a test file has one: it is told, and is no sign of anything
 _CALL = (
-    "input_tokens output_tokens cached_input_tokens reasoning_tokens cost_usd attempts connect_ns first_token_ns"
-    " decode_ns decode_tokens total_ns wait_ns served_model"
-).split()
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "attempts",
+    "connect_ns",
+    "first_token_ns",
+    "decode_ns",
+    "decode_tokens",
+    "total_ns",
+    "wait_ns",
+    "served_model",
+)
 _TOOL = (
-    "total_ns exec_ns cpu_s peak_memory_bytes output_bytes exit_code signal failed timed_out oom_killed survivors work"
-).split()
+    "total_ns",
+    "exec_ns",
+    "cpu_s",
+    "peak_memory_bytes",
+    "output_bytes",
+    "exit_code",
+    "signal",
+    "failed",
+    "timed_out",
+    "oom_killed",
+    "survivors",
+    "work",
+)
 
 
 def body_value(story: Story, spans: Iterable[SpanRow], *, with_texts: bool = True) -> dict[str, Any]:

@@ -54,26 +54,31 @@ def difference_value(text: str) -> dict[str, Any]:
 
 def _files(lines: Iterable[str]) -> Iterator[_File]:
     """Files by their "diff --git" lines; the counts of a hunk's head tell its lines from heads of files."""
-    file: _File | None = None
+    file = _File(path="")
     old = new = 0
     for line in lines:
         if old > 0 or new > 0:
-            kind = line[:1] if line[:1] in "+-\\" and line else " "
-            old -= kind in " -"
-            new -= kind in " +"
-            if file is not None:
-                file.lines.append(("i", line) if kind == "\\" else (kind, line[1:]))
+            kind, text = _line(line)
+            old -= kind in (" ", "-")
+            new -= kind in (" ", "+")
+            file.lines.append((kind, text))
         elif line.startswith("diff --git "):
-            if file is not None:
-                yield file
+            yield from [file] if file.path else []
             file = _File(path=_path(line))
-        elif file is not None and (hunk := _HUNK.match(line)):
+        elif hunk := _HUNK.match(line):
             old, new = int(hunk[1] or 1), int(hunk[2] or 1)
             file.lines.append(("@", line))
-        elif file is not None and line and not line.startswith(_HEADS):
+        elif line and not line.startswith(_HEADS):
             file.lines.append(("i", line))
-    if file is not None:
-        yield file
+    yield from [file] if file.path else []
+
+
+def _line(line: str) -> tuple[str, str]:
+    """A line within a hunk; a backslash says that a file's last line does not end."""
+    kind = line[:1]
+    if kind == "\\":
+        return "i", line
+    return (kind, line[1:]) if kind in ("+", "-") else (" ", line[1:])
 
 
 def _path(line: str) -> str:
@@ -123,7 +128,12 @@ def _coloured(lexer: Lexer, lines: list[str]) -> Iterator[str]:
 
 
 def _letter(token: _TokenType) -> str:
-    return next((letter for kind, letter in _COLOURS if token in kind), ".")
+    return next((letter for kind, letter in _COLOURS if kind in _above(token)), ".")
+
+
+def _above(token: _TokenType) -> list[_TokenType]:
+    """The kinds that a kind of word belongs to."""
+    return token.split()
 
 
 def _units(text: str) -> int:

@@ -38,6 +38,7 @@ splitclock.timeline = (() => {
     const span = agent.length ? [Math.min(...agent.map(begin)), Math.max(...agent.map(end))] : [0, last];
     const window_ = { from: 0, to: last };
     const list = el("ol", { class: "tl-rows", "aria-label": "Timeline" }), axis = el("div", { class: "tl-axis", "aria-hidden": "true" });
+    // Below the lines: its height changes with the text, and must move no line away from under the pointer.
     const detail = el("p", { class: "hint tl-detail" }, "Point at a line for its figures; click it to see its turn.");
     const hidden = el("p", { class: "hint" });
     const lines = rows.map((row, number) => line(row, number));
@@ -99,7 +100,7 @@ splitclock.timeline = (() => {
     const legend = el("ul", { class: "legend", "aria-label": "Colours" }, LEGEND.map(([key, name]) => el("li", {}, el("i", { class: `t-${key}` }), name)));
     drag(axis, (a, b) => zoom(window_.from + a * (window_.to - window_.from), window_.from + b * (window_.to - window_.from)));
     place();
-    return { node: el("div", { class: "tl" }, tools, legend, detail, el("div", { class: "tl-scroll" }, axis, list), hidden), find, zoom };
+    return { node: el("div", { class: "tl" }, tools, legend, el("div", { class: "tl-scroll" }, axis, list), hidden, detail), find, zoom };
   }
   function ticks(from, to) {
     const rough = (to - from) / 4, power = 10 ** Math.floor(Math.log10(rough));
