@@ -72,8 +72,10 @@ def _bodies(trials: Sequence[Record], told: dict[Path, tuple[Record, ...]], *, w
         run = home[id(record)]
         if run not in stories:
             stories[run] = Stories(run, told[run])
-        spans = read_spans(RunFolder(root=run), record.trial.id, record.attempt) if record.wall_ns else ()
-        value = body_value(stories[run].story(record), spans, with_texts=with_texts)
+        story = stories[run].story(record)
+        is_kept = "spans.json" in story.files  # a trial that never began has none, nor has one that was cleared away
+        spans = read_spans(RunFolder(root=run), record.trial.id, record.attempt) if is_kept else ()
+        value = body_value(story, spans, with_texts=with_texts)
         yield json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 

@@ -11,7 +11,8 @@ splitclock.charts = (() => {
 
   // Plotly reads a few tags in text, so every text from outside is escaped before it gets there.
   const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+  const scheme = matchMedia("screen and (prefers-color-scheme: dark)"); // paper is light
+  const dark = () => scheme.matches;
 
   function layout(extra) {
     const ink = dark() ? "#e7e5e4" : "#1c1917", line = dark() ? "#44403c" : "#e7e5e4";
@@ -39,7 +40,7 @@ splitclock.charts = (() => {
     if (node.removeAllListeners) node.removeAllListeners("plotly_click");
     if (onClick) node.on("plotly_click", (event) => onClick(event.points[0]));
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((again) => again()));
+  scheme.addEventListener("change", () => drawn.forEach((again) => again()));
 
   const fillOf = (key, place) => PHASE[key] || [SERIES[place % SERIES.length], ["", "/", "\\", "x", ".", "-", "+", "|"][place % 8]];
   const marker = (key, place) => {
