@@ -94,6 +94,14 @@ def test_texts_come_plain_into_a_body() -> None:
     text = json.dumps([body_value(*one) for one in zip(trials.stories, trials.spans, strict=True)], ensure_ascii=False)
     assert not set(json.loads(json.dumps(text))) & {"\x1b", "\x00", "\x9b", "\u202e", "\u2028", "\ud800"}
     assert "characters left out" in text
+    deep = "[" * 100_000
+    for story in trials.stories[:1]:
+        story.turns[0].tools[0].arguments = json.dumps({"command": RAW, "n": float("inf"), "of": [1]})
+        story.turns[0].tools[1].arguments = deep
+        tools = body_value(story, ())["turns"][0]["tools"]
+        assert [name for name, _ in tools[0]["asked"]] == ["command", "n", "of"]
+        assert not set(tools[0]["asked"][0][1]) & {"\x1b", "\x00", "\x9b", "\u202e", "\u2028", "\ud800"}
+        assert tools[1]["asked"][0][0] == "asked"
     assert plain_value({"a\x1b[1m": ["b\u202e", 1, None]}) == {"a": ["b", 1, None]}
 
 

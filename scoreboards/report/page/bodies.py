@@ -3,6 +3,7 @@
 Every text is made plain here: no control characters, no terminal sequences, no turns of direction.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,35 +23,8 @@ MOST_TESTS = 500
 """Tests that are named one by one."""
 
 _PUT_BACK = "test put back"  # every agent that adds to a test file has one: it is told, and is no sign of anything
-_CALL = (
-    "input_tokens",
-    "output_tokens",
-    "cached_input_tokens",
-    "reasoning_tokens",
-    "cost_usd",
-    "attempts",
-    "connect_ns",
-    "first_token_ns",
-    "decode_ns",
-    "decode_tokens",
-    "total_ns",
-    "wait_ns",
-    "served_model",
-)
-_TOOL = (
-    "total_ns",
-    "exec_ns",
-    "cpu_s",
-    "peak_memory_bytes",
-    "output_bytes",
-    "exit_code",
-    "signal",
-    "failed",
-    "timed_out",
-    "oom_killed",
-    "survivors",
-    "work",
-)
+_CALL = ("input_tokens", "output_tokens", "cost_usd", "attempts", "decode_ns", "decode_tokens")
+_TOOL = ("cpu_s", "peak_memory_bytes", "output_bytes", "exit_code", "timed_out", "oom_killed", "failed", "survivors")
 
 
 def body_value(story: Story, spans: Iterable[SpanRow], *, with_texts: bool = True) -> dict[str, Any]:
@@ -110,22 +84,32 @@ def _places(story: Story) -> dict[int, tuple[int, int]]:
 
 
 def _row(row: Row, places: Mapping[int, tuple[int, int]], *, with_texts: bool) -> dict[str, Any]:
-    """One line of the timeline: its spans as [t0, t1, phase, sub] in nanoseconds, the turn and tool it belongs to."""
+    """One line of the timeline: the turn and tool it belongs to, its spans as [start, length, phase, sub] in µs."""
     turn, place = places.get(id(row.tool), (row.tool.turn if row.tool else None, None))
     return {
         "kind": row.kind.value,
         "label": row.label if with_texts or row.tool is None else one_line(f"{row.tool.tool} {row.tool.work}"),
         "turn": row.call.turn if row.call else turn,
         "tool": place,
-        "spans": [[span.t0, span.t1, span.phase, span.sub] for span in row.spans],
+        "spans": [_span(span) for span in row.spans],
         "call": None if row.call is None else _some(row.call, _CALL),
         "did": None if row.tool is None else _some(row.tool, _TOOL),
     }
 
 
+def _span(span: SpanRow) -> list[int | str]:
+    """Microseconds: finer digits would be half of a page's size, and nobody could see them."""
+    return [span.t0 // 1000, (span.t1 - span.t0) // 1000, span.phase, span.sub]
+
+
 def _some(row: CallRow | ToolRow, names: Iterable[str]) -> dict[str, Any]:
-    """The fields that say something: what is unknown, or as usual, is left out."""
-    return {name: value for name in names if (value := getattr(row, name)) not in (None, False, "")}
+    """The fields that say something: what is unknown, or as usual, is left out; seconds to the millisecond."""
+    found = {name: getattr(row, name) for name in names}
+    return {
+        name: round(value, 3) if isinstance(value, float) and name != "cost_usd" else value
+        for name, value in found.items()
+        if value not in (None, False, "", 0)
+    }
 
 
 def _turn(turn: TurnStory) -> dict[str, Any]:
@@ -133,7 +117,7 @@ def _turn(turn: TurnStory) -> dict[str, Any]:
         "number": turn.number,
         "content": turn.content,
         "reasoning": turn.reasoning,
-        "call": None if turn.call is None else _some(turn.call, _CALL),
+        "call": None if turn.call is None else _some(turn.call, ("total_ns", "output_tokens")),
         "tools": [_tool(tool) for tool in turn.tools],
         "told": list(turn.told),
     }
@@ -142,10 +126,21 @@ def _turn(turn: TurnStory) -> dict[str, Any]:
 def _tool(tool: ToolStory) -> dict[str, Any]:
     return {
         "tool": tool.tool,
-        "arguments": tool.arguments,
+        "asked": _asked(tool.arguments),
         "output": tool.output,
-        "did": None if tool.row is None else _some(tool.row, _TOOL),
+        "did": None if tool.row is None else _some(tool.row, ("total_ns", "work", *_TOOL)),
     }
+
+
+def _asked(arguments: str) -> list[list[str]]:
+    """Arguments as [name, text]: read here, for what is escaped in JSON is made plain only once it is read."""
+    try:
+        value = json.loads(arguments)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        return [["asked", arguments]]
+    return [[name, one if isinstance(one, str) else json.dumps(one, indent=1)] for name, one in value.items()]
 
 
 def _tests(story: Story) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def make_page(board: Board, bodies: Iterable[str], options: Options) -> Page:
     What reads as text needs no script: the answer, its warnings and the tables.
     """
     own = [packed(text) for text in bodies]
-    if not options.folder:
+    if not options.folder and sum(map(len, own)) < options.limit:
         html = _html(board, options, own, ())
         if len(html) <= options.limit:
             return Page(html=html)

@@ -1,9 +1,11 @@
 """Every view of the page in a real browser: it opens, it answers, and one thing leads to the next."""
 
+from pathlib import Path
+
 from scoreboards.statistics import median
 from scoreboards.whatif import Changes, what_if
 from scoreboards.words import duration
-from tests.scoreboards.browser.conftest import Watched
+from tests.scoreboards.browser.conftest import Open, Watched
 from tests.scoreboards.browser.made import Made
 
 FAILED = 5
@@ -60,10 +62,9 @@ def test_a_cell_leads_to_a_turn_and_a_turn_to_its_bar(plain: Watched) -> None:
     assert plain.is_quiet()
 
 
-def test_the_same_by_keyboard(plain: Watched) -> None:
+def test_the_same_by_keyboard(opened: Open, plain_page: Path) -> None:
     """Tab begins at the skip link, and Enter does all that a click does."""
-    page = plain.page
-    page.evaluate("document.activeElement.blur(); scrollTo(0, 0); getSelection().setPosition(document.body, 0)")
+    page = opened(plain_page).page
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.locator("#map-table button").first.focus()

@@ -11,6 +11,8 @@ splitclock.timeline = (() => {
     : phase === "tool" ? (sub === "transport" ? "transport" : "exec") : SHADES[phase] || "queue";
   const begin = (row) => Math.min(...row.spans.map((span) => span[0]));
   const end = (row) => Math.max(...row.spans.map((span) => span[1]));
+  // Spans come as start and length in microseconds; from here on they are beginning and end in nanoseconds.
+  const exact = (row) => ({ ...row, spans: row.spans.map(([start, length, phase, sub]) => [start * 1000, (start + length) * 1000, phase, sub]) });
 
   // What is known of a row, as a sentence: shown while it is pointed at or has the focus.
   function told(row) {
@@ -33,7 +35,8 @@ splitclock.timeline = (() => {
     return `${row.label} \u2013 at ${duration(begin(row))}: ${said.join(", ")}`;
   }
 
-  function make(rows, onPick) {
+  function make(packed, onPick) {
+    const rows = packed.map(exact);
     const last = Math.max(1, ...rows.map(end)), agent = rows.filter((row) => ["call", "tool"].includes(row.kind));
     const span = agent.length ? [Math.min(...agent.map(begin)), Math.max(...agent.map(end))] : [0, last];
     const window_ = { from: 0, to: last };

@@ -11,20 +11,13 @@ splitclock.transcript = (() => {
     if (value.length <= LONG && lines <= 24) return el("div", { class: "said" }, name ? el("h5", {}, name) : null, el("pre", {}, value));
     return el("details", { class: "said", open }, el("summary", {}, `${name || "text"}: ${count(lines)} lines, ${count(value.length)} characters`), el("pre", { tabindex: "0", "aria-label": name || "text" }, value));
   }
-  // Arguments are JSON as a rule: each by its name, a single short one in the line itself.
-  function asked(tool) {
-    let value = null;
-    try { value = JSON.parse(tool.arguments); } catch { /* the model's own words then */ }
-    if (value === null || typeof value !== "object" || Array.isArray(value)) return text("asked", tool.arguments);
-    return Object.entries(value).map(([name, one]) => text(name, typeof one === "string" ? one : JSON.stringify(one, null, 1)));
-  }
   const outcome = (did) => !did ? ["no result"] : [duration(did.total_ns), did.work && did.work !== "other" ? did.work : null,
     did.exit_code ? `exit ${did.exit_code}` : null, did.timed_out ? "timed out" : null, did.oom_killed ? "killed for its memory" : null, did.failed ? "failed" : null].filter(Boolean);
 
   function tool(turn, one, place, onPick) {
     return el("section", { class: "tool", id: `turn-${turn}-${place}`, tabindex: "-1" },
       el("h4", {}, el("button", { type: "button", class: "link", title: "Show it in the timeline", onclick: () => onPick(turn, place) }, `\u2192 ${one.tool}`), el("small", {}, ` ${outcome(one.did).join(", ")}`)),
-      asked(one), text("output", one.output));
+      one.asked.map(([name, value]) => text(name, value)), text("output", one.output));
   }
   function turn(one, onPick) {
     const call = one.call || {};
