@@ -42,6 +42,11 @@ class RunFolder:
         """Who writes the run now."""
         return self.root / "run.lock"
 
+    @property
+    def reserve(self) -> Path:
+        """Space for the last rows, while the run is written."""
+        return self.root / "reserve"
+
     def body(self, digest: str) -> Path:
         """A large body by the SHA-256 (hex) of its content. Raises ValueError for what is no digest."""
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
@@ -54,6 +59,10 @@ class RunFolder:
             raise ValueError(f"{trial_id!r} cannot name a folder")
         first = self.root / "trials" / trial_id
         return first if attempt == 1 else first / f"attempt-{attempt}"
+
+    def wire(self, trial_id: str, attempt: int = 1) -> Path:
+        """What a wire brought of the attempt's call under way; there once a request went out. Raises ValueError."""
+        return self.trial(trial_id, attempt) / "wire.jsonl"
 
 
 def new_run_folder(parent: Path, name: str, now: datetime) -> Path:

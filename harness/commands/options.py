@@ -1,5 +1,6 @@
 """Options that several commands share, and what they are turned into."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 from harness.config import Slice
 from harness.fixtures import parse_overrides
 from harness.inputs import Options
+from harness.past import How
 
 
 class SandboxKind(StrEnum):
@@ -44,13 +46,47 @@ OnlyModels = Annotated[list[str] | None, typer.Option("--model", metavar="NAME",
 OnlyFeatures = Annotated[
     list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature of the matrix.")
 ]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", metavar="USD", help="Begin nothing that may cost more in all; over [budget] cost_usd."),
+]
 Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
+HowToGoOn = Annotated[
+    How,
+    typer.Option(
+        "--how",
+        help="Unfinished attempts go on where they were, or start over; or no model is asked, and only those are "
+        "graded whose agent was done.",
+    ),
+]
+ShardOf = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; `merge` puts the parts together."),
+]
 TrialArgument = Annotated[
     str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)
 ]
 Attempt = Annotated[int | None, typer.Option("--attempt", metavar="N", help="Not the latest attempt.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="So many at once.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
+JsonLines = Annotated[
+    bool, typer.Option("--json-lines", help="Print events for machines on standard output, one JSON object a line.")
+]
+WithBoard = Annotated[bool, typer.Option("--board", help="Print the board too when the run has ended.")]
+OnFinish = Annotated[
+    str | None,
+    typer.Option("--on-finish", metavar="CMD", help="Run this command when the run has ended, however it ended."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How a run's end is to be shown, as the command line says."""
+
+    as_json: bool = False
+    json_lines: bool = False
+    board: bool = False
+    on_finish: str | None = None
 
 
 def sliced(models: list[str] | None, features: list[str] | None, repeats: int | None) -> Slice:

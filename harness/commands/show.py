@@ -9,8 +9,8 @@ from harness.commands import options
 from harness.commands.picking import pick_record
 from harness.commands.session import output
 from harness.commands.stories import Stories
+from harness.current import current_attempts
 from harness.errors import ConfigError
-from harness.regrade import graded_attempts
 from harness.story import Story
 from scoreboards.report.story_machine import story_json
 from scoreboards.report.story_view import LEAST_WIDTH, print_story
@@ -40,5 +40,5 @@ def command(
 
 def load_story(run: Path, trial: str | None, attempt: int | None) -> Story:
     """What the run folder tells of one attempt. Raises ConfigError where it is not clear which, InfraError."""
-    records = graded_attempts(run)
+    records = current_attempts(run)
     return Stories(run, records).story(pick_record(run, trial, attempt, records))

@@ -12,7 +12,19 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.clock import SystemClock, stamp_promptly
-from tests.bench import contention, delays, fixed, memory, residual, saturation, transport, truth
+from tests.bench import (
+    contention,
+    delays,
+    fixed,
+    interrupts,
+    memory,
+    power,
+    residual,
+    saturation,
+    scale,
+    transport,
+    truth,
+)
 from tests.bench.figures import Figure, Findings, figure_table, show, write
 from tests.bench.rig import NoEngineError, Rig, quiet_logs
 
@@ -25,6 +37,9 @@ BENCHMARKS: dict[str, Callable[[Rig], Findings]] = {
     "delays": delays.measure,
     "saturation": saturation.measure,
     "contention": contention.measure,
+    "interrupts": interrupts.measure,
+    "power": power.measure,
+    "scale": scale.measure,
 }
 
 _WIDTH = 160
