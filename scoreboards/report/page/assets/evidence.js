@@ -37,7 +37,7 @@ splitclock.evidence = (() => {
     const row = ([kind, name, outcome, reason]) => el("tr", {}, el("td", {}, el("span", { class: outcome === "passed" ? "good" : "bad" }, outcome)), el("td", {}, kind), el("th", { scope: "row" }, el("code", {}, name), reason ? text("reason", reason) : null));
     return part(title, passed < wanted || lost > 0,
       el("p", { class: "hint" }, `The suite reported: ${told(body.tests.outcomes)}.`),
-      body.tests.named.length ? el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ["outcome", "which", "test"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, body.tests.named.map(row)))) : null,
+      body.tests.named.length ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Tests" }, el("table", {}, el("thead", {}, el("tr", {}, ["outcome", "which", "test"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, body.tests.named.map(row)))) : null,
       body.tests.left_out ? el("p", { class: "hint" }, `${count(body.tests.left_out)} more are left out.`) : null,
       [...body.notes, ...body.tests.problems].map((note) => el("p", { class: "hint" }, note)));
   }
@@ -49,10 +49,10 @@ splitclock.evidence = (() => {
         : body.looked_at ? el("p", { class: "hint" }, "Nothing denied, put back, left running or out of the ordinary.") : null);
   }
   function provenance(body) {
-    return part("Provenance", false, el("div", { class: "scroll" }, el("table", { class: "pairs" }, el("tbody", {}, Object.entries(body.provenance).sort().map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value)))))));
+    return part("Provenance", false, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Where it ran" }, el("table", { class: "pairs" }, el("tbody", {}, Object.entries(body.provenance).sort().map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value)))))));
   }
   function brief(body) {
-    return body.brief === undefined ? null : part("Brief: what the model was told", false, el("pre", { class: "wrap" }, body.brief || "nothing"));
+    return body.brief === undefined ? null : part("Brief: what the model was told", false, el("pre", { tabindex: "0", "aria-label": "Brief" }, body.brief || "nothing"));
   }
   return (body) => [body.turns === undefined ? null : difference(body.difference), tests(body), tamper(body), brief(body), provenance(body)];
 })();

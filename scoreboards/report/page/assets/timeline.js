@@ -96,7 +96,7 @@ splitclock.timeline = (() => {
       detail.textContent = told(rows[number]);
       splitclock.reveal(lines[number].button, "nearest");
     }
-    const button = (text, name, act) => el("button", { type: "button", "aria-label": name, title: name, onclick: act }, text);
+    const button = (text, name, act) => el("button", { type: "button", "aria-label": text.length > 1 ? null : name, title: name, onclick: act }, text);
     const tools = el("div", { class: "controls tl-tools" },
       button("+", "Zoom in", () => scale(0.5)), button("\u2212", "Zoom out", () => scale(2)), button("\u2190", "Earlier", () => move(-0.5)), button("\u2192", "Later", () => move(0.5)),
       button("Agent only", "Show the agent's time only", () => zoom(...span)), button("Whole trial", "Show the whole trial", () => zoom(0, last)));
