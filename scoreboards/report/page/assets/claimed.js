@@ -15,15 +15,17 @@
     fill("claimed-sentence", ticked(found.sentence));
     fill("claimed-parts", `What the difference of ${duration(Math.abs(found.difference_ns))} is made of`);
     const ratios = [["claimed", found.claimed], ["decode", found.decode], ["model time", found.model], ["ceiling", found.ceiling], ["real", found.real]].filter(([, value]) => value);
+    // The interval is drawn as far as three times the longest bar; the figure stands behind it.
+    const high = found.real_interval ? Math.max(found.real, Math.min(found.real_interval[1], 3 * Math.max(...ratios.map((one) => one[1])))) : null;
     draw("claimed-ratios", () => ({
       height: 90 + 34 * ratios.length,
       traces: [{
         type: "bar", orientation: "h", y: ratios.map(([name]) => name), x: ratios.map(([, value]) => value),
         marker: { color: ratios.map(([name]) => name === "real" ? "#c2570c" : name === "ceiling" ? "#8a8a8a" : "#2f6fdf") },
-        text: ratios.map(([, value]) => times(value)), textposition: "outside", cliponaxis: false, hoverinfo: "skip",
-        error_x: found.real_interval ? { type: "data", symmetric: false, array: ratios.map(([name, value]) => name === "real" ? Math.min(found.real_interval[1], 3 * Math.max(...ratios.map((r) => r[1]))) - value : 0), arrayminus: ratios.map(([name, value]) => name === "real" ? value - found.real_interval[0] : 0), thickness: 1.5, color: "#8a8a8a" } : undefined,
+        text: ratios.map(([name, value]) => name === "real" && found.real_interval ? "" : times(value)), textposition: "outside", cliponaxis: false, hoverinfo: "skip",
+        error_x: found.real_interval ? { type: "data", symmetric: false, array: ratios.map(([name, value]) => name === "real" ? high - value : 0), arrayminus: ratios.map(([name, value]) => name === "real" ? value - found.real_interval[0] : 0), thickness: 1.5, color: "#8a8a8a" } : undefined,
       }],
-      shape: { xaxis: { ticksuffix: "x", rangemode: "tozero" }, yaxis: { autorange: "reversed", showgrid: false }, showlegend: false, margin: { l: 8, r: 56, t: 8, b: 32 } },
+      shape: { annotations: found.real_interval ? [{ x: high, y: "real", text: times(found.real), xanchor: "left", xshift: 4, showarrow: false }] : [], xaxis: { ticksuffix: "x", rangemode: "tozero" }, yaxis: { autorange: "reversed", showgrid: false }, showlegend: false, margin: { l: 8, r: 56, t: 8, b: 32 } },
     }));
     const causes = Object.entries(found.attribution).filter(([, ns]) => ns).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
     draw("claimed-chart", () => ({
