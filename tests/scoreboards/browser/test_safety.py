@@ -58,6 +58,7 @@ def test_it_makes_no_elements(walked: Watched) -> None:
 def test_it_is_shown_as_it_is(walked: Watched) -> None:
     """As text, without control characters, terminal sequences and turns of direction."""
     shown = str(walked.page.evaluate("document.body.textContent"))
+    assert walked.page.evaluate("document.documentElement.scrollWidth") <= 1200
     for told in ("</script><script>window.hacked = 1</script>", "content </script>", "{{ 7 * 7 }}", "<br><b>bold</b>"):
         assert told in shown, told
     assert not {"\x1b", "\x00", "\x9b", "\u202e", "\u2028", "\ufffd"} & set(shown)

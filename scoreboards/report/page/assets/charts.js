@@ -11,6 +11,14 @@ splitclock.charts = (() => {
 
   // Plotly reads a few tags in text, so every text from outside is escaped before it gets there.
   const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  // A name as a chart has room for: of a long one the beginning and the end.
+  function brief(name) {
+    const most = innerWidth < 640 ? 24 : 44, text = String(name);
+    return safe(text.length <= most ? text : `${text.slice(0, most - 13)}\u2026${text.slice(-12)}`);
+  }
+  // Bars are placed by number, so that two names that look alike when shortened stay two.
+  const places = (names) => names.map((_, at) => at);
+  const named = (names) => ({ autorange: "reversed", showgrid: false, zeroline: false, tickvals: places(names), ticktext: names.map(brief) });
   const scheme = matchMedia("screen and (prefers-color-scheme: dark)"); // paper is light
   const dark = () => scheme.matches;
 
@@ -47,5 +55,5 @@ splitclock.charts = (() => {
     const [color, pattern] = fillOf(key, place);
     return { color, pattern: { shape: pattern, fillmode: "overlay", fgcolor: "rgba(255,255,255,.45)", size: 6 } };
   };
-  return { draw, safe, marker, PHASE, SERIES, data };
+  return { draw, safe, brief, places, named, marker, PHASE, SERIES, data };
 })();

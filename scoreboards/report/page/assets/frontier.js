@@ -2,7 +2,7 @@
 // Frontier of wall, cost and pass rate, and what an hour of waiting must be worth for the faster tokens to pay.
 (() => {
   const { data, duration, percent, usd, median, sum, el, fill, label, S, charts, models, of, counted } = splitclock;
-  const { draw, safe } = charts;
+  const { draw, safe, brief } = charts;
 
   function frontierView() {
     const rows = data.models.map((row) => {
@@ -18,7 +18,7 @@
       height: 360,
       traces: [
         { type: "scatter", mode: "lines", x: front.map((row) => row.wall / S), y: front.map(y), line: { dash: "dot", color: "#8a8a8a" }, hoverinfo: "skip", showlegend: false },
-        { type: "scatter", mode: "markers+text", x: points.map((row) => row.wall / S), y: points.map(y), text: points.map((row) => safe(label(row.model))), textposition: "top center", cliponaxis: false,
+        { type: "scatter", mode: "markers+text", x: points.map((row) => row.wall / S), y: points.map(y), text: points.map((row) => brief(label(row.model))), textposition: "top center", cliponaxis: false,
           marker: { size: points.map((row) => 12 + 28 * (row.rate || 0)), color: "#2f6fdf", opacity: 0.8, line: { width: points.map((row) => front.includes(row) ? 2 : 0), color: "#c2570c" } },
           hovertext: points.map((row) => `${safe(row.model)}: ${duration(row.wall)}, ${usd(row.cost)} a trial, ${percent(row.rate)} solved`), hoverinfo: "text", showlegend: false },
       ],

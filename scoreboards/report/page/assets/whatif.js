@@ -2,7 +2,7 @@
 // What if: recorded trials at other speeds, by the same model of a trial as `splitclock whatif`.
 (() => {
   const { duration, times, median, el, fill, label, S, charts, models, of, counted } = splitclock;
-  const { draw, safe } = charts;
+  const { draw, places, named } = charts;
 
   const change = { decode: 1, first: 1, tools: 1, turns: 1 };
   function changed(trial) {
@@ -20,10 +20,10 @@
     draw("whatif-chart", () => ({
       height: 130 + 58 * rows.length,
       traces: [["as measured", "was", "#8a8a8a"], ["would be", "then", "#2f6fdf"]].map(([name, key, color]) => ({
-        type: "bar", orientation: "h", name, marker: { color }, y: rows.map((row) => safe(label(row.model))), x: rows.map((row) => row[key] / S),
+        type: "bar", orientation: "h", name, marker: { color }, y: places(rows), x: rows.map((row) => row[key] / S),
         text: rows.map((row) => duration(row[key])), textposition: "auto", hoverinfo: "skip",
       })),
-      shape: { barmode: "group", xaxis: { ticksuffix: " s", rangemode: "tozero" }, yaxis: { autorange: "reversed", showgrid: false } },
+      shape: { barmode: "group", xaxis: { ticksuffix: " s", rangemode: "tozero" }, yaxis: named(rows.map((row) => label(row.model))) },
     }));
     fill("whatif-table", el("thead", {}, el("tr", {}, ["model", "agent wall, median", "would be", "times as fast"].map((head, at) => el("th", { scope: "col", class: at ? "figure" : null }, head)))),
       el("tbody", {}, rows.map((row) => el("tr", {}, el("th", { scope: "row" }, label(row.model)), el("td", { class: "figure" }, duration(row.was)), el("td", { class: "figure", "data-model": row.model }, duration(row.then)), el("td", { class: "figure" }, row.then ? times(row.was / row.then) : "\u2013")))));

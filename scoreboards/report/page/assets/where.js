@@ -2,7 +2,7 @@
 // Where the time goes: a part of the wall opens into its own parts, down to the features.
 (() => {
   const { data, duration, percent, sum, el, fill, choice, label, S, charts, models, of, counted } = splitclock;
-  const { draw, safe, marker } = charts;
+  const { draw, safe, brief, places, named, marker } = charts;
   const AGENT = ["model", "tool", "overlap", "wait", "harness"];
   const SUBS = {
     model: ["model.connect", "model.first_token", "model.decode"],
@@ -54,15 +54,15 @@
     draw("where-chart", () => ({
       height: 130 + 46 * rows.length,
       traces: parts.map((part, place) => ({
-        type: "bar", orientation: "h", name: safe(shown(part.name)), marker: marker(part.name, place),
-        y: rows.map((model) => safe(label(model))),
+        type: "bar", orientation: "h", name: brief(shown(part.name)), marker: marker(part.name, place),
+        y: places(rows),
         x: part.values.map((value, at) => share ? (totals[at] ? value / totals[at] : 0) : value / S),
         text: part.values.map((value, at) => fits(value, at) ? percent(value / totals[at]) : ""),
         textposition: "inside", insidetextanchor: "middle", insidetextfont: { color: "#fff" }, textangle: 0, constraintext: "none",
         hovertext: part.values.map((value, at) => `${safe(shown(part.name))}: ${duration(value)} a trial, ${percent(totals[at] ? value / totals[at] : 0)}`),
         hoverinfo: "text",
       })),
-      shape: { xaxis: share ? { tickformat: ".0%", range: [0, 1] } : { ticksuffix: " s", rangemode: "tozero" }, yaxis: { autorange: "reversed", showgrid: false }, showlegend: true },
+      shape: { xaxis: share ? { tickformat: ".0%", range: [0, 1] } : { ticksuffix: " s", rangemode: "tozero" }, yaxis: named(rows.map(label)), showlegend: true },
     }), (point) => {
       const part = parts[point.curveNumber];
       if (part.divide) open(part); else splitclock.showCell(rows[point.pointNumber], data.features.includes(part.name) ? part.name : state.feature || null);
