@@ -135,19 +135,23 @@ def warnings(board: Board) -> list[str]:
     every = board.trials
     verdicts = [one.verdict for one in every]
     counted = {
-        "models are simulated: their figures say nothing of any model": sum(row.simulated for row in board.models),
-        "trials ran on a busy machine: their times are not to be trusted": sum(one.noisy for one in every),
-        "trials ended in errors and are not scored": sum(one.startswith("error:") for one in verdicts),
-        "trials did not run, or not to their end": verdicts.count(Verdict.NOT_RUN),
-        "trials tampered with their grade: they count as failed": verdicts.count(Verdict.TAMPERED),
-        "trials were resumed: what was under way at the kill is in no figure": sum(one.resumed for one in every),
-        "trials were graded again": sum(one.regraded is not None for one in every),
+        "models|simulated: their figures say nothing of any model": sum(row.simulated for row in board.models),
+        "trials|on a busy machine: their times are not to be trusted": sum(one.noisy for one in every),
+        "trials|ended by errors, and not scored": sum(one.startswith("error:") for one in verdicts),
+        "trials|not run, or not to the end": verdicts.count(Verdict.NOT_RUN),
+        "trials|tampered with the grade: counted as failed": verdicts.count(Verdict.TAMPERED),
+        "trials|resumed: what was under way at the kill is in no figure": sum(one.resumed for one in every),
+        "trials|graded again": sum(one.regraded is not None for one in every),
     }
-    lines = [f"{number} {what}" for what, number in counted.items() if number]
+    lines = [_counted(number, *what.split("|")) for what, number in counted.items() if number]
     hosts = {one.provenance.get("cpu_model", "") + one.provenance.get("cores", "") for one in every if one.provenance}
     if len(hosts) > 1:
         lines.append(f"{len(hosts)} kinds of machine: times of different ones do not compare")
     return lines
+
+
+def _counted(number: int, things: str, what: str) -> str:
+    return f"{number} {things.removesuffix('s') if number == 1 else things} {what}"
 
 
 def comparisons(board: Board) -> list[dict[str, Any]]:

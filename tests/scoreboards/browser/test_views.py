@@ -25,6 +25,10 @@ def test_every_view_opens(plain: Watched) -> None:
     assert page.locator("#runs-table tbody tr").count() == 4
     assert page.locator(".tl-row").count() == 8
     assert page.locator("#answer .sentence").inner_text()
+    assert "1 model simulated" in page.locator("#answer .warnings").inner_text()
+    shown = page.locator("main").inner_text()
+    for slip in ("undefined", "NaN", "[object", "null"):
+        assert slip not in shown, slip
     plain.shot("desktop-light")
     assert plain.is_quiet()
 

@@ -34,12 +34,12 @@ const splitclock = (() => {
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
       else node.setAttribute(name, value === true ? "" : String(value));
     }
-    node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+    node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
     return node;
   }
   function fill(id, ...children) {
     const node = document.getElementById(id);
-    node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+    node.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
     return node;
   }
   // What stands between backticks as code.
