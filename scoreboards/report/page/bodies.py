@@ -88,13 +88,18 @@ def _row(row: Row, places: Mapping[int, tuple[int, int]], *, with_texts: bool) -
     turn, place = places.get(id(row.tool), (row.tool.turn if row.tool else None, None))
     return {
         "kind": row.kind.value,
-        "label": row.label if with_texts or row.tool is None else one_line(f"{row.tool.tool} {row.tool.work}"),
+        "label": row.label if with_texts or row.tool is None else _brief(row.tool),
         "turn": row.call.turn if row.call else turn,
         "tool": place,
         "spans": [_span(span) for span in row.spans],
         "call": None if row.call is None else _some(row.call, _CALL),
         "did": None if row.tool is None else _some(row.tool, _TOOL),
     }
+
+
+def _brief(tool: ToolRow) -> str:
+    """A tool's row without what was asked of it."""
+    return one_line(tool.tool if tool.work in (tool.tool, "other") else f"{tool.tool} {tool.work}")
 
 
 def _span(span: SpanRow) -> list[int | str]:

@@ -33,7 +33,7 @@
     const said = splitclock.transcript.make(body, (turn, place) => bars.find(turn, place));
     return [
       ...head(trial, body),
-      el("div", { class: "two" }, el("div", {}, el("h3", {}, "Timeline"), body.rows.length ? bars.node : el("p", { class: "hint" }, "The run folder has no spans of this trial.")), el("div", {}, el("h3", {}, "Transcript"), said.node)),
+      el("div", { class: body.turns ? "two" : "one" }, el("div", {}, el("h3", {}, "Timeline"), body.rows.length ? bars.node : el("p", { class: "hint" }, "The run folder has no spans of this trial.")), el("div", {}, el("h3", {}, "Transcript"), said.node)),
       ...splitclock.evidence(body),
     ];
   }
