@@ -1,5 +1,6 @@
 """A workspace's content against a known tree, within caps: one collector, fed from a tar stream or from a folder."""
 
+import errno
 import hashlib
 import io
 import os
@@ -15,6 +16,9 @@ from sandbox.errors import ExportError, WorkspaceError
 
 PIECE = 1024 * 1024
 MAX_PATH_BYTES = 4_096
+DEEP_PATH_BYTES = MAX_PATH_BYTES - 512
+"""A folder's path past this may leave no room for a name of 255 bytes and for where the workspace itself lies."""
+TOO_DEEP = f"no path may be longer than {MAX_PATH_BYTES} bytes"
 EXPORT_DEADLINE_S = 300.0
 INSTALLED = frozenset({".venv", "venv", "node_modules"})
 """Folders that installers fill: what is new in them is nobody's work."""
@@ -44,6 +48,8 @@ class Collector:
         self._caps = caps
         self._wanted = wanted
         self._members = 0
+        self._path_bytes = 0
+        self._link_bytes = 0
         self._bytes = 0
         self._new_bytes = 0
         self._seen: dict[str, _Seen] = {}
@@ -81,7 +87,11 @@ class Collector:
         self._members += 1
         if self._members > self._caps.members:
             raise WorkspaceError(f"the workspace holds more than {self._caps.members} entries")
-        if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        size = len(os.fsencode(path))
+        self._path_bytes += size
+        if self._path_bytes > self._caps.path_bytes:
+            raise WorkspaceError(f"the paths of the workspace have more than {self._caps.path_bytes} bytes together")
+        if size > MAX_PATH_BYTES:
             self.skip(path, f"its path is longer than {MAX_PATH_BYTES} bytes")
             return False
         return True
@@ -146,12 +156,28 @@ class Collector:
             return f"the files that differ hold more than {self._caps.kept_bytes} bytes"
         return "" if shown(path) == path else "its name is not valid UTF-8"
 
+    def folder(self, path: str) -> None:
+        """A folder: one so deep that the engine leaves out what lies in it, without a word, is noted."""
+        if len(os.fsencode(path)) > DEEP_PATH_BYTES:
+            self.skip(path, f"it is so deep that what lies in it may be out of reach: {TOO_DEEP}")
+
     def link(self, path: str, target: str) -> None:
-        """A symbolic link, as written."""
-        if shown(path) == path and shown(target) == target:
-            self._links[path] = target
+        """A symbolic link, as written, within the caps."""
+        size = len(os.fsencode(path)) + len(os.fsencode(target))
+        reason = self._why_no_link(path, target, size)
+        if reason:
+            self.skip(path, reason)
         else:
-            self.skip(path, "a link whose name or target is not valid UTF-8")
+            self._links[path] = target
+            self._link_bytes += size
+
+    def _why_no_link(self, path: str, target: str, size: int) -> str:
+        if len(os.fsencode(target)) > self._caps.target_bytes:
+            return f"a link to a target longer than {self._caps.target_bytes} bytes"
+        if self._link_bytes + size > self._caps.kept_bytes:
+            return f"the links hold more than {self._caps.kept_bytes} bytes"
+        valid = shown(path) == path and shown(target) == target
+        return "" if valid else "a link whose name or target is not valid UTF-8"
 
     def skip(self, path: str, reason: str) -> None:
         """Leave a member out, and say why."""
@@ -269,7 +295,9 @@ def _take_member(archive: tarfile.TarFile, member: tarfile.TarInfo, below: _Belo
         collector.link(path, member.linkname)
     elif member.islnk():
         collector.hard_link(path, below(member.linkname))
-    elif not member.isdir():
+    elif member.isdir():
+        collector.folder(path)
+    else:
         collector.skip(path, f"it is a {_TAR_KINDS.get(member.type, 'special file')}")
 
 
@@ -309,12 +337,16 @@ def _walk(folder: Path, prefix: str, collector: Collector) -> None:
         if not collector.admits(path):
             continue
         place = folder / name
-        state = place.lstat()
+        state = _state(place)
+        if state is None:
+            collector.skip(path, f"it is out of reach: {TOO_DEEP}")
+            continue
         if stat.S_ISREG(state.st_mode):
             collector.announce(path, state.st_size)
             if collector.oversized(path, state.st_size):
                 continue
         if stat.S_ISDIR(state.st_mode):
+            collector.folder(path)
             _walk(place, path + "/", collector)
         elif stat.S_ISREG(state.st_mode):
             collector.file(path, executable=bool(state.st_mode & 0o100), pieces=_pieces(place))
@@ -323,6 +355,16 @@ def _walk(folder: Path, prefix: str, collector: Collector) -> None:
         else:
             kind = "FIFO" if stat.S_ISFIFO(state.st_mode) else "special file"
             collector.skip(path, f"it is a {kind}")
+
+
+def _state(place: Path) -> os.stat_result | None:
+    """What stands there; None where its path is longer than the system takes."""
+    try:
+        return place.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise
 
 
 def _pieces(place: Path) -> Iterator[bytes]:
