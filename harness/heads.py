@@ -12,8 +12,8 @@ UNSCORED_MARK = "error:"
 class Head:
     """One attempt's record in short. `reason` is the grade's; unknown figures are None.
 
-    `signs` is how many signs of tampering it has (tests that were put back are none), `regraded` whether the verdict is a later one. `row` and `at_utc` say
-    where in a journal the record stands and since when; 0 and "" for one that is at hand.
+    `signs` is how many signs of tampering it has (tests that were put back are none), `regraded` whether the verdict is
+    a later one. `row` and `at_utc` say where in a journal the record stands and since when; 0 and "" for one at hand.
     """
 
     trial: str

@@ -333,28 +333,30 @@ _DONE_INSIDE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 def _walk(folder: Path, prefix: str, collector: Collector) -> None:
     for name in sorted(os.listdir(folder)):  # noqa: PTH208 (names, not paths)
-        path = prefix + name
+        path, place = prefix + name, folder / name
         if not collector.admits(path):
             continue
-        place = folder / name
         state = _state(place)
         if state is None:
             collector.skip(path, f"it is out of reach: {TOO_DEEP}")
-            continue
-        if stat.S_ISREG(state.st_mode):
-            collector.announce(path, state.st_size)
-            if collector.oversized(path, state.st_size):
-                continue
-        if stat.S_ISDIR(state.st_mode):
+        elif stat.S_ISDIR(state.st_mode):
             collector.folder(path)
             _walk(place, path + "/", collector)
-        elif stat.S_ISREG(state.st_mode):
-            collector.file(path, executable=bool(state.st_mode & 0o100), pieces=_pieces(place))
-        elif stat.S_ISLNK(state.st_mode):
-            collector.link(path, str(place.readlink()))
         else:
-            kind = "FIFO" if stat.S_ISFIFO(state.st_mode) else "special file"
-            collector.skip(path, f"it is a {kind}")
+            _take_place(place, path, state, collector)
+
+
+def _take_place(place: Path, path: str, state: os.stat_result, collector: Collector) -> None:
+    """What stands there and is no folder."""
+    if stat.S_ISREG(state.st_mode):
+        collector.announce(path, state.st_size)
+        if not collector.oversized(path, state.st_size):
+            collector.file(path, executable=bool(state.st_mode & 0o100), pieces=_pieces(place))
+    elif stat.S_ISLNK(state.st_mode):
+        collector.link(path, str(place.readlink()))
+    else:
+        kind = "FIFO" if stat.S_ISFIFO(state.st_mode) else "special file"
+        collector.skip(path, f"it is a {kind}")
 
 
 def _state(place: Path) -> os.stat_result | None:
