@@ -24,6 +24,8 @@ INSTALLED = frozenset({".venv", "venv", "node_modules"})
 """Folders that installers fill: what is new in them is nobody's work."""
 
 _END_OF_TAR = bytes(1024)
+_BUFFER = 32 * 1024
+"""What the reader of archives holds at once; it copies all of it for every header, so that much is a lot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +225,7 @@ class _Stream(io.RawIOBase):
     def __init__(self, pieces: Iterator[bytes], deadline_s: float, most_bytes: int) -> None:
         self._pieces = pieces
         self._left = self._most = most_bytes
-        self._buffer = b""
+        self._buffer = memoryview(b"")
         self._until = time.monotonic() + deadline_s
         self.last = b""
 
@@ -239,18 +241,18 @@ class _Stream(io.RawIOBase):
             self._left -= len(piece)
             if self._left < 0:
                 raise WorkspaceError("the workspace is too large to export, holes in its files included")
-            self._buffer = piece
+            self._buffer = memoryview(piece)
             self.last = (self.last + piece[-1024:])[-1024:]
         size = len(self._buffer) if size < 0 else size
         data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
+        return bytes(data)
 
 
 def export_archive(pieces: Iterator[bytes], collector: Collector, deadline_s: float = EXPORT_DEADLINE_S) -> None:
     """Feed a collector from a tar stream whose first member is the workspace folder. Raises ExportError."""
     stream = _Stream(pieces, deadline_s, collector.most_bytes)
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as archive:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER) as archive:
             root = archive.next()
             if root is None:
                 raise ExportError("the workspace's archive is empty")
