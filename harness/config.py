@@ -288,5 +288,6 @@ def _matrix(file: MatrixFile, path: Path, part: Slice, models: Mapping[str, Mode
     )
 
 
-def beside(path: Path, pattern: str) -> str:
+def pattern_beside(path: Path, pattern: str) -> str:
+    """A feature pattern of the matrix file at `path`, a path in it made absolute."""
     return str((path.parent / user_path(pattern)).resolve()) if is_path(pattern) else pattern

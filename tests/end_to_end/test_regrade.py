@@ -225,6 +225,7 @@ def test_a_run_knows_where_its_targets_lie(tmp_path: Path, shared_cache: Path) -
     """By a path in its matrix: no option is needed, and where the folder is gone the line names the one to give."""
     desk = Desk(folder=tmp_path, cache=shared_cache)
     TargetFiles().write(tmp_path / "evals", FeatureFiles(turns={"works": SCRIPTS["works"]}))
+    (tmp_path / "matrices").mkdir()
     file = matrix(tmp_path / "matrices" / "one.toml", {"works": simulated("works")}, features=["../evals/calc"])
     desk.must("run", file, "--sandbox", "local", "--out", "out")
     away = replace(desk, folder=tmp_path / "matrices")
