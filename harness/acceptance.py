@@ -53,7 +53,7 @@ READY_S = 60.0
 _LIVES = 2
 _LOOK_S = 2.0
 _SPARE_S = 3600
-_POLL = """
+POLL = """
 import http.client, sys, time, urllib.request
 url, until = sys.argv[1], time.monotonic() + float(sys.argv[2])
 open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
@@ -69,6 +69,7 @@ while True:
             sys.exit(said[:300] or 1)
         time.sleep(0.02)
 """
+"""What asks a URL again and again for so many seconds: exit status 0 once it answers well, else its last answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +237,7 @@ class _Stage:
     ) -> tuple[int | None, str]:
         """Nanoseconds to the first good answer, seen from the tester; None when none comes, with the last bad one."""
         began_ns, answer = clock.now_ns(), ""
-        argv = (place.program, "-I", "-c", _POLL, self.application.service.ready, str(_LOOK_S))
+        argv = (place.program, "-I", "-c", POLL, self.application.service.ready, str(_LOOK_S))
         while clock.now_ns() - began_ns < READY_S * 1e9:
             over = service.ended
             looked = tester.run(Command(argv=argv, deadline_s=READY_S))
