@@ -51,6 +51,7 @@ READY_S = 60.0
 
 _LIVES = 2
 _LOOK_S = 2.0
+_SPARE_S = 3600
 _POLL = """
 import http.client, sys, time, urllib.request
 url, until = sys.argv[1], time.monotonic() + float(sys.argv[2])
@@ -98,7 +99,8 @@ def prepare_acceptance(feature: Feature, provider: SandboxProvider, on_line: OnL
     if not files:
         raise ConfigError(f"{feature.key}: no file in {', '.join(feature.black_box)} (`black_box`)")
     environment = provider.prepare(TESTER, on_line) if provider.kind == "docker" else None
-    return Acceptance(files=files, paths=feature.black_box, environment=environment)
+    paths = tuple(dict.fromkeys(path for _, path in feature.black_box_places()))
+    return Acceptance(files=files, paths=paths, environment=environment)
 
 
 def run_acceptance(tests: Acceptance, application: Application, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport:
@@ -136,6 +138,11 @@ def twice(once: Callable[[], SuiteReport | None]) -> SuiteReport | None:
         if report is not None:
             return report
     return None
+
+
+def lasting(limits: Limits, timeout_s: float) -> Limits:
+    """The limits for a sandbox in which something runs that may take so long, and starts late on a busy machine."""
+    return replace(limits, lifetime_s=max(limits.lifetime_s, int(timeout_s) + _SPARE_S))
 
 
 def joined(suite: SuiteReport, outside: SuiteReport) -> SuiteReport:
@@ -195,7 +202,10 @@ class _Stage:
         return report
 
     def _started(self, box: Sandbox) -> RunningService:
-        return RunningService(box, self.application.service, READY_S + self.application.timeout_s)
+        return RunningService(box, self.application.service, self._lasts_s())
+
+    def _lasts_s(self) -> float:
+        return READY_S + self.application.timeout_s
 
     def _with_service(self, service: RunningService, tester: Sandbox, place: Place, clock: Clock) -> SuiteReport | None:
         try:
@@ -235,7 +245,7 @@ class _Stage:
             environment=self.application.environment,
             files=tree,
             links=tree.links,
-            limits=self.application.limits,
+            limits=lasting(self.application.limits, self._lasts_s()),
             identity=replace(self.application.identity, role="service"),
         )
 
@@ -244,6 +254,7 @@ class _Stage:
             environment=self.home,
             files=self.tests.files,
             tools=pytest.tools(self.key),
+            limits=lasting(Limits(), self._lasts_s()),
             identity=replace(self.application.identity, role="tester"),
             joins=network,
         )

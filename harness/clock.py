@@ -30,7 +30,7 @@ SUB_PHASES: Mapping[Phase, tuple[str, ...]] = {
     Phase.TOOL: ("exec", "transport"),
     Phase.OVERLAP: (),
     Phase.WAIT: ("failed_call", "backoff", "rate_limit", "model_slot", "tool_slot"),
-    Phase.GRADE: ("export", "start", "suite", "probes", "slot"),
+    Phase.GRADE: ("export", "start", "suite", "probes", "second", "slot"),
     Phase.HARNESS: (),
 }
 """Sub-phases in order of precedence: where two of one phase run at once, the earlier owns the time."""

@@ -5,7 +5,7 @@ is opened.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from harness.edge import byte_size, parse, read_toml, user_path
 from harness.errors import ConfigError
 from harness.matrix_file import MatrixFile
 from harness.model_config import ModelConfig, ModelReading, read_model
+from harness.models.presets import PRESETS
 from sandbox.contract import FLOOR_BYTES
 
 __all__ = [
@@ -172,6 +173,17 @@ def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str
 def key_for(model: ModelConfig, environ: Mapping[str, str] | None = None) -> str | None:
     """The key of a model, from the variable that it names; None where it needs none or the variable is not set."""
     return (_environ(environ).get(model.key_env) or None) if model.key_env else None
+
+
+def environment_without_keys(models: Iterable[ModelConfig], environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a user's own program: without the keys of these models and of all presets.
+
+    A variable that holds the value of a key goes too, whatever its name.
+    """
+    given = _environ(environ)
+    names = {preset.key_env for preset in PRESETS.values()} | {model.key_env for model in models}
+    values = {given[name] for name in names if name and given.get(name)}
+    return {name: value for name, value in given.items() if name not in names and value not in values}
 
 
 def is_set(name: str, environ: Mapping[str, str] | None = None) -> bool:

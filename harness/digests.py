@@ -3,17 +3,22 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from harness.edge import canonical_json
 from harness.errors import ConfigError
-from harness.features import Feature, Target
+from harness.features import Feature, SecondRun, Target
 from harness.fixtures import script_path
 from sandbox.contract import DiskQuota, File, fingerprint
 
 _LEFT_OVER = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"}
-_ADDED: Mapping[str, object] = {"probes": True, "disk_quota": DiskQuota.WATCH}
+_ADDED: Mapping[str, object] = {
+    "probes": True,
+    "second_run": SecondRun.FAIL_TO_PASS,
+    "disk_quota": DiskQuota.WATCH,
+}
 """Settings that came later, by what they are where nobody sets them: then they are left out of digests."""
 
 
@@ -33,14 +38,24 @@ def hidden_tests(feature: Feature) -> tuple[File, ...]:
 
 
 def black_box_tests(feature: Feature) -> tuple[File, ...]:
-    """A feature's black-box tests, by path in its folder. Raises ConfigError when one cannot be read."""
-    root = feature.folder
-    places = [place for name in feature.black_box for place in (root / name, *(root / name).rglob("*"))]
-    paths = sorted({place for place in places if place.is_file() and not _is_left_over(place, root)})
+    """A feature's black-box tests by path in its folder, or in the target's, which its features share.
+
+    Raises ConfigError when one cannot be read, or two have one path.
+    """
+    places = {
+        (root, place)
+        for root, name in feature.black_box_places()
+        for place in (root / name, *(root / name).rglob("*"))
+        if place.is_file() and not _is_left_over(place, root)
+    }
     try:
-        return tuple(_file(path, root) for path in paths)
+        files = sorted((_file(path, root) for root, path in places), key=lambda file: file.path)
     except OSError as error:
         raise ConfigError(f"{feature.key}: black-box tests cannot be read: {error}") from error
+    twice = next((one.path for one, other in pairwise(files) if one.path == other.path), "")
+    if twice:
+        raise ConfigError(f"{feature.key}: black_box: {twice} lies in the feature's folder and in its target's")
+    return tuple(files)
 
 
 def feature_digest(feature: Feature) -> str:

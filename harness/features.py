@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandbox.contract import Limits
+
+OF_TARGET = "target:"
+"""What a feature's `black_box` writes before a path below the target's folder, which its features share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +41,20 @@ class EnvironmentSpec:
     workdir: str = "/workspace"
 
 
+class SecondRun(StrEnum):
+    """Which test files of a suite that passed run again: all, those that hold tests which must newly pass, or none."""
+
+    ALL = "all"
+    FAIL_TO_PASS = "fail_to_pass"  # noqa: S105 - no password
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """The target's tests: the runner and its argv, what of the tree belongs to them, and a time limit in seconds.
 
-    `probes` says whether passes are probed, where the runner can be.
+    `probes` says whether passes are probed, where the runner can be. `second_run` says of which test files a pass is
+    run a second time, in random order and a process a file, where the runner can.
     """
 
     runner: str
@@ -49,6 +62,7 @@ class Suite:
     protected: tuple[str, ...]
     timeout_s: float
     probes: bool = True
+    second_run: SecondRun = SecondRun.FAIL_TO_PASS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +119,8 @@ class Feature:
 
     For a folder target the hidden tests lie in `folder`/tests and the reference in `folder`/solution.patch. For a git
     target both come from the `solution` commit: `test_paths` are the tests, the rest of its difference the reference.
-    `black_box` are files or folders below `folder` with tests that speak to the target's service from outside.
+    `black_box` are files or folders with tests that speak to the target's service from outside, below `folder`, or
+    where OF_TARGET stands before them, below the target's own.
     """
 
     name: str
@@ -117,6 +132,13 @@ class Feature:
     test_paths: tuple[str, ...] = ()
     black_box: tuple[str, ...] = ()
     manifest: Manifest | None = None
+
+    def black_box_places(self) -> tuple[tuple[Path, str], ...]:
+        """Each of `black_box` as the folder that it lies below, and its path there."""
+        return tuple(
+            (self.target.folder if name.startswith(OF_TARGET) else self.folder, name.removeprefix(OF_TARGET))
+            for name in self.black_box
+        )
 
     @property
     def key(self) -> str:

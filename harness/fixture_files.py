@@ -20,7 +20,7 @@ from harness.edge import (
     relative_path,
 )
 from harness.errors import ConfigError
-from harness.features import EnvironmentSpec, Feature, Manifest, Service, Source, Suite
+from harness.features import OF_TARGET, EnvironmentSpec, Feature, Manifest, SecondRun, Service, Source, Suite
 from harness.files import write_atomic
 from sandbox.contract import DiskQuota, Limits
 
@@ -74,6 +74,11 @@ def _input(value: str) -> str:
     return value if value == "." else relative_path(value)
 
 
+def _black_box(value: str) -> str:
+    of_target = OF_TARGET if value.startswith(OF_TARGET) else ""
+    return of_target + relative_path(value.removeprefix(OF_TARGET))
+
+
 Commit = Annotated[str, AfterValidator(_commit)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -121,6 +126,7 @@ class TestsFile(Strict):
     protected: list[RelativePath] = Field(default_factory=list)
     timeout_s: Annotated[float, Field(gt=0)] = 300.0
     probes: bool = True
+    second_run: Literal["all", "fail_to_pass", "none"] = "fail_to_pass"
 
 
 class ServiceFile(Strict):
@@ -162,7 +168,7 @@ class FeatureFile(Strict):
     base: Commit | None = None
     solution: Commit | None = None
     test_paths: list[RelativePath] = Field(default_factory=list)
-    black_box: list[RelativePath] = Field(default_factory=list)
+    black_box: list[Annotated[str, AfterValidator(_black_box)]] = Field(default_factory=list)
 
 
 class ManifestFile(Strict):
@@ -209,6 +215,7 @@ def suite_of(file: TestsFile) -> Suite:
         protected=tuple(file.protected),
         timeout_s=float(file.timeout_s),
         probes=file.probes,
+        second_run=SecondRun(file.second_run),
     )
 
 

@@ -21,7 +21,7 @@ from harness.catalogue import (
 )
 from harness.edge import parse, read_toml, user_path
 from harness.errors import ConfigError
-from harness.features import Feature, Source, Target
+from harness.features import OF_TARGET, Feature, Source, Target
 from harness.fixture_files import (
     MANIFEST,
     FeatureFile,
@@ -227,9 +227,14 @@ def _unfit(file: FeatureFile, target: Target, folder: Path) -> list[str]:
         problems.append(f"brief: {brief} is empty; say what the model is to build")
     if file.black_box and target.service is None:
         problems.append(f"black_box: needs a [service] in {target.folder / TARGET_FILE}")
-    elif lost := [folder / one for one in file.black_box if not (folder / one).exists()]:
+    elif lost := [place for place in _black_box(file, target, folder) if not place.exists()]:
         problems.append(f"black_box: no file or folder {lost[0]}")
     return problems + (_unfit_git(file) if target.source.git is not None else _unfit_folder(file, folder))
+
+
+def _black_box(file: FeatureFile, target: Target, folder: Path) -> Iterable[Path]:
+    shared = len(OF_TARGET)
+    return (target.folder / one[shared:] if one.startswith(OF_TARGET) else folder / one for one in file.black_box)
 
 
 def _unfit_git(file: FeatureFile) -> list[str]:

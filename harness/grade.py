@@ -1,7 +1,7 @@
 """From what a suite reported to a verdict: pure, and only `passed` counts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.features import Manifest
 from harness.grade_policy import Submission
@@ -51,28 +51,61 @@ class Grade:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFinding:
+    """What a second run found: its `seed`, how many `files` and deciding `tests` it had, and those that disagree.
+
+    `disagreeing` maps the ids that do not pass this time to how they ended; `tampering` is what no honest run shows.
+    """
+
+    seed: str
+    files: int = 0
+    tests: int = 0
+    disagreeing: Mapping[str, str] = field(default_factory=dict)
+    tampering: str = ""
+
+
 def grade(
-    report: SuiteReport, manifest: Manifest, submission: Submission, probes: tuple[ProbeFinding, ...] = ()
+    report: SuiteReport, manifest: Manifest, submission: Submission, probes: tuple[ProbeFinding, ...] | None = None
 ) -> Grade:
     """Judge one run of the suite: `pass` when every id that must pass did, in a run that was whole.
 
-    Findings of `probes` can only take a pass away: `tampered` when a test passes whose assertions say otherwise,
-    `unstable` when it fails for another reason.
+    Findings of `probes` (None where nothing was to be probed) can only take a pass away: `tampered` when a test passes
+    whose assertions say otherwise, `unstable` when it comes to none of them or fails for another reason.
     """
     wanted = _asked(report, manifest.fail_to_pass)
     kept = _asked(report, (*manifest.pass_to_pass, *manifest.regained))
     lost = {test_id: outcome for test_id, outcome in kept.items() if outcome is not Outcome.PASSED}
     verdict, reason = _judge(report, wanted, lost)
-    if verdict is Verdict.PASS and probes:
+    if verdict is Verdict.PASS and probes is not None:
         verdict, reason = _probed(probes, manifest, reason)
     return Grade(
         verdict=verdict,
-        rung=_outside(wanted) or _inside(report, manifest, verdict, probes),
+        rung=_outside(wanted) or _inside(report, manifest, verdict, probes or ()),
         reason=_one_line(reason),
         fail_to_pass={test_id: outcome.value for test_id, outcome in wanted.items()},
         lost={test_id: outcome.value for test_id, outcome in lost.items()},
         notes=tuple(_one_line(note) for note in _notes(report, manifest, submission) if note not in reason),
     )
+
+
+def with_second_run(found: Grade, second: SecondFinding | None) -> Grade:
+    """The same grade, or for a pass `unstable` where tests that decide did not pass a second time; with its seed.
+
+    `tampered` where the results of that run were.
+    """
+    if second is None or found.verdict is not Verdict.PASS:
+        return found
+    if second.tampering:
+        return replace(found, verdict=Verdict.TAMPERED, reason=_one_line(second.tampering))
+    how = f"in random order, one process a file (seed {second.seed})"
+    if not second.disagreeing:
+        told = f"{second.tests} tests in {second.files} files passed a second time, {how}"
+        return replace(found, notes=(*found.notes, told))
+    named = ", ".join(_one_line(f"{one} {end}") for one, end in list(second.disagreeing.items())[:_NAMED])
+    more = ", ..." if len(second.disagreeing) > _NAMED else ""
+    reason = f"{len(second.disagreeing)} tests passed once, and not a second time {how}: {named}{more}"
+    return replace(found, verdict=Verdict.UNSTABLE, reason=reason)
 
 
 def _asked(report: SuiteReport, ids: Iterable[str]) -> dict[str, Outcome]:
@@ -107,13 +140,19 @@ def _probed(probes: tuple[ProbeFinding, ...], manifest: Manifest, reason: str) -
             how = f"{len(found.passed)} new tests pass with {found.kind.value} assertions too"
             return Verdict.TAMPERED, f"the results were not made by the tests' assertions: {how} ({named})"
     for found in probes:
+        if found.vacuous:
+            named = ", ".join(sorted(found.vacuous)[:_NAMED])
+            how = f"{len(found.vacuous)} new tests pass without coming to an assertion that the reference comes to"
+            return Verdict.UNSTABLE, f"{how} ({found.kind.value}: {named})"
+    for found in probes:
         if found.strange:
             named = ", ".join(f"{one}: {why}" for one, why in list(found.strange.items())[:_NAMED])
             how = f"{len(found.strange)} new tests with {found.kind.value} assertions fail, and not by these"
             return Verdict.UNSTABLE, f"{how} ({named})"
     probed = frozenset[str]().union(*(found.failed for found in probes))
     kinds = ", ".join(f"{found.kind.value} {len(found.failed)}" for found in probes)
-    return Verdict.PASS, f"{reason}; probed {len(probed)} of {len(_in_process(manifest))} ({kinds})"
+    known = f" ({kinds})" if kinds else ""
+    return Verdict.PASS, f"{reason}; probed {len(probed)} of {len(_in_process(manifest))}{known}"
 
 
 def _inside(report: SuiteReport, manifest: Manifest, verdict: Verdict, probes: tuple[ProbeFinding, ...]) -> str:

@@ -50,6 +50,12 @@ def read_last_rows(folder: Path) -> dict[str, Row]:
     return {row.trial: row for row in latest}
 
 
+def select(folder: Path, query: str, values: tuple[int | str, ...] = ()) -> list[tuple[Any, ...]]:
+    """What a query over table `rows` finds: for readers that want few columns of many rows."""
+    with _reading(folder) as connection:
+        return connection.execute(query, values).fetchall()
+
+
 def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) -> tuple[Row, ...]:
     query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {condition} ORDER BY seq"  # noqa: S608 - ours
     with _reading(folder) as connection:

@@ -1,4 +1,4 @@
-"""The grade of a submission: the suite once, and where it passes, the probes that its passes must fail."""
+"""The grade of a submission: the suite once; where it passes, a second run, and probes that it must fail."""
 
 import secrets
 from collections.abc import Callable, Iterable
@@ -8,10 +8,11 @@ from harness.acceptance import OpenBox
 from harness.clock import Stopwatch
 from harness.errors import HarnessError
 from harness.features import Manifest
-from harness.grade import Grade, grade
-from harness.probes import Probe, ProbeFinding, ProbeKind, file_of, make_probe, read_probe
+from harness.grade import Grade, SecondFinding, grade, with_second_run
+from harness.probes import Probe, ProbeFinding, ProbeKind, both, file_of, make_probe, read_probe
 from harness.record import Verdict
-from harness.runners.contract import SuiteReport
+from harness.runners.contract import Slice, SuiteReport
+from harness.second_run import run_again
 from harness.suite import SuiteJob, run_suite
 
 _TRIES = 2
@@ -21,18 +22,19 @@ PROBED_RUNNER = "pytest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A grade, the run of the suite that it stands on, and what probes found."""
+    """A grade, the run of the suite that it stands on, and what probes and a second run found."""
 
     grade: Grade
     report: SuiteReport
     probes: tuple[ProbeFinding, ...] = ()
+    second: SecondFinding | None = None
 
 
 def judge(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch, heard: Callable[[SuiteReport], None]) -> Judgement:
     """Grade a job's submission by its feature's manifest; `heard` gets the suite's report as soon as there is one.
 
-    Each run has a sandbox of its own. Books grade.start, grade.suite and grade.probes. Raises what `run_suite` raises,
-    HarnessError where there is no manifest.
+    Each run has a sandbox of its own. Books grade.start, grade.suite, grade.probes and grade.second. Raises what
+    `run_suite` raises, HarnessError where there is no manifest.
     """
     manifest = job.feature.manifest
     if manifest is None:
@@ -40,10 +42,14 @@ def judge(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch, heard: Callabl
     report = run_suite(job, open_box, stopwatch)
     heard(report)
     found = grade(report, manifest, job.submission)
-    if found.verdict is not Verdict.PASS or not can_probe(job):
+    if found.verdict is not Verdict.PASS:
         return Judgement(grade=found, report=report)
-    findings = tuple(_findings(job, manifest, open_box, stopwatch))
-    return Judgement(grade=grade(report, manifest, job.submission, findings), report=report, probes=findings)
+    second = run_again(job, manifest, open_box, stopwatch)
+    findings = None
+    if can_probe(job) and (second is None or not second.disagreeing):  # what needs its neighbours is not probed alone
+        findings = tuple(_findings(job, manifest, open_box, stopwatch))
+    found = with_second_run(grade(report, manifest, job.submission, findings), second)
+    return Judgement(grade=found, report=report, probes=findings or (), second=second)
 
 
 def can_probe(job: SuiteJob) -> bool:
@@ -61,15 +67,15 @@ def probed_by_reference(
 
 
 def _findings(job: SuiteJob, manifest: Manifest, open_box: OpenBox, stopwatch: Stopwatch) -> Iterable[ProbeFinding]:
-    """One finding for each kind that the manifest knows; what is strange gets a second chance, on a new sandbox."""
+    """One finding for each kind that the manifest knows; what is not as it must be is looked at once more."""
     for kind in ProbeKind:
         ids = tuple(manifest.probes.get(kind, ()))
         if not ids:
             continue
         found = _once(job, kind, ids, open_box, stopwatch)
         for _ in range(1, _TRIES):
-            if found.strange and not found.passed:
-                found = _both(found, _once(job, kind, ids, open_box, stopwatch))
+            if found.passed or found.vacuous or found.strange:
+                found = both(found, _once(job, kind, ids, open_box, stopwatch))
         yield found
 
 
@@ -91,23 +97,10 @@ def _probe(job: SuiteJob, kind: ProbeKind, ids: tuple[str, ...]) -> Probe:
 def _probe_job(job: SuiteJob, probe: Probe) -> SuiteJob:
     """The job with the changed files in place of the hidden ones, and these files alone asked for."""
     changed = {file.path: file for file in probe.files}
-    target = job.feature.target
-    suite = replace(target.suite, command=(*target.suite.command, *sorted(changed)))
     return replace(
         job,
-        feature=replace(job.feature, target=replace(target, suite=suite)),
+        slice=Slice(files=tuple(sorted(changed)), mark=probe.mark),
         hidden=tuple(changed.get(file.path, file) for file in job.hidden),
         acceptance=None,
         booked="probes",
-    )
-
-
-def _both(first: ProbeFinding, second: ProbeFinding) -> ProbeFinding:
-    """What two runs of one kind say together."""
-    failed, passed = first.failed | second.failed, first.passed | second.passed
-    return ProbeFinding(
-        kind=first.kind,
-        failed=failed - passed,
-        passed=passed,
-        strange={one: why for one, why in second.strange.items() if one not in failed | passed},
     )

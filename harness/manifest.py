@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.features import Manifest
 from harness.runners.contract import Outcome, SuiteReport
@@ -44,6 +44,25 @@ def find_manifest(stages: Stages, made_from: Mapping[str, str]) -> Finding:
     problems = tuple(_refusals(stages, outcomes))
     manifest = None if problems else _manifest(stages, outcomes, made_from)
     return Finding(manifest=manifest, problems=problems, notes=tuple(_notes(outcomes)))
+
+
+def without(finding: Finding, unsteady: Iterable[str]) -> Finding:
+    """The same, with tests that do not stand a second run among the flaky; refused when no new test is left."""
+    manifest, ids = finding.manifest, frozenset(unsteady)
+    if manifest is None or not ids:
+        return finding
+    left = replace(
+        manifest,
+        fail_to_pass=_but(manifest.fail_to_pass, ids),
+        pass_to_pass=_but(manifest.pass_to_pass, ids),
+        regained=_but(manifest.regained, ids),
+        flaky=tuple(sorted({*manifest.flaky, *ids})),
+    )
+    told = f"{len(ids)} tests do not pass in every order, or not alone, and are not asked for: {_some(sorted(ids))}"
+    if left.fail_to_pass:
+        return replace(finding, manifest=left, notes=(*finding.notes, told))
+    refused = 'no hidden test needs the feature, but those that depend on their order; `second_run = "none"` allows it'
+    return replace(finding, manifest=None, problems=(*finding.problems, refused), notes=(*finding.notes, told))
 
 
 class _Outcomes:
@@ -155,6 +174,10 @@ def _notes(outcomes: _Outcomes) -> Iterable[str]:
 def _is_of(test_id: str, paths: Iterable[str]) -> bool:
     """Whether a test, or a collector, lies in one of the files."""
     return any(test_id == path or test_id.startswith(f"{path}::") for path in paths)
+
+
+def _but(ids: Iterable[str], others: frozenset[str]) -> tuple[str, ...]:
+    return tuple(one for one in ids if one not in others)
 
 
 def _last_line(text: str) -> str:

@@ -128,7 +128,7 @@ def _p99(ordered: Sequence[int]) -> int:
 
 def _is_command(span: Span) -> bool:
     """Whether the target's programs ran in it: a tool, or the suite."""
-    return span.phase is Phase.TOOL or (span.phase is Phase.GRADE and span.sub in {"suite", "probes"})
+    return span.phase is Phase.TOOL or (span.phase is Phase.GRADE and span.sub in {"suite", "probes", "second"})
 
 
 class Covered:

@@ -5,6 +5,9 @@ literal B (or A) becomes another one, and so in `self.assertEqual(A, B)` and its
 turns into their failure; one that the code under test made some other way (a bent runner, forged events, an object
 equal to everything) stays a pass, and shows.
 
+Functions and changed assertions call a function that the runner's plugin lends them (`Probe.mark`), so that a test
+which passes can be told from one that never came to its assertions.
+
 An assertion's message gives way too: what it is made of need not be there where the test was to pass.
 
 Only spans of the source change, none of its lines, so that a failure's line names the assertion.
@@ -17,7 +20,7 @@ from enum import StrEnum
 from random import Random
 from typing import cast
 
-from harness.runners.contract import CaseResult, Outcome, SuiteReport
+from harness.runners.contract import CaseResult, Outcome, Reached, SuiteReport
 from sandbox.contract import File
 
 _UNITTEST = {f"assert{kind}Equal" for kind in ("", "Sequence", "List", "Tuple", "Dict", "Set", "MultiLine")}
@@ -33,23 +36,29 @@ class ProbeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Changed test files of one kind; `lines` are, by path, those on which a changed assertion stands."""
+    """Changed test files of one kind; `lines` are, by path, those on which a changed assertion stands.
+
+    `mark` is the name of the function that they call.
+    """
 
     kind: ProbeKind
     files: tuple[File, ...]
     lines: Mapping[str, frozenset[int]]
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeFinding:
     """What one kind of probe found, of the tests that can be probed so.
 
-    `failed` failed by a changed assertion, as they must; `passed` passed in spite of it; `strange` did neither.
+    `failed` failed by a changed assertion, as they must; `passed` passed in spite of it, or without having run at all;
+    `vacuous` ran and passed, and came to no changed assertion; `strange` did none of these.
     """
 
     kind: ProbeKind
     failed: frozenset[str] = frozenset()
     passed: frozenset[str] = frozenset()
+    vacuous: frozenset[str] = frozenset()
     strange: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,22 +76,42 @@ def make_probe(kind: ProbeKind, files: Iterable[File], seed: str) -> Probe:
     random = Random(seed)  # noqa: S311 - unlike from run to run, not secret: the code under test can read the file
     changed: list[File] = []
     lines: dict[str, frozenset[int]] = {}
+    mark = f"_{''.join(random.choices(_WORD, k=16))}"
     for file in files:
-        edit = _edited(kind, file.data, random)
+        edit = _edited(kind, file.data, random, mark)
         if edit is not None:
             changed.append(File(path=file.path, data=edit[0], executable=file.executable))
             lines[file.path] = edit[1]
-    return Probe(kind=kind, files=tuple(changed), lines=lines)
+    return Probe(kind=kind, files=tuple(changed), lines=lines, mark=mark)
 
 
 def read_probe(probe: Probe, ids: Iterable[str], report: SuiteReport) -> ProbeFinding:
     """Sort the ids by what a run of the changed files made of them."""
     results = {one: report.results.get(one, CaseResult(outcome=Outcome.MISSING)) for one in ids}
     failed = frozenset(one for one, result in results.items() if _by_assertion(probe, result))
-    passed = frozenset(one for one, result in results.items() if result.outcome is Outcome.PASSED)
-    rest = sorted(results.keys() - failed - passed)
+    passes = {one: result.reached for one, result in results.items() if result.outcome is Outcome.PASSED}
+    vacuous = frozenset(one for one, reached in passes.items() if reached is Reached.FUNCTION)
+    rest = sorted(results.keys() - failed - passes.keys())
     return ProbeFinding(
-        kind=probe.kind, failed=failed, passed=passed, strange={one: _why(report, results[one]) for one in rest}
+        kind=probe.kind,
+        failed=failed,
+        passed=frozenset(passes) - vacuous,
+        vacuous=vacuous,
+        strange={one: _why(report, results[one]) for one in rest},
+    )
+
+
+def both(first: ProbeFinding, second: ProbeFinding) -> ProbeFinding:
+    """What two runs of one kind say together: a pass and a failure of one test are strange, a pass needs both."""
+    passed, failed = first.passed & second.passed, first.failed | second.failed
+    once = (first.passed | second.passed) - passed
+    strange = {one: why for one, why in second.strange.items() if one not in failed | once}
+    return ProbeFinding(
+        kind=first.kind,
+        failed=failed - once,
+        passed=passed,
+        vacuous=second.vacuous - failed - once,
+        strange={**strange, **dict.fromkeys(sorted(once), "passes in one run, and not in another")},
     )
 
 
@@ -106,7 +135,7 @@ def _by_assertion(probe: Probe, result: CaseResult) -> bool:
     return raised.kind == "AssertionError" and raised.line in lines
 
 
-def _edited(kind: ProbeKind, data: bytes, random: Random) -> tuple[bytes, frozenset[int]] | None:
+def _edited(kind: ProbeKind, data: bytes, random: Random, mark: str) -> tuple[bytes, frozenset[int]] | None:
     """The file with its assertions changed, and their lines; None where there is nothing to change."""
     try:
         data.decode("utf-8")  # the parser counts in bytes of it
@@ -122,10 +151,44 @@ def _edited(kind: ProbeKind, data: bytes, random: Random) -> tuple[bytes, frozen
         found = list(_spans(kind, statement, starts, random))
         spans += found
         if found:
+            spans.append(_call(starts, statement, mark, Reached.ASSERTION))
             lines |= set(range(statement.lineno, (statement.end_lineno or statement.lineno) + 1))
+    if spans:
+        spans += [span for function in _functions(tree) for span in _entry(function.body, starts, mark)]
     for span in sorted(spans, key=lambda span: span.start, reverse=True):
         data = data[: span.start] + span.new + data[span.end :]
     return (data, frozenset(lines)) if spans and _parses(data) else None
+
+
+def _call(starts: list[int], statement: ast.stmt, mark: str, what: Reached) -> _Span:
+    """Tell, just before a simple statement, that it was reached."""
+    start = starts[statement.lineno - 1] + statement.col_offset
+    return _Span(start, start, f"{mark}({what:d}); ".encode())
+
+
+def _entry(body: list[ast.stmt], starts: list[int], mark: str) -> Iterator[_Span]:
+    """Tell that a body was entered, at its first statement: before it, or where it evaluates its first expression."""
+    for statement in body:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                continue  # says nothing: its decorators may stand before it
+            case ast.For(iter=first) | ast.AsyncFor(iter=first) | ast.If(test=first) | ast.While(test=first):
+                yield from _wrapped(first, starts, mark)
+            case ast.With(items=[item, *_]) | ast.AsyncWith(items=[item, *_]):
+                yield from _wrapped(item.context_expr, starts, mark)
+            case ast.Match(subject=first):
+                yield from _wrapped(first, starts, mark)
+            case ast.Try(body=inner):
+                yield from _entry(inner, starts, mark)
+            case _:
+                yield _call(starts, statement, mark, Reached.FUNCTION)
+        return
+
+
+def _wrapped(first: ast.expr, starts: list[int], mark: str) -> Iterator[_Span]:
+    start, end = _place(first, starts)
+    yield _Span(start, start, f"{mark}({Reached.FUNCTION:d}, (".encode())
+    yield _Span(end, end, b"))")
 
 
 def _parses(data: bytes) -> bool:
@@ -138,9 +201,14 @@ def _parses(data: bytes) -> bool:
 
 def _assertions(tree: ast.Module) -> Iterator[ast.stmt]:
     """Those within functions: at a module's level one would keep the tests from being collected."""
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    nodes = {id(node): node for one in functions for node in ast.walk(one) if isinstance(node, ast.Assert | ast.Expr)}
+    nodes = {
+        id(node): node for one in _functions(tree) for node in ast.walk(one) if isinstance(node, ast.Assert | ast.Expr)
+    }
     return iter(nodes.values())
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def _spans(kind: ProbeKind, statement: ast.stmt, starts: list[int], random: Random) -> Iterator[_Span]:

@@ -38,9 +38,10 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
-def trial_facts(environment: Environment, limits: Limits) -> dict[str, str]:
-    """What a trial's sandboxes are made from, and what each of them may use."""
-    return {
+def trial_facts(environment: Environment, limits: Limits, tester: Environment | None = None) -> dict[str, str]:
+    """What a trial's sandboxes are made from, and what each of them may use; `tester` is for black-box tests."""
+    home = {} if tester is None else {"tester.environment": tester.key, "tester.environment.digest": tester.digest}
+    return home | {
         "environment": environment.key,
         "environment.digest": environment.digest,
         "limits.cpus": f"{limits.cpus:g}",

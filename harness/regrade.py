@@ -17,8 +17,9 @@ from harness.journal import Entry, Journal, Kind, Row, read_attempts, read_recor
 from harness.judge import judge
 from harness.prepare import Prepared
 from harness.provenance import splitclock_version
-from harness.record import GradeRow, Record, Regraded, Verdict
+from harness.record import GradeRow, Record, Regraded, TamperRow, Verdict
 from harness.runners.contract import SuiteReport
+from harness.tamper import seen_again
 from sandbox.contract import Identity, SandboxProvider
 from sandbox.errors import SandboxError
 
@@ -39,6 +40,7 @@ class RegradeRow(BaseModel):
     grade: GradeRow
     report: str = ""
     changed: tuple[str, ...] = ()
+    tamper: TamperRow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class Regrade:
     verdict: Verdict
     grade: GradeRow
     report: SuiteReport
+    tamper: TamperRow | None = None
     changed: tuple[str, ...] = ()
 
     @property
@@ -122,7 +125,13 @@ def regrade(record: Record, submission: Submission, prepared: Prepared, provider
     with blame(InfraError, f"cannot grade trial {record.trial.id} again", SandboxError):
         judged = judge(job, provider.open, Stopwatch(SystemClock()), lambda _report: None)
     grade = judged.grade
-    return Regrade(record=record, verdict=grade.verdict, grade=grade.row(submission), report=judged.report)
+    return Regrade(
+        record=record,
+        verdict=grade.verdict,
+        grade=grade.row(submission),
+        report=judged.report,
+        tamper=seen_again(record.tamper, judged.report, judged.probes),
+    )
 
 
 def keep_regrade(journal: Journal, done: Regrade, facts: Mapping[str, str]) -> None:
@@ -134,6 +143,7 @@ def keep_regrade(journal: Journal, done: Regrade, facts: Mapping[str, str]) -> N
         "grade": done.grade.model_dump(mode="json"),
         "report": journal.put_body(json.dumps(done.report.document()).encode()),
         "changed": list(done.changed),
+        "tamper": None if done.tamper is None else done.tamper.model_dump(mode="json"),
         "splitclock": splitclock_version(),
         **facts,
     }
@@ -167,7 +177,8 @@ def _applied(record: Record, row: Row | None) -> Record:
         raise InfraError(f"row {row.seq} of the journal is no later grade: {where}: {first['msg']}") from error
     note = Regraded(was=record.verdict.value, at_utc=row.at_utc, changed=later.changed)
     error_ = "" if later.verdict.scored and not record.verdict.scored else record.error
-    return record.model_copy(update={"verdict": later.verdict, "grade": later.grade, "error": error_, "regraded": note})
+    news = {"verdict": later.verdict, "grade": later.grade, "error": error_, "regraded": note}
+    return record.model_copy(update=news | {"tamper": later.tamper or record.tamper})
 
 
 def _deciding(grade: GradeRow) -> dict[str, str]:

@@ -4,7 +4,7 @@ import secrets
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from harness.acceptance import Acceptance, Application, OpenBox, joined, run_acceptance, twice
+from harness.acceptance import Acceptance, Application, OpenBox, joined, lasting, run_acceptance, twice
 from harness.clock import Clock, Phase, Stopwatch
 from harness.digests import hidden_tests as folder_tests
 from harness.errors import ConfigError
@@ -14,9 +14,9 @@ from harness.grade_rules import matches
 from harness.grade_tree import GradingTree, grading_tree
 from harness.place import look_around
 from harness.runners import runner_of
-from harness.runners.contract import Place, Problem, ProblemKind, Runner, SuiteReport
+from harness.runners.contract import Place, Problem, ProblemKind, Runner, Slice, SuiteReport
 from sandbox.checkout import Checkouts
-from sandbox.contract import BoxSpec, Environment, Export, File, Identity, Sandbox, Snapshot
+from sandbox.contract import BoxSpec, Environment, Export, File, Identity, Limits, Sandbox, Snapshot
 from sandbox.errors import SandboxDiedError, SandboxLostError
 
 _KEY_BYTES = 32
@@ -28,7 +28,7 @@ class SuiteJob:
 
     Without a submission it is the untouched tree, without hidden tests the suite as it stands there. `acceptance` are
     black-box tests, to be run against the application's service after the suite. `booked` is the sub-phase of grading
-    that the run is.
+    that the run is. `slice` is the part of the suite that is run, where it is not all.
     """
 
     feature: Feature
@@ -39,6 +39,7 @@ class SuiteJob:
     acceptance: Acceptance | None = None
     identity: Identity = field(default_factory=lambda: Identity(role="grade"))
     booked: str = "suite"
+    slice: Slice | None = None
 
     @property
     def suite(self) -> Suite:
@@ -65,6 +66,10 @@ class SuiteJob:
             identity=self.identity,
             timeout_s=self.suite.timeout_s,
         )
+
+    def limits(self) -> Limits:
+        """The target's, for a sandbox that outlives the suite's time limit."""
+        return lasting(self.feature.target.limits, self.suite.timeout_s)
 
     def tree(self) -> GradingTree:
         """What lies in the sandbox when it starts."""
@@ -95,7 +100,7 @@ def _in_process(job: SuiteJob, open_box: OpenBox, stopwatch: Stopwatch) -> Suite
     if report is not None:
         return report
     died = Problem(kind=ProblemKind.BOX_DIED, detail="the sandbox died under the suite, twice")
-    return SuiteReport(problems=(died,))
+    return SuiteReport(problems=(died,), rung=runner.RUNG)
 
 
 def _one_life(job: SuiteJob, runner: Runner, open_box: OpenBox, stopwatch: Stopwatch) -> SuiteReport | None:
@@ -127,7 +132,7 @@ class _Life:
             files=self.tree,
             links=self.tree.links,
             tools=self.runner.tools(self.key),
-            limits=self.job.feature.target.limits,
+            limits=self.job.limits(),
             identity=self.job.identity,
         )
 
@@ -135,7 +140,7 @@ class _Life:
         """The suite in the sandbox, which is dead afterwards; None when it died before that."""
         place = self._place(box)
         if place is None:
-            return _never(f"`{self.job.suite.command[0]}` is no program on the sandbox's PATH")
+            return self._never(f"`{self.job.suite.command[0]}` is no program on the sandbox's PATH")
         stream = self.runner.listen(self.key)
         command = self.runner.command(self.job.suite, place, self.key)
         started_ns = clock.now_ns()
@@ -164,11 +169,12 @@ class _Life:
             environment=environment,
             configuration={name: data for name, data in settings.items() if data is not None},
             tests=self.job.tests(self.tree),
+            slice=self.job.slice,
         )
 
-
-def _never(detail: str) -> SuiteReport:
-    return SuiteReport(problems=(Problem(kind=ProblemKind.NEVER_RAN, detail=detail),))
+    def _never(self, detail: str) -> SuiteReport:
+        never = Problem(kind=ProblemKind.NEVER_RAN, detail=detail)
+        return SuiteReport(problems=(never,), rung=self.runner.RUNG)
 
 
 def hidden_tests(feature: Feature, solution: Snapshot | None = None) -> tuple[File, ...]:

@@ -48,13 +48,24 @@ class Seen:
 
 def tamper_row(seen: Seen) -> TamperRow:
     """The report as records keep it."""
-    problems = seen.report.problems if seen.report is not None else ()
     return TamperRow(
-        events=tuple(f"{problem.kind.value}: {_line(problem.detail)}" for problem in problems),
+        events=tuple(_event_lines(seen.report)),
         alive=tuple(_line(one) for one in seen.alive),
         probes=tuple(_probe_lines(seen.probes)),
         hints=_once([*_call_hints(seen.messages), *_handed_in_hints(seen)]),
     )
+
+
+def seen_again(before: TamperRow | None, report: SuiteReport, probes: Iterable[ProbeFinding]) -> TamperRow:
+    """The report of a later grade: what its own runs showed, beside what was seen of the agent."""
+    return (before or TamperRow()).model_copy(
+        update={"events": tuple(_event_lines(report)), "probes": tuple(_probe_lines(probes))}
+    )
+
+
+def _event_lines(report: SuiteReport | None) -> Iterator[str]:
+    for problem in report.problems if report is not None else ():
+        yield f"{problem.kind.value}: {_line(problem.detail)}"
 
 
 def _probe_lines(probes: Iterable[ProbeFinding]) -> Iterator[str]:
@@ -62,6 +73,8 @@ def _probe_lines(probes: Iterable[ProbeFinding]) -> Iterator[str]:
     for found in probes:
         for test_id in sorted(found.passed):
             yield _line(f"passes with {found.kind.value} assertions too: {test_id}")
+        for test_id in sorted(found.vacuous):
+            yield _line(f"passes without coming to a changed assertion ({found.kind.value}): {test_id}")
         for test_id, why in sorted(found.strange.items()):
             yield _line(f"with {found.kind.value} assertions fails, and not by these: {test_id}: {why}")
 

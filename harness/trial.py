@@ -57,7 +57,8 @@ class _Attempt:
         self._probes: tuple[ProbeFinding, ...] = ()
         self._error = ""
         self._verdict = Verdict.NOT_RUN
-        self._facts = trial_facts(prepared.environment, prepared.feature.target.limits) | load_facts("start")
+        tester = prepared.acceptance.environment if prepared.acceptance else None
+        self._facts = trial_facts(prepared.environment, prepared.feature.target.limits, tester) | load_facts("start")
         self._window = bench.monitor.open()
 
     def outcome(self) -> TrialOutcome:

@@ -9,10 +9,11 @@ from harness.errors import ConfigError, InfraError, blame
 from harness.features import Feature, Manifest
 from harness.grade_policy import Submission
 from harness.judge import can_probe, probed_by_reference
-from harness.manifest import Stages, find_manifest
+from harness.manifest import Stages, find_manifest, without
 from harness.prepare import Prepared, prepare
 from harness.runners import refusal
-from harness.runners.contract import BLACK_BOX, Outcome, SuiteReport, is_black_box
+from harness.runners.contract import BLACK_BOX, REVERSED, Outcome, SuiteReport, is_black_box
+from harness.second_run import run_again
 from harness.suite import SuiteJob, hidden_tests, reference, run_suite
 from sandbox.checkout import Checkouts
 from sandbox.contract import File, Identity, OnLine, SandboxProvider
@@ -69,6 +70,15 @@ class _Bench:
         self.on_line(f"probes: {len(known)} of {len(ids)} new tests fail when their assertions are changed")
         return {kind: tuple(sorted(ids)) for kind, ids in always.items() if ids}
 
+    def unsteady(self, job: SuiteJob, manifest: Manifest) -> frozenset[str]:
+        """Tests that do not pass again in another order, a process a file; the first time in the reverse order."""
+        seeds = (REVERSED, *[""] * (self.runs - 1))
+        stopwatch = Stopwatch(SystemClock())
+        found = [run_again(job, manifest, self.provider.open, stopwatch, seed) for seed in seeds]
+        if found[0] is not None:
+            self.on_line(f"second run: {found[0].tests} tests in {found[0].files} files, in {self.runs} other orders")
+        return frozenset(one for finding in found if finding is not None for one in finding.disagreeing)
+
     def _once(self, name: str, job: SuiteJob) -> SuiteReport:
         report = run_suite(job, self.provider.open, Stopwatch(SystemClock()))
         self.on_line(f"{name}: {_summary(report)}")
@@ -107,13 +117,16 @@ def _validate(bench: _Bench, solved: Submission) -> Validation:
         hidden=(*(file.path for file in bench.hidden), *_black_box(bench.prepared)),
     )
     finding = find_manifest(stages, _made_from(bench.prepared))
+    solution = bench.job(solved, bench.hidden)
+    if finding.manifest is not None:
+        finding = without(finding, bench.unsteady(solution, finding.manifest))
     manifest = finding.manifest
     if manifest is not None:
-        manifest = replace(manifest, probes=bench.probes(bench.job(solved, bench.hidden), manifest))
+        manifest = replace(manifest, probes=bench.probes(solution, manifest))
     return Validation(
         manifest=manifest,
         problems=finding.problems,
-        notes=(*finding.notes, *_probe_notes(manifest), *_policy_notes(solved)),
+        notes=(*finding.notes, *_probe_notes(manifest, solution), *_policy_notes(solved)),
         reports={"base": stages.base, "tests": stages.tests, "reference": stages.reference},
     )
 
@@ -137,13 +150,15 @@ def _made_from(prepared: Prepared) -> dict[str, str]:
     }
 
 
-def _probe_notes(manifest: Manifest | None) -> Iterable[str]:
+def _probe_notes(manifest: Manifest | None, job: SuiteJob) -> Iterable[str]:
     """Which passes nothing will be known about but that they were reported."""
-    if manifest is None or not manifest.probes:
+    if manifest is None or not can_probe(job):
         return
-    rest = sorted(set(_in_process(manifest)).difference(*manifest.probes.values()))
+    ids = _in_process(manifest)
+    rest = sorted(set(ids).difference(*manifest.probes.values()))
     if rest:
-        yield f"{len(rest)} new tests cannot be probed, they fail by no plain `assert`: {', '.join(rest[:5])}"
+        probed = f"probed {len(ids) - len(rest)} of {len(ids)}"
+        yield f"{probed}: {len(rest)} new tests fail by no plain `assert`, so they cannot be: {', '.join(rest[:5])}"
 
 
 def _policy_notes(solved: Submission) -> Iterable[str]:

@@ -34,6 +34,7 @@ _OWN = "opt/splitclock"
 EXECUTOR = f"/{_OWN}/executor.py"
 TOOLS = f"/{_OWN}/tools"
 _STATE_PATIENCE_S = 0.5
+_ROUNDING_BYTES = 64 * 1024**2
 _HUNG_UP = frozenset({0, 126})  # the executor's own end of input, and the engine's word for a stream that it lost
 
 
@@ -251,8 +252,12 @@ class DockerSandbox(ExecutorBox):
         return tuple(line for line in processes if line not in ours and not _is_init(line))[: executor.MAX_SURVIVORS]
 
     def export(self, known: Mapping[str, str], caps: ExportCaps | None = None) -> Export:
-        """The workspace's content after `kill`, through the daemon. Raises ExportError."""
+        """The workspace's content after `kill`, through the daemon. Raises ExportError.
+
+        Without `caps`, files that are new may hold as much as the box may write, holes counted, and a little more.
+        """
         self.kill()
+        caps = caps or ExportCaps(new_bytes=self._spec.limits.disk_bytes + _ROUNDING_BYTES)
 
         def read_archive(collector: Collector) -> None:
             with self._engine.archive(self.container, self.workspace) as pieces:

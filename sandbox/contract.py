@@ -204,7 +204,8 @@ class Snapshot:
 class ExportCaps:
     """Bounds of one export: bytes a file, bytes of kept files, kept files, members looked at, and bytes read at all.
 
-    The last counts sparse files by what they claim to hold, for so they are read.
+    `total_bytes` and `new_bytes` count sparse files by what they claim to hold, for so they are read; the latter, None
+    for as much as there is, those files alone that are looked at and are not as they were known.
     """
 
     file_bytes: int = 5 * 1024**2
@@ -212,6 +213,7 @@ class ExportCaps:
     kept_files: int = 5_000
     members: int = 200_000
     total_bytes: int = 4 * 1024**3
+    new_bytes: int | None = None
 
 
 class Sandbox(Protocol):

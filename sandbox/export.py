@@ -36,12 +36,16 @@ class Collector:
     `wanted` are paths whose content is to be kept even if it is known (hard links elsewhere need it).
     """
 
+    skips_unread = True
+    """Whether content that will not be kept may go by without its fingerprint being taken."""
+
     def __init__(self, known: Mapping[str, str], caps: ExportCaps, wanted: frozenset[str] = frozenset()) -> None:
         self._known = known
         self._caps = caps
         self._wanted = wanted
         self._members = 0
         self._bytes = 0
+        self._new_bytes = 0
         self._seen: dict[str, _Seen] = {}
         self._files: dict[str, File] = {}
         self._links: dict[str, str] = {}
@@ -53,6 +57,19 @@ class Collector:
     def most_bytes(self) -> int:
         """How many bytes may be read in all."""
         return self._caps.total_bytes
+
+    def announce(self, path: str, size: int) -> None:
+        """Count an admitted file before any of it is read. Raises WorkspaceError past the bound on what is new."""
+        if path not in self._known:
+            self._count_new(size)
+
+    def _count_new(self, size: int) -> None:
+        self._new_bytes += size
+        if self._caps.new_bytes is not None and self._new_bytes > self._caps.new_bytes:
+            raise WorkspaceError(
+                f"the workspace is too large to export: what is new holds more than {self._caps.new_bytes} bytes, "
+                "holes in its files included"
+            )
 
     def admits(self, path: str) -> bool:
         """Count one member; whether it is to be looked at. Raises WorkspaceError past the cap, or if it leaves."""
@@ -72,17 +89,24 @@ class Collector:
     def file(self, path: str, *, executable: bool, pieces: Iterable[bytes]) -> None:
         """A regular file with its content."""
         digest = hashlib.sha256(b"x" if executable else b"-")
-        size, held = 0, bytearray()
+        size, held = 0, list[bytes]()
         for piece in pieces:
             digest.update(piece)
             size += len(piece)
-            if size <= self._caps.file_bytes:
-                held += piece
-            else:
-                held.clear()
-        data = bytes(held) if size <= self._caps.file_bytes else None
-        file = None if data is None else File(path=path, data=data, executable=executable)
-        self._take(path, digest.hexdigest(), file)
+            held = [*held, piece] if size <= self._caps.file_bytes else []
+        fingerprint = digest.hexdigest()
+        if path in self._known and self._known[path] != fingerprint:
+            self._count_new(size)
+        keep = size <= self._caps.file_bytes and (self._known.get(path) != fingerprint or path in self._wanted)
+        file = File(path=path, data=b"".join(held), executable=executable) if keep else None
+        self._take(path, fingerprint, file)
+
+    def oversized(self, path: str, size: int) -> bool:
+        """Whether a regular file of this size is left out whatever it holds; if so, it has been noted."""
+        if size <= self._caps.file_bytes or path in self._known or not self.skips_unread:
+            return False
+        self._take(path, "", None)
+        return True
 
     def hard_link(self, path: str, other: str) -> None:
         """A second name of a file that went by."""
@@ -145,9 +169,15 @@ class Collector:
         return Export(files=files, paths=frozenset(self._seen), links=self._links, skipped=self._skipped)
 
 
+class _Inventory(Collector):
+    """Fingerprints of everything, and no content."""
+
+    skips_unread = False
+
+
 def inventory_with(read_archive: Callable[[Collector], None]) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """What a workspace holds, by fingerprint: files and links. Raises ExportError."""
-    collector = Collector({}, ExportCaps(file_bytes=0, total_bytes=1 << 60))
+    collector = _Inventory({}, ExportCaps(file_bytes=0, total_bytes=1 << 60))
     read_archive(collector)
     return collector.inventory()
 
@@ -166,7 +196,7 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, pieces: Iterator[bytes], deadline_s: float, most_bytes: int) -> None:
         self._pieces = pieces
-        self._left = most_bytes
+        self._left = self._most = most_bytes
         self._buffer = b""
         self._until = time.monotonic() + deadline_s
         self.last = b""
@@ -175,7 +205,8 @@ class _Stream(io.RawIOBase):
         """At most `size` bytes; empty at the end."""
         while not self._buffer:
             if time.monotonic() > self._until:
-                raise ExportError("reading the workspace takes too long; it is too large to export")
+                kind = WorkspaceError if self._left < self._most / 2 else ExportError  # so much, or so slowly?
+                raise kind("reading the workspace takes too long; it is too large to export")
             piece = next(self._pieces, None)
             if piece is None:
                 return b""
@@ -228,6 +259,9 @@ def _take_member(archive: tarfile.TarFile, member: tarfile.TarInfo, below: _Belo
     if not collector.admits(path):
         return
     if member.isreg():
+        collector.announce(path, member.size)
+        if collector.oversized(path, member.size):
+            return
         content = archive.extractfile(member)
         pieces = iter(lambda: content.read(PIECE) if content else b"", b"")
         collector.file(path, executable=bool(member.mode & 0o100), pieces=pieces)
@@ -276,6 +310,10 @@ def _walk(folder: Path, prefix: str, collector: Collector) -> None:
             continue
         place = folder / name
         state = place.lstat()
+        if stat.S_ISREG(state.st_mode):
+            collector.announce(path, state.st_size)
+            if collector.oversized(path, state.st_size):
+                continue
         if stat.S_ISDIR(state.st_mode):
             _walk(place, path + "/", collector)
         elif stat.S_ISREG(state.st_mode):

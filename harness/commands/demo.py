@@ -7,11 +7,11 @@ import typer
 
 from harness.bundle import example
 from harness.commands import options
+from harness.commands.finishing import Ending, carry_out
 from harness.commands.options import SandboxKind
 from harness.commands.run import exit_code
-from harness.commands.running import execute, load_job
-from harness.commands.session import errors, open_session, output, print_json, say
-from harness.commands.showing import show_board, summary
+from harness.commands.running import load_job
+from harness.commands.session import open_session, say
 from harness.config import settings
 from harness.inputs import Options
 from sandbox.engine import Engine
@@ -34,12 +34,7 @@ def command(
     """
     job = load_job(example("demo.toml"), Options(), out)
     kind = sandbox if sandbox is SandboxKind.LOCAL else _best_kind(install=install_engine)
-    finished = execute(job, open_session(kind), errors() if as_json else output())
-    if as_json:
-        print_json(summary(finished.folder, finished.planned))
-    else:
-        show_board([finished.folder])
-    return exit_code(finished)
+    return carry_out(job, open_session(kind), Ending(as_json=as_json, board=not as_json), exit_code)
 
 
 def _best_kind(*, install: bool) -> SandboxKind:

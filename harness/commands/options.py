@@ -1,5 +1,6 @@
 """Options that several commands share, and what they are turned into."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +52,24 @@ TrialArgument = Annotated[
 Attempt = Annotated[int | None, typer.Option("--attempt", metavar="N", help="Not the latest attempt.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="So many at once.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
+JsonLines = Annotated[
+    bool, typer.Option("--json-lines", help="Print events for machines on standard output, one JSON object a line.")
+]
+WithBoard = Annotated[bool, typer.Option("--board", help="Print the board too when the run has ended.")]
+OnFinish = Annotated[
+    str | None,
+    typer.Option("--on-finish", metavar="CMD", help="Run this command when the run has ended, however it ended."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How a run's end is to be shown, as the command line says."""
+
+    as_json: bool = False
+    json_lines: bool = False
+    board: bool = False
+    on_finish: str | None = None
 
 
 def sliced(models: list[str] | None, features: list[str] | None, repeats: int | None) -> Slice:

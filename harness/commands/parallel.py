@@ -30,7 +30,7 @@ class Stoppable:
 
     def prepare(self, recipe: Recipe, on_line: OnLine) -> Environment:
         """The provider's own; raises what that raises, InterruptedRunError once stopped."""
-        self._go_on()
+        self.go_on()
         return self._provider.prepare(recipe, on_line)
 
     def stage(self, environment: Environment, snapshot: Snapshot) -> None:
@@ -39,19 +39,19 @@ class Stoppable:
 
     def open(self, spec: BoxSpec) -> Sandbox:
         """The provider's own, and remembered. Raises InterruptedRunError once stopped."""
-        self._go_on()
+        self.go_on()
         box = self._provider.open(spec)
         self._opened.append(weakref.ref(box))
-        self._go_on()  # whoever stops looks at those that are known by then
+        self.go_on()  # whoever stops looks at those that are known by then
         return box
 
     @contextmanager
     def reopen(self, spec: BoxSpec) -> Iterator[Sandbox]:
         """The provider's own, and remembered. Raises InterruptedRunError once stopped."""
-        self._go_on()
+        self.go_on()
         with self._provider.reopen(spec) as box:
             self._opened.append(weakref.ref(box))
-            self._go_on()
+            self.go_on()
             yield box
 
     def provenance(self) -> Mapping[str, str]:
@@ -66,9 +66,16 @@ class Stoppable:
                 with suppress(Exception):
                     box.kill()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Raises InterruptedRunError once stopped: whatever came of a sandbox that was killed means nothing then."""
         if self._stopped.is_set():
             raise InterruptedRunError("interrupted")
+
+
+def refuse_interrupted(provider: SandboxProvider) -> None:
+    """Raises InterruptedRunError where Ctrl-C killed that provider's sandboxes: call it before a result is kept."""
+    if isinstance(provider, Stoppable):
+        provider.go_on()
 
 
 def each(

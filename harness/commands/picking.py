@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.commands.status import planned_rows
 from harness.errors import ConfigError
 from harness.journal import read_last_rows
 from harness.record import Record
+from harness.run_plan import planned_rows
 from harness.untrusted import one_line
 
 MOST_CANDIDATES = 8

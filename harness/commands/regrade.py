@@ -11,17 +11,17 @@ from rich.text import Text
 
 from harness.commands import options
 from harness.commands.options import SandboxKind
-from harness.commands.parallel import each
+from harness.commands.parallel import each, refuse_interrupted
 from harness.commands.picking import pick
 from harness.commands.session import Session, open_session, output, print_json, roots, say
 from harness.commands.soundness import refuse_unsound, refuse_weakened
-from harness.commands.status import planned_rows
 from harness.errors import ConfigError, HarnessError, InfraError, InterruptedRunError
 from harness.fixtures import load_features, parse_overrides
 from harness.journal import Journal, Kind, Row, read_records, read_rows
 from harness.prepare import Prepared, prepare
 from harness.record import Record
 from harness.regrade import PARTS, Regrade, changed_since, keep_regrade, regrade, why_not, with_changes
+from harness.run_plan import planned_rows
 from harness.submissions import read_submission
 from harness.untrusted import one_line, rich_text
 from sandbox.contract import SandboxProvider
@@ -141,6 +141,7 @@ def _all(job: _Job, records: Sequence[Record], jobs: int, journal: Journal) -> t
 
     def one(record: Record, provider: SandboxProvider) -> _Result:
         result = _one(job, record, provider)
+        refuse_interrupted(provider)
         if result.done is not None:
             environment = job.prepared[record.trial.feature].environment
             keep_regrade(journal, result.done, {"sandbox": kind, "environment": environment.key})

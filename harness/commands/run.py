@@ -1,4 +1,4 @@
-"""`splitclock run`: execute a matrix and print its board."""
+"""`splitclock run`: execute a matrix and say what it came to."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from harness.commands import options
+from harness.commands.finishing import Ending, carry_out
+from harness.commands.on_finish import hook_of
 from harness.commands.options import SandboxKind
-from harness.commands.running import Finished, execute, load_job
-from harness.commands.session import errors, open_session, output, print_json, say
-from harness.commands.showing import show_board, summary
-from harness.errors import InfraError, ProviderError
+from harness.commands.running import Finished, Job, load_job
+from harness.commands.session import open_session, say
+from harness.config import environment_without_keys
+from harness.errors import ConfigError, InfraError, ProviderError
 from harness.record import Record, Verdict
 from harness.untried import DEFERRED
 
@@ -30,21 +32,27 @@ def command(
     fixtures: options.Fixtures = None,
     allow_weakened: options.Weakened = None,
     as_json: options.Json = False,
+    json_lines: options.JsonLines = False,
+    board: options.WithBoard = False,
+    on_finish: options.OnFinish = None,
 ) -> int:
-    """Run models x features x repeats, and print where the wall-clock went.
+    """Run models x features x repeats, and say what it came to and what to look at.
 
     Example: splitclock run examples/demo.toml --model fast --repeats 1
     """
     part = options.sliced(model, feature, repeats)
     job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
     job = replace(job, allow_weakened=tuple(allow_weakened or ()))
-    session = open_session(sandbox)
-    finished = execute(job, session, errors() if as_json else output())
-    if as_json:
-        print_json(summary(finished.folder, finished.planned))
-    else:
-        show_board([finished.folder])
-    return exit_code(finished)
+    ending = ending_of(job, options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish))
+    return carry_out(job, open_session(sandbox), ending, exit_code)
+
+
+def ending_of(job: Job, shown: options.Shown) -> Ending:
+    """How a run is shown and what is called at its end. Raises ConfigError for what does not go together."""
+    if sum((shown.as_json, shown.json_lines, shown.board)) > 1:
+        raise ConfigError("--json, --json-lines, --board: choose one")
+    hook = hook_of(shown.on_finish, environment_without_keys(job.matrix.models.values()))
+    return Ending(as_json=shown.as_json, json_lines=shown.json_lines, board=shown.board, on_finish=hook)
 
 
 def exit_code(finished: Finished) -> int:

@@ -1,7 +1,7 @@
 """From a checked matrix to a finished run folder: what `run` and `demo` share."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from harness.commands.models import Models, open_models
 from harness.commands.preparing import Features, prepare_features
 from harness.commands.session import Session
 from harness.commands.soundness import refuse_unsound, refuse_weakened
+from harness.commands.watching import Watch
 from harness.config import Matrix, key_for
 from harness.digests import manifest_problem, trial_digests
 from harness.errors import ConfigError
@@ -27,7 +28,7 @@ from harness.models.price_table import table_name
 from harness.monitor import Monitor
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, source_digest
-from harness.progress import LiveTable, PlainLines, Progress, Quiet
+from harness.progress import Progress
 from harness.provenance import host_facts, prompt_digest, usable_cores
 from harness.record import Record
 from harness.redact import Redactor
@@ -44,7 +45,8 @@ from sandbox.checkout import Checkouts
 class Job:
     """What to run and where to write it; `matrix_file` is copied into the run folder.
 
-    `allow_weakened` names what an engine may leave out of the sandboxes' hardening.
+    `allow_weakened` names what an engine may leave out of the sandboxes' hardening. With `json_lines` events go to
+    standard output. `began` is told of the run's folder once its journal is there.
     """
 
     matrix: Matrix
@@ -53,6 +55,8 @@ class Job:
     out: Path | None = None
     quiet: bool = False
     allow_weakened: tuple[str, ...] = ()
+    json_lines: bool = False
+    began: Callable[[Path], None] = lambda _folder: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +145,10 @@ def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Consol
     interrupts = Interrupts()
     redactor = Redactor([key for model in job.matrix.models.values() if (key := key_for(model))])
     journal = stack.enter_context(Journal.create(folder, redactor))
-    progress = stack.enter_context(_progress(job, trials, session, console))
+    watch = Watch(matrix=job.matrix, redactor=redactor, quiet=job.quiet, json_lines=job.json_lines)
+    progress = stack.enter_context(watch.progress(trials, session.clock, console))
+    progress.begun(folder)
+    job.began(folder)
     stack.enter_context(_listening(interrupts, session, progress))
     return _Opening(
         job=job,
@@ -205,12 +212,6 @@ def _folder(job: Job, session: Session) -> Path:
 
 def _shown(folder: Path) -> str:
     return os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
-
-
-def _progress(job: Job, trials: Sequence[Trial], session: Session, console: Console) -> Progress:
-    if job.quiet:
-        return Quiet()
-    return LiveTable(console, trials, session.clock) if console.is_terminal else PlainLines(console)
 
 
 @contextmanager

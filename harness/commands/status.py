@@ -1,100 +1,149 @@
 """`splitclock status`: how far a run is, from another terminal or afterwards."""
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated
 
+import typer
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from harness.clock import SystemClock
 from harness.commands import options
 from harness.commands.session import output, print_json
 from harness.commands.showing import summary
 from harness.errors import ConfigError
-from harness.journal import Row, read_last_rows, read_records
-from harness.lock import is_written
-from harness.progress import seconds, waiting
-from harness.record import Record
-from harness.run_folder import RunFolder
+from harness.follow import Follower, planned_trials
+from harness.progress.lines import heartbeat
+from harness.progress.live import drawn
+from harness.progress.overview import view
+from harness.progress.tally import Cell
+from harness.progress.words import seconds, waiting
+from harness.record import Verdict
+from harness.run_plan import planned_rows
 from harness.untrusted import one_line, plain
 
+ROWS = 40
+"""A run of more trials is summed up, unless its rows are asked for."""
+
+WATCH_S = 2.0
 _MOST_WHY = 300
-"""Characters of a reason that are shown."""
+_ENDLESS = 100_000
 
 
-def command(run: options.RunFolderArgument, *, as_json: options.Json = False) -> None:
-    """The state of every trial of a run, while it runs or afterwards.
+def command(
+    run: options.RunFolderArgument,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="A row for each trial, however many they are.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only trials that ended and did not pass, and why.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on showing it until the run ends.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """How far a run is, while it runs or afterwards: trials and why they failed; beyond 40 trials the sums.
 
-    Example: splitclock status runs/demo-20260101T120000Z
+    Example: splitclock status runs/demo-20260101T120000Z --watch
     """
+    if sum((every or failed, watch, as_json)) > 1:
+        raise ConfigError("--watch, --json, and --all or --failed: choose one")
     planned = planned_rows(run)
     if as_json:
         print_json(summary(run, len(planned)))
         return
-    records = {record.trial.id: record for record in read_records(run)}
-    last = read_last_rows(run)
+    follower = Follower(run, planned_trials(planned), SystemClock(), small=ROWS)
+    if watch:
+        _watch(follower)
+    elif every or failed or len(planned) <= ROWS:
+        _print_rows(follower, failed=failed)
+    else:
+        console = output()
+        for line in view(follower.picture(), console.width, _ENDLESS):
+            console.print(line, soft_wrap=True)
+        _print_end(follower)
+
+
+def _watch(follower: Follower) -> None:
+    """Show the run again and again until nobody writes it any more: drawn anew on a terminal, else a line a change."""
     console = output()
-    live = is_written(RunFolder(root=run).lock)
-    states = {str(row["id"]): _state(records.get(row["id"]), last.get(row["id"]), live=live) for row in planned}
-    console.print(_table(planned, states))
-    for trial, state in states.items():
-        if state.why and state.state != "pass":
-            console.print(Text.assemble((trial, "bold"), "  ", state.why))
-    finished = len(records)
-    if finished < len(planned) and not live:
-        console.print("nobody writes this run any more: trials without a record were left as they are")
-    console.print(f"{finished} of {len(planned)} trials have a record")
+    if not console.is_terminal:
+        _watch_lines(follower)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            going = follower.live  # looked at first: what a run writes last is read after it ended
+            follower.update()
+            live.update(drawn(follower.picture(), console), refresh=True)
+            if not going:
+                break
+            SystemClock().sleep(WATCH_S)
+    _print_end(follower)
 
 
-def planned_rows(run: Path) -> list[dict[str, Any]]:
-    """The trials that a run planned. Raises ConfigError when the folder is not a run's."""
-    path = RunFolder(root=run).plan
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return list(document["trials"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{run}: is not a run folder, or its run did not get as far as a plan: {error}") from error
+def _watch_lines(follower: Follower) -> None:
+    last = -1
+    while True:
+        going = follower.live
+        follower.update()
+        picture = follower.picture()
+        if picture.whole.done != last:
+            output().print(Text(heartbeat(picture)), soft_wrap=True)
+            last = picture.whole.done
+        if not going:
+            break
+        SystemClock().sleep(WATCH_S)
+    _print_end(follower)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _State:
-    """How far a trial is, as text; `why` is a sentence, which stands under the table."""
+def _print_rows(follower: Follower, *, failed: bool) -> None:
+    console, live = output(), follower.live
+    cells = [cell for cell in follower.cells() if not failed or _is_failed(cell)]
+    console.print(_table(cells, live=live))
+    for cell in cells:
+        why = _why(cell)
+        if why:
+            console.print(Text.assemble((cell.trial.id, "bold"), "  ", why))
+    _print_end(follower)
 
-    state: str
-    turns: str = ""
-    wall: str = ""
-    why: str = ""
+
+def _print_end(follower: Follower) -> None:
+    cells = follower.cells()
+    finished = sum(cell.head is not None for cell in cells)
+    if finished < len(cells) and not follower.live:
+        output().print("nobody writes this run any more: trials without a record were left as they are")
+    output().print(f"{finished} of {len(cells)} trials have a record")
 
 
-def _table(planned: Iterable[dict[str, Any]], states: dict[str, _State]) -> Table:
+def _is_failed(cell: Cell) -> bool:
+    return cell.head is not None and cell.head.verdict is not Verdict.PASS
+
+
+def _table(cells: Sequence[Cell], *, live: bool) -> Table:
     table = Table(box=None)
     for name in ("trial", "model", "feature", "#", "state", "turns", "wall"):
         figure = name in ("#", "turns", "wall")
         table.add_column(
             name, justify="right" if figure else "left", no_wrap=figure or name == "trial", overflow="fold"
         )
-    for row in planned:
-        state = states[str(row["id"])]
-        names = (str(row["id"]), plain(str(row["model"])), str(row["feature"]), str(row["repeat"]))
-        table.add_row(*map(Text, (*names, state.state, state.turns, state.wall)))
+    for cell in cells:
+        trial = cell.trial
+        names = (trial.id, plain(trial.model), plain(trial.feature), str(trial.repeat))
+        wall = "" if cell.head is None else seconds(cell.head.wall_ns)
+        turns = str(cell.turns) if cell.head is not None or cell.turns else ""
+        table.add_row(*map(Text, (*names, _state(cell, live=live), turns, wall)))
     return table
 
 
-def _doing(row: Row) -> str:
-    """What a trial is at, as far as its last row tells."""
-    if row.body.get("wait_s"):
-        return waiting(row.body)
-    return f"last journalled: {row.body.get('note', row.kind)}"
+def _state(cell: Cell, *, live: bool) -> str:
+    """How far a trial is."""
+    if cell.head is not None:
+        return cell.head.verdict.value + (", graded again" if cell.head.regraded else "")
+    if not cell.is_running:
+        return "not begun"
+    if not live:
+        return "left unfinished"
+    return waiting(cell.wait) if cell.wait is not None else f"at work: {cell.phase}"
 
 
-def _state(record: Record | None, row: Row | None, *, live: bool) -> _State:
-    if record is not None:
-        why = one_line(record.error or record.grade.reason, _MOST_WHY)
-        return _State(state=record.verdict.value, turns=str(record.turns), wall=seconds(record.wall_ns), why=why)
-    if row is not None:
-        why = one_line(str(row.body.get("message", "")), _MOST_WHY)
-        state = _doing(row) if live else "left unfinished"
-        return _State(state=state, turns=str(row.body.get("turn", "")), why=why)
-    return _State(state="not begun")
+def _why(cell: Cell) -> str:
+    if cell.head is not None:
+        return one_line(cell.head.why, _MOST_WHY)
+    return one_line(str((cell.wait or {}).get("message") or ""), _MOST_WHY)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.commands import options
 from harness.commands.options import SandboxKind
-from harness.commands.parallel import each
+from harness.commands.parallel import each, refuse_interrupted
 from harness.commands.session import Session, open_session, output, print_json, roots, say
 from harness.commands.soundness import refuse_unsound, refuse_weakened
 from harness.errors import ConfigError, InfraError
@@ -113,6 +113,7 @@ def _validate(feature: Feature, session: Session, *, runs: int, write: bool) -> 
         say(f"{feature.key}: {line}")
 
     result = validate_feature(feature, session.provider, session.checkouts, tell, runs=runs)
+    refuse_interrupted(session.provider)
     for line in (*result.problems, *result.notes):
         tell(line)
     if result.manifest is not None and write:

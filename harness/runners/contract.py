@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Protocol
 
 from harness.features import Suite
@@ -10,6 +10,10 @@ from sandbox.contract import Command, CommandResult, File
 
 BLACK_BOX = "black-box::"
 """What the ids of black-box tests begin with, so that they cannot collide with the suite's own."""
+
+
+REVERSED = "reversed"
+"""The seed of an order in which every test comes before those that were before it."""
 
 
 def is_black_box(test_id: str) -> bool:
@@ -40,17 +44,26 @@ class Raised:
     line: int
 
 
+class Reached(IntEnum):
+    """How far a test came in a file whose functions and changed assertions are marked."""
+
+    NOTHING = 0
+    FUNCTION = 1
+    ASSERTION = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
     """One test: its outcome, a short reason (untrusted text), and the seconds it claims to have taken.
 
-    `raised` is the first exception of it, where the runner tells.
+    `raised` is the first exception of it, where the runner tells; `reached` how far it came in a changed test file.
     """
 
     outcome: Outcome
     reason: str = ""
     seconds: float = 0.0
     raised: Raised | None = None
+    reached: Reached = Reached.NOTHING
 
 
 class ProblemKind(StrEnum):
@@ -139,7 +152,7 @@ class SuiteReport:
     stderr_tail: bytes = b""
     survivors: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
-    rung: str = "R1"
+    rung: str = "R0"
     service: ServiceLog | None = None
     left_out: str = ""
 
@@ -175,6 +188,7 @@ class SuiteReport:
     def document(self) -> dict[str, Any]:
         """The report as JSON types, for artefacts; durations in nanoseconds (host) and seconds (claimed)."""
         return {
+            "rung": self.rung,
             "exit_code": self.exit_code,
             "complete": self.complete,
             "duration_ns": self.duration_ns,
@@ -186,6 +200,7 @@ class SuiteReport:
             "uncollected": {test_id: _case(result) for test_id, result in self.uncollected.items()},
             "stderr_tail": self.stderr_tail.decode(errors="replace"),
             "service": self.service.document() if self.service else None,
+            "left_out": self.left_out,
         }
 
 
@@ -194,12 +209,26 @@ def _case(result: CaseResult) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A part of a suite: these test files alone, whatever the command names, where the runner can do that.
+
+    `seed` puts their tests into a random order of its own ("" leaves them; `REVERSED` turns them round). `mark` is the
+    name under which changed files call what counts that they were `Reached`.
+    """
+
+    files: tuple[str, ...]
+    seed: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a suite runs, in the grading sandbox's own words.
 
     `program` is the absolute path of the command's first word, `environment` the whitelisted variables, `workspace`
     and `tools` absolute paths; `configuration` is the content of the files at the workspace's root that may configure
-    a runner, by name; `tests` the paths of the test files, relative to the workspace.
+    a runner, by name; `tests` the paths of the test files, relative to the workspace. `slice` is the part of
+    the suite that is wanted, where it is not all.
     """
 
     program: str
@@ -208,6 +237,7 @@ class Place:
     environment: Mapping[str, str] = field(default_factory=dict)
     configuration: Mapping[str, bytes] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
+    slice: Slice | None = None
 
 
 class Listener(Protocol):
@@ -227,6 +257,9 @@ class Runner(Protocol):
 
     CONFIGURATION: tuple[str, ...]
     """Names of files at the workspace's root that may configure the runner."""
+
+    RUNG: str
+    """How strongly the results are protected when a run goes well, and what a run that never began is worth."""
 
     TEST_SUFFIXES: tuple[str, ...]
     """How the names of test files end: these are watched while tests run, where the runner can."""

@@ -18,6 +18,9 @@ from sandbox.contract import Command, CommandResult, File
 CONFIGURATION: tuple[str, ...] = ()
 """The runner reads no configuration file of its own."""
 
+RUNG = "R0"
+"""What its results are worth."""
+
 TEST_SUFFIXES: tuple[str, ...] = ("_test.go",)
 """How the names of test files end."""
 

@@ -15,10 +15,14 @@ from sandbox.contract import Command, File, sha256
 CONFIGURATION: tuple[str, ...] = ()
 """The runner reads no configuration file of its own."""
 
+RUNG = "R1"
+"""What its results are worth."""
+
 TEST_SUFFIXES: tuple[str, ...] = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 """How the names of test files end."""
 
 _REFUSED = ("--test-reporter", "--test-isolation", "--experimental-test-isolation", "--watch", "--test-only")
+_FORCE_EXIT = "--test-force-exit"
 
 
 def refusal(suite: Suite) -> str:
@@ -39,11 +43,16 @@ def tools(key: str) -> tuple[File, ...]:
 
 
 def command(suite: Suite, place: Place, key: str) -> Command:
-    """The suite's own command with the reporter, and an environment from a whitelist."""
-    header = json.dumps({"key": key, "tests": place.tests})
+    """The suite's own command with the reporter, and an environment from a whitelist.
+
+    `--test-force-exit` goes to the processes of the test files alone: the runner would end before the last word.
+    """
+    header = json.dumps(
+        {"key": key, "tests": place.tests, "children": [word for word in suite.command if word == _FORCE_EXIT]}
+    )
     reporter = (f"--test-reporter={place.tools}/{_reporter(key)}", "--test-reporter-destination=stdout")
     return Command(
-        argv=(place.program, *reporter, *suite.command[1:]),
+        argv=(place.program, *reporter, *(word for word in suite.command[1:] if word != _FORCE_EXIT)),
         deadline_s=suite.timeout_s,
         env=place.environment,
         clean_env=True,

@@ -32,6 +32,7 @@ const header = JSON.parse(firstLine());
 const key = Buffer.from(header.key, 'hex');
 const known = header.tests.map((path) => [path, mark(path)]);
 let sequence = 0;
+process.execArgv.push(...header.children); // what the runner hands on to the processes of test files
 
 function line(event) {
   const escape = (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -123,4 +124,5 @@ export default async function* reporter(source) {
     if (mark(path) !== before) yield line({ event: 'touched', path });
   }
   yield line({ event: 'finish', status: Number(process.exitCode ?? 0) });
+  setTimeout(() => process.exit(), 2000).unref(); // whatever else keeps this process alive has nothing to say
 }

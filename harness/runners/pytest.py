@@ -27,6 +27,9 @@ CONFIGURATION: tuple[str, ...] = (
 )
 """Files that may hold pytest's configuration, in the order in which pytest takes the first that does."""
 
+RUNG = "R1"
+"""What its results are worth."""
+
 TEST_SUFFIXES: tuple[str, ...] = (".py",)
 """How the names of test files end."""
 
@@ -52,7 +55,7 @@ def command(suite: Suite, place: Place, key: str) -> Command:
     More plugins are the target's to name, for example `-p asyncio` in tests.command, and so are options to undo:
     `-o addopts=`. A command that sets --rootdir, -c or --confcutdir itself keeps its own.
     """
-    header = json.dumps({"key": key, "root": _is_module(suite.command), "tests": place.tests})
+    header = json.dumps({"key": key, "root": _is_module(suite.command), "tests": place.tests, **_slice(place)})
     return Command(
         argv=(place.program, *suite.command[1:], "-p", _plugin(key), *_options(suite.command, place)),
         deadline_s=suite.timeout_s,
@@ -85,6 +88,12 @@ def import_roots(files: Mapping[str, bytes]) -> tuple[str, ...]:
     listed = (settings or {}).get("pythonpath", [])
     words = listed.split() if isinstance(listed, str) else [str(word) for word in listed]
     return tuple("" if word == "." else PurePosixPath(word).as_posix() for word in words)
+
+
+def _slice(place: Place) -> dict[str, object]:
+    """What the plugin is told of the part of the suite that is wanted; nothing for all of it."""
+    wanted = place.slice
+    return {} if wanted is None else {"only": wanted.files, "seed": wanted.seed, "mark": wanted.mark}
 
 
 def _options(given: tuple[str, ...], place: Place) -> tuple[str, ...]:

@@ -10,10 +10,14 @@ Events: `session` (versions), `collect` (a collector that failed or was skipped)
 marked), `start` (a test begins), `report` (one per id and phase, sub-tests numbered), `touched` (a test file was
 changed, or byte code put beside it), `finish` (the exit status; last).
 
+Where only a part of the suite is wanted, the plugin puts these files in place of the command's, and their tests into an
+order that a seed decides. Changed test files call a function that it lends them, and so tell how far a test came.
+
 What this cannot stop: the code under test shares this process, and can reach the runner's objects, and these, in its
 memory. Everything outside the process is kept out; a judge of its own process is another rung.
 """
 
+import builtins
 import fcntl
 import hashlib
 import hmac
@@ -165,12 +169,47 @@ class Watch:
         return [name for name in names if name not in self._code or self._code[name] != self._mark(name)]
 
 
+class Part:
+    """The part of the suite that is wanted: its files, their order, and how far the running test came in them."""
+
+    def __init__(self, header: Dict[str, Any]) -> None:
+        self._files = header.get("only", [])  # type: List[str]
+        self._seed = str(header.get("seed", ""))
+        self._hash = hashlib.sha256
+        self.mark = str(header.get("mark", ""))
+        self.reached = 0
+        if self.mark:
+            setattr(builtins, self.mark, self._reach)
+
+    def choose(self, config: pytest.Config) -> None:
+        """These files instead of those that the command and the configuration name."""
+        if self._files:
+            config.args = list(self._files)
+
+    def shuffle(self, items: List[pytest.Item]) -> None:
+        """Another order than the collected one: classes among functions, then the tests of each class."""
+        before = list(items)
+        if self._seed and self._seed != "reversed":
+            items.sort(key=self._place)
+        if self._seed and items == before:
+            items.reverse()
+
+    def _place(self, item: pytest.Item) -> List[bytes]:
+        nodes = (node.nodeid for node in item.listchain())
+        return [self._hash((self._seed + "\n" + name).encode("utf-8", "surrogatepass")).digest() for name in nodes]
+
+    def _reach(self, what: int, value: Any = None) -> Any:
+        self.reached = max(self.reached, what)
+        return value
+
+
 class Events:
     """The hooks; each tells the host one thing."""
 
-    def __init__(self, emit: Emit, watch: Watch) -> None:
+    def __init__(self, emit: Emit, watch: Watch, part: "Part") -> None:
         self._emit = emit
         self._watch = watch
+        self._part = part
         self._session = None  # type: Any
         self._subtests = {}  # type: Dict[str, int]
         self._raised = {}  # type: Dict[Tuple[str, str], List[Any]]
@@ -179,6 +218,7 @@ class Events:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """The runner is up."""
         self._session = session
+        self._part.choose(session.config)
         self._emit({"event": "session", "pytest": pytest.__version__, "python": platform.python_version()})
 
     @pytest.hookimpl(tryfirst=True)
@@ -194,6 +234,11 @@ class Events:
             self._emit(event)
 
     @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: List[pytest.Item]) -> None:
+        """All is collected and put into the order of its fixtures."""
+        self._part.shuffle(items)
+
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Every id that will run, in order."""
         ids = [item.nodeid for item in session.items]
@@ -204,6 +249,7 @@ class Events:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
+        self._part.reached = 0
         self._emit({"event": "start", "id": nodeid})
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
@@ -226,6 +272,8 @@ class Events:
         raised = self._raised.pop((report.nodeid, str(report.when)), None)
         if raised is not None and report.outcome == "failed":
             event["raised"] = raised
+        if self._part.mark:
+            event["reached"] = self._part.reached
         if _is_subtest(report):
             number = self._subtests.get(report.nodeid, 0) + 1
             self._subtests[report.nodeid] = number
@@ -270,7 +318,7 @@ def _open() -> Events:
     _leave_no_trace()
     if header["root"]:
         sys.path.insert(0, str(Path.cwd()))
-    return Events(emit, Watch(header["tests"]))
+    return Events(emit, Watch(header["tests"]), Part(header))
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:

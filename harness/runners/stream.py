@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, Raised, SuiteReport
+from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, Raised, Reached, SuiteReport
 from sandbox.contract import CommandResult
 
 LINE_BYTES = 4 * 1024**2
@@ -35,6 +35,7 @@ class _Phase:
     reason: str
     seconds: float
     raised: Raised | None = None
+    reached: Reached = Reached.NOTHING
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class Stream:
             stderr_tail=result.stderr.tail or result.stderr.head,
             survivors=result.survivors,
             versions=self._versions,
+            rung="R1",
         )
 
     def _line(self, line: bytes) -> None:
@@ -190,7 +192,8 @@ class Stream:
         seconds = float(event["seconds"])
         if not math.isfinite(seconds):
             raise ValueError(f"{seconds} is no time")
-        new = _Phase(_text(event["outcome"]), event["xfail"] is True, reason, seconds, raised)
+        reached = Reached(event.get("reached", 0))
+        new = _Phase(_text(event["outcome"]), event["xfail"] is True, reason, seconds, raised, reached)
         number = event.get("sub")
         old = case.phases.setdefault(phase, new) if number is None else case.subtests.setdefault(int(number), new)
         if old is not new and test_id not in self._repeated:
@@ -263,7 +266,8 @@ def _verdict(case: _Case) -> CaseResult:
     if worst is None or (worst[0] is Outcome.PASSED and set(_PHASES) - case.phases.keys()):
         return CaseResult(outcome=Outcome.INCOMPLETE, reason="the run ended before the test did", seconds=seconds)
     raised = next((phase.raised for _, phase in said if phase.raised), None)
-    return CaseResult(outcome=worst[0], reason=worst[1], seconds=seconds, raised=raised)
+    reached = max(phase.reached for _, phase in said)
+    return CaseResult(outcome=worst[0], reason=worst[1], seconds=seconds, raised=raised, reached=reached)
 
 
 _ORDER = (Outcome.PASSED, Outcome.XPASSED, Outcome.XFAILED, Outcome.SKIPPED, Outcome.FAILED, Outcome.ERROR)

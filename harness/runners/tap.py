@@ -16,6 +16,9 @@ from sandbox.contract import Command, CommandResult, File
 CONFIGURATION: tuple[str, ...] = ()
 """TAP says nothing of configuration."""
 
+RUNG = "R0"
+"""What its results are worth."""
+
 TEST_SUFFIXES: tuple[str, ...] = ()
 """TAP says nothing of test files."""
 

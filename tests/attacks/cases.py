@@ -10,16 +10,18 @@ from sandbox.contract import File
 
 HERE = Path(__file__).parent
 TARGET = HERE / "target"
-RUNGS = ("honest", "R1", "R2", "R3")
+SECOND_RUN = "second run"
+RUNGS = ("honest", "R1", SECOND_RUN, "R2", "R3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
     """One submission: what lies in its workspace at the end, and what must come of it.
 
-    `rung` is the weakest that stops it: at R1 it gets `verdict` already, at R2 only once probed; "R3" are the
-    documented ones, which pass here; "honest" is no attack. `seen` says where such a thing was seen. `evidence` must
-    stand in the grade. `agent` is a script that runs in the agent's sandbox.
+    `rung` is the weakest that stops it: at R1 it gets `verdict` already, at R2 only once probed; "second run" is what
+    one run of the suite takes for a pass, and a second one in another order does not; "R3" are the documented ones,
+    which pass here; "honest" is no attack. `seen` says where such a thing was seen. `evidence` must stand in the grade.
+    `agent` is a script that runs in the agent's sandbox.
     """
 
     name: str
@@ -34,8 +36,8 @@ class Attack:
 
     @property
     def verdict_at_r1(self) -> Verdict:
-        """What the suite alone must say, before any probe."""
-        return Verdict.PASS if self.rung == "R2" else self.verdict
+        """What the suite alone must say, run once."""
+        return Verdict.PASS if self.rung in {SECOND_RUN, "R2"} else self.verdict
 
 
 def load_attacks(folder: Path = HERE / "cases") -> tuple[Attack, ...]:

@@ -1,4 +1,10 @@
-"""What a trial costs besides model, tools and the suite's own run: from a warm image, box by box, call by call."""
+"""What sandboxes cost a trial from a warm image, box by box, call by call.
+
+`fixed_cost`, which has the target, is one sandbox's: the agent's box in a real trial, created, filled, started, killed,
+exported and removed. `trial_fixed_cost` is all of a trial but model, tools and the suite's own run: that box, those
+that grade (for a target with a service one for the suite, one for the service, one for its tester), looking at what
+they run on, the record on disk. It has no target, for it grows with what is graded.
+"""
 
 import json
 import time
@@ -19,7 +25,7 @@ from tests.bench.rig import FINISH, Rig, Workshop, bookings, connected, journal
 from tests.bench.timed_engine import TimedEngine
 
 ROUNDS = 10
-BOXES = 2
+AGENT = "agent's box: "
 MOST_MS = 1000.0
 DEARER = 0.10
 OUTSIDE = "(no call: the executor's start, work of the harness)"
@@ -39,8 +45,12 @@ class _Round:
     hardened: Calls
 
     @property
-    def fixed(self) -> float:
+    def whole(self) -> float:
         return sum(self.parts.values())
+
+    @property
+    def box(self) -> float:
+        return sum(ms for name, ms in self.parts.items() if name.startswith(AGENT))
 
 
 def measure(rig: Rig) -> Findings:
@@ -106,10 +116,10 @@ def _fixed_parts(record: Record, whole_ns: int, suite_ns: int) -> dict[str, floa
     """Everything of a trial but model, tools, waiting and the suite's command, in milliseconds."""
     sub = record.sub_phases
     parts = {
-        "agent's box: create, fill, start": record.phases["setup"],
-        "agent's box: kill, export, remove": sub.get("grade.export", 0),
-        "grading box: create, fill, start, remove": sub.get("grade.start", 0),
-        "grading box: probe, kill, reading the report": sub.get("grade.suite", 0) - suite_ns,
+        f"{AGENT}create, fill, start": record.phases["setup"],
+        f"{AGENT}kill, export, remove": sub.get("grade.export", 0),
+        "grading boxes: create, fill, start, remove": sub.get("grade.start", 0),
+        "grading boxes: probe, kill, reading the report": sub.get("grade.suite", 0) - suite_ns,
         "harness": record.phases["harness"],
         "record, transcript and patch on disk": whole_ns - record.wall_ns,
     }
@@ -129,16 +139,23 @@ def _life(engine: TimedEngine, create: Callable[[], str]) -> Calls:
 
 def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
     bare = median(_total(each.bare) for each in rounds)
-    fixed = median(each.fixed for each in rounds)
+    box = median(each.box for each in rounds)
     return (
         Figure(
             name="fixed_cost",
-            value=fixed,
+            value=box,
             unit="ms",
-            reference="two bare containers: create, start, remove",
-            reference_value=BOXES * bare,
+            reference="a bare container: create, start, remove",
+            reference_value=bare,
             target=f"under {MOST_MS:,.0f} ms",
-            met=fixed < MOST_MS,
+            met=box < MOST_MS,
+        ),
+        Figure(
+            name="trial_fixed_cost",
+            value=median(each.whole for each in rounds),
+            unit="ms",
+            reference="a bare container: create, start, remove",
+            reference_value=bare,
         ),
         Figure(
             name="hardened_container",
@@ -170,7 +187,7 @@ def _start_figure(rounds: list[_Round]) -> Figure:
 
 def _parts(rounds: list[_Round]) -> Details:
     rows = [_part(name, [each.parts[name] for each in rounds]) for name in rounds[0].parts]
-    rows.append(_part("in all", [each.fixed for each in rounds]))
+    rows.append(_part("in all", [each.whole for each in rounds]))
     title = f"a trial's fixed cost, of {len(rounds)} trials"
     return Details(title=title, columns=("part", "median", "least"), rows=tuple(rows))
 

@@ -18,7 +18,7 @@ from sandbox.images import DockerProvider
 from tests.end_to_end.desk import Desk, by_model, told
 from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, in_docker, matrix, say, shell, simulated
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.alone]  # it does what it can to the machine
 
 FLOOD_S = int(os.environ.get("SPLITCLOCK_FLOOD_S", "4"))
 BURST_BYTES = 100 * 1024**2

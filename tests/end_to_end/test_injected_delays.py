@@ -6,7 +6,7 @@ from harness.record import Record
 from tests.bench.delays import DELAYS, Delay, delayed
 from tests.end_to_end.desk import Desk
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # what the clock reads is what is tested
 
 ROUNDS = 2
 SHARE = 0.4

@@ -26,7 +26,7 @@ from tests.end_to_end.targets import (
     simulated,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # how soon commands end is what is tested
 
 TOOL_S = 25
 """How long the tool call would take that is interrupted; a stalled model would take longer still."""

@@ -2,13 +2,15 @@
 
 import signal
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.journal import Kind, read_rows
 from sandbox.engine import Engine
 from tests.end_to_end.desk import Desk, Started, until
-from tests.end_to_end.targets import FeatureFiles, TargetFiles, in_docker
+from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, TargetFiles, in_docker, matrix, simulated
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +47,25 @@ def test_ctrl_c_ends_every_job_here(desk: Desk, tmp_path: Path) -> None:
     started.send(signal.SIGINT)
     assert started.wait().code == 130
     assert (len(list(place.glob("*.began"))), list(place.glob("*.ended"))) == (len(NAMES), [])
+
+
+def test_ctrl_c_keeps_no_later_grade(desk: Desk, tmp_path: Path) -> None:
+    """What became of a suite whose sandbox was killed is no verdict, and is not journalled as one."""
+    place, scripts = tmp_path / "told", {"works": (SOLVE, FINISH), "again": (SOLVE, FINISH)}
+    place.mkdir()
+    feature = FeatureFiles(turns=scripts)
+    TargetFiles().write(desk.folder / "targets", feature)
+    file = matrix(desk.folder / "two.toml", {name: simulated(name) for name in scripts})
+    desk.must("run", file, "--fixtures", "targets", "--sandbox", "local", "--out", "out")
+    replace(feature, hidden={**feature.hidden, **slow(place).hidden}).write(desk.folder / "targets" / "calc")
+    options = ("--fixtures", "targets", "--sandbox", "local", "-j", 2, "--with-current-fixtures")
+    started = desk.start("regrade", "out", *options)
+    until(lambda: len(list(place.glob("*.began"))) == len(scripts), started, "both suites")
+    started.send(signal.SIGINT)
+    said = started.wait()
+    assert (said.code, list(place.glob("*.ended"))) == (130, [])
+    assert "Traceback" not in said.err
+    assert read_rows(desk.folder / "out", Kind.REGRADE) == ()
 
 
 @pytest.mark.docker

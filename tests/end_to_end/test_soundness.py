@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,9 +33,9 @@ def desk(tmp_path: Path, shared_cache: Path, docker_provider: DockerProvider) ->
     return Desk(folder=tmp_path, cache=shared_cache)
 
 
-def _run(desk: Desk, model: str) -> tuple[object, ...]:
+def _run(desk: Desk, model: str, out: str = "out") -> tuple[object, ...]:
     file = matrix(desk.folder / "sound.toml", {model: simulated(model)}, trials=1)
-    return ("run", file, "--fixtures", "targets", "--out", "out")
+    return ("run", file, "--fixtures", "targets", "--out", out)
 
 
 def test_full_disk_starts_nothing(desk: Desk) -> None:
@@ -98,11 +99,11 @@ def test_unknown_weakness_is_a_mistake(desk: Desk) -> None:
     assert "process limit" in said.complaints[0]
 
 
-def _kill_first(engine: Engine, attempts: int, role: str, done: threading.Event) -> list[str]:
-    """Kill the running containers of the first attempts of this role, as an operator might, until told to stop."""
+def _kill_first(engine: Engine, attempts: int, run: str, done: threading.Event) -> list[str]:
+    """Kill the agents' containers of a run's first attempts, as an operator might, until told to stop."""
     killed: list[str] = []
     while not done.wait(0.1):
-        for found in engine.containers({"splitclock.role": role, "splitclock.run": "out"}):
+        for found in engine.containers({"splitclock.role": "agent", "splitclock.run": run}):
             young = int(found.labels["splitclock.attempt"]) <= attempts
             if young and found.running and found.id not in killed:
                 time.sleep(1.0)  # let it get to work
@@ -111,9 +112,9 @@ def _kill_first(engine: Engine, attempts: int, role: str, done: threading.Event)
     return killed
 
 
-def _with_killer(engine: Engine, attempts: int, role: str, work: Callable[[], Record]) -> tuple[Record, list[str]]:
+def _with_killer(engine: Engine, attempts: int, run: str, work: Callable[[], Record]) -> tuple[Record, list[str]]:
     done, killed = threading.Event(), list[str]()
-    thread = threading.Thread(target=lambda: killed.extend(_kill_first(engine, attempts, role, done)))
+    thread = threading.Thread(target=lambda: killed.extend(_kill_first(engine, attempts, run, done)))
     thread.start()
     try:
         return work(), killed
@@ -129,12 +130,13 @@ def test_kill_from_outside_is_not_the_model_s(
     desk: Desk, docker_provider: DockerProvider, attempts: int, verdict: str
 ) -> None:
     """The attempt is void and tried again; when that is lost too, the trial is an error of the infrastructure."""
+    out = f"out-{uuid.uuid4().hex[:12]}"  # nobody else's run has that name
 
     def work() -> Record:
-        desk.give(*_run(desk, "waiting"))
-        return by_model(desk.folder / "out")["waiting"]
+        desk.give(*_run(desk, "waiting", out))
+        return by_model(desk.folder / out)["waiting"]
 
-    record, killed = _with_killer(docker_provider.engine, attempts, "agent", work)
+    record, killed = _with_killer(docker_provider.engine, attempts, out, work)
     assert (record.verdict.value, record.attempt, len(killed)) == (verdict, 2, min(attempts, 2))
     assert ("ended from outside" in record.error) == (verdict == "error:infra")
 

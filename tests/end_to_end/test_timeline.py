@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from harness.commands.picking import pick
-from harness.commands.status import planned_rows
 from harness.errors import ConfigError
 from harness.journal import Journal, read_records
 from harness.record import Record
 from harness.run_folder import RunFolder
+from harness.run_plan import planned_rows
 from harness.turns import ScriptedCall, ScriptedFault, Turn
 from scoreboards import words
 from tests.end_to_end.desk import Desk, Said, by_model

@@ -79,7 +79,7 @@ def test_trials_end_as_they_deserve(said: tuple[Desk, Said]) -> None:
 
 
 def test_run_prints_plain_text(said: tuple[Desk, Said]) -> None:
-    """Progress, board and errors hold no control character, and markup stands as it was written."""
+    """Progress, summary and errors hold no control character, and markup stands as it was written."""
     _, run = said
     assert is_safe(run.out), run.out
     assert is_safe(run.err), run.err
@@ -120,7 +120,7 @@ def test_words_of_the_command_line_are_plain(desk: Desk) -> None:
 
 
 def test_live_table_on_a_terminal_is_its_own(said: tuple[Desk, Said]) -> None:
-    """On a terminal only the table's own sequences are written, and it ends with the board."""
+    """On a terminal only the table's own sequences are written, and it ends with what the run came to."""
     desk, _ = said
     options = ("--fixtures", "targets", "--sandbox", "local", "--model", "shouts", "--model", "solves")
     argv = [*desk.argv, "run", "untrusted.toml", *options, "--out", "live"]
@@ -134,7 +134,7 @@ def test_live_table_on_a_terminal_is_its_own(said: tuple[Desk, Said]) -> None:
     os.close(ours)
     assert process.returncode == 0, shown
     assert "solves (simulated)" in shown
-    assert "Rates are over scored trials" in shown
+    assert "splitclock board live" in shown
     assert "\x1b[" in shown
     assert not any(mark in shown for mark in ("owned", "\x9b", "\u202e", "\x1b]", "\x00", "\x08"))
     assert "Traceback" not in shown

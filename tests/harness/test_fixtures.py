@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.catalogue import catalogue
-from harness.digests import feature_digest, hidden_tests, manifest_inputs, notes, trial_digests
+from harness.digests import black_box_tests, feature_digest, hidden_tests, manifest_inputs, notes, trial_digests
 from harness.edge import byte_size, relative_path
 from harness.errors import ConfigError
 from harness.features import Feature, Manifest, Source
@@ -276,6 +276,38 @@ def test_broken_neighbour_does_no_harm(tmp_path: Path) -> None:
     (broken / "target.toml").write_text("nonsense")
     assert keys(load_features([tmp_path], ["shop/*"])) == ["shop/cart"]
     assert "is not valid TOML" in problems_of([tmp_path], "*")[0]
+
+
+def test_features_share_black_box_files_of_their_target(tmp_path: Path) -> None:
+    """Two folders of one name become one; a path in both is refused, and so is one that is in neither."""
+    target = make_target(tmp_path)
+    with (target / "target.toml").open("a") as file:
+        file.write('[service]\ncommand = ["serve"]\nready = "http://127.0.0.1:8000/"\n')
+    feature = make_feature(target, more='black_box = ["acceptance", "target:acceptance"]\n')
+    for folder, name in ((feature, "test_cart.py"), (target, "service.py")):
+        (folder / "acceptance").mkdir()
+        (folder / "acceptance" / name).write_text(name)
+    (found,) = load_features([tmp_path], ["shop/*"])
+    assert [file.path for file in black_box_tests(found)] == ["acceptance/service.py", "acceptance/test_cart.py"]
+    (feature / "acceptance" / "service.py").write_text("another")
+    with pytest.raises(ConfigError, match=r"acceptance/service\.py lies in the feature's folder and in its target's"):
+        black_box_tests(found)
+    make_feature(target, "other", 'black_box = ["target:nowhere"]\n')
+    assert "black_box: no file or folder" in problems_of([tmp_path], "shop/other")[0]
+    make_feature(target, "third", 'black_box = ["target:../x"]\n')
+    assert "without `..`" in "\n".join(problems_of([tmp_path], "shop/third"))
+
+
+def test_a_second_run_of_another_kind_is_another_measurement(tmp_path: Path) -> None:
+    """The default leaves digests as they were before there was one; another makes a manifest stale."""
+    target = make_target(tmp_path)
+    make_feature(target)
+    (before,) = load_features([tmp_path], ["shop/*"])
+    text = (target / "target.toml").read_text()
+    for second, same in (("fail_to_pass", True), ("all", False), ("none", False)):
+        (target / "target.toml").write_text(text.replace("[tests]\n", f'[tests]\nsecond_run = "{second}"\n'))
+        (after,) = load_features([tmp_path], ["shop/*"])
+        assert (manifest_inputs(after) == manifest_inputs(before)) == same
 
 
 def test_problems_of_all_files_come_together(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.features import Manifest
-from harness.grade import grade
+from harness.grade import SecondFinding, grade, with_second_run
 from harness.grade_policy import Submission
 from harness.probes import ProbeFinding, ProbeKind
 from harness.record import Verdict
@@ -28,6 +28,7 @@ def report(
         problems=tuple(Problem(kind=kind, detail=f"{kind} it was") for kind in problems),
         duration_ns=round(seconds * 1e9),
         stderr_tail=stderr,
+        rung="R1",
     )
 
 
@@ -145,6 +146,32 @@ def test_a_probe_that_fails_some_other_way_is_unstable() -> None:
     found = grade(report(), PROBED, Submission(), (finding(failed=False, strange={NEW: "error (OSError)"}),))
     assert found.verdict is Verdict.UNSTABLE
     assert "error (OSError)" in found.reason
+
+
+def test_a_pass_that_comes_to_no_assertion_is_unstable() -> None:
+    """It may be honest, so nobody is accused; but no assertion made it."""
+    found = grade(report(), PROBED, Submission(), (finding(failed=False, vacuous=frozenset({NEW})),))
+    assert found.verdict is Verdict.UNSTABLE
+    assert "without coming to an assertion" in found.reason
+
+
+def test_probes_of_nothing_say_so() -> None:
+    """A reader shall not take silence for a probe."""
+    assert grade(report(), MANIFEST, Submission(), ()).reason.endswith("; probed 0 of 1")
+
+
+def test_a_second_run_that_disagrees_is_unstable() -> None:
+    """With the tests, how they ended, and the seed to play it again; where all agree the seed is a note."""
+    passed, failed = grade(report(), MANIFEST, Submission()), grade(report({}), MANIFEST, Submission())
+    agrees = SecondFinding(seed="5eed", files=1, tests=3)
+    assert with_second_run(passed, agrees).verdict is Verdict.PASS
+    assert "seed 5eed" in with_second_run(passed, agrees).notes[-1]
+    found = with_second_run(passed, replace(agrees, disagreeing={OLD: "failed"}))
+    assert found.verdict is Verdict.UNSTABLE
+    assert f"{OLD} failed" in found.reason
+    assert "seed 5eed" in found.reason
+    assert with_second_run(passed, replace(agrees, tampering="forged")).verdict is Verdict.TAMPERED
+    assert with_second_run(failed, agrees) == failed
 
 
 def test_probes_give_no_pass() -> None:

@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from harness.probes import Probe, ProbeKind, make_probe, read_probe
-from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, Raised, SuiteReport
+from harness.probes import Probe, ProbeFinding, ProbeKind, both, make_probe, read_probe
+from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, Raised, Reached, SuiteReport
 from sandbox.contract import File
 
 PATH = "tests/test_a.py"
@@ -20,7 +20,11 @@ def probe(kind: ProbeKind, text: str) -> Probe:
 def changed(kind: ProbeKind, assertion: str) -> str:
     """What becomes of the assertion, in a test of its own; "" when nothing does."""
     made = probe(kind, f"def test_a():\n    {assertion}\n")
-    return made.files[0].data.decode().split("\n", 1)[1].strip() if made.files else ""
+    if not made.files:
+        return ""
+    line = made.files[0].data.decode().replace(f"{made.mark}(1); ", "").split("\n", 1)[1].strip()
+    assert line.startswith(f"{made.mark}(2); ")
+    return line.removeprefix(f"{made.mark}(2); ")
 
 
 @pytest.mark.parametrize(
@@ -111,6 +115,51 @@ def failed(kind: str = "AssertionError", path: str = f"/workspace/{PATH}", line:
     return CaseResult(outcome=Outcome.FAILED, raised=Raised(kind=kind, path=path, line=line))
 
 
+def came(reached: Reached) -> CaseResult:
+    """A pass that came so far."""
+    return CaseResult(outcome=Outcome.PASSED, reached=reached)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for x in a, b: assert x",
+        "for x in []:\n        assert x",
+        "if a: pass\n    assert b",
+        "while a():\n        assert b",
+        "with a as b, c:\n        assert b",
+        "try:\n        assert a\n    finally: b()",
+        "match a, b:\n        case _: assert a",
+        "'What it does.'\n    assert a",
+        "def inner(): return 1\n    assert inner()",
+        "import a; assert a",
+    ],
+)
+def test_functions_say_that_they_were_entered(body: str) -> None:
+    """At whatever statement a function begins; the file still parses, and has the lines that it had."""
+    text = f"def test_a(a, b, c):\n    {body}\n"
+    made = probe(ProbeKind.INVERTED, text)
+    (changed_file,) = made.files
+    ast.parse(changed_file.data)
+    assert changed_file.data.count(b"\n") == text.count("\n")
+    assert changed_file.data.count(f"{made.mark}(1".encode()) == (2 if "def inner" in body else 1)
+    assert changed_file.data.count(f"{made.mark}(2); ".encode()) == 1
+
+
+def test_two_runs_of_a_probe_accuse_together() -> None:
+    """A pass needs both; one alone is strange, and a failure clears what else was seen of a test."""
+    kind, ids = ProbeKind.INVERTED, frozenset({TEST})
+    passed, failed_, vacuous = (ProbeFinding(kind=kind, **{name: ids}) for name in ("passed", "failed", "vacuous"))  # type: ignore[arg-type]
+    strange = ProbeFinding(kind=kind, strange={TEST: "error"})
+    assert both(passed, passed) == passed
+    assert both(vacuous, vacuous) == vacuous
+    assert both(strange, strange) == strange
+    assert both(vacuous, failed_) == both(strange, failed_) == failed_
+    for one, other in ((passed, failed_), (failed_, passed), (passed, vacuous), (strange, passed)):
+        assert both(one, other).strange == {TEST: "passes in one run, and not in another"}
+        assert (both(one, other).passed, both(one, other).failed) == (frozenset(), frozenset())
+
+
 def test_only_a_changed_assertion_that_fails_is_one() -> None:
     """Not another error, another file, another line, or nothing that is known; and a pass is the worst."""
     made = probe(ProbeKind.INVERTED, "def test_a():\n    assert x\n    y()\n")
@@ -121,6 +170,9 @@ def test_only_a_changed_assertion_that_fails_is_one() -> None:
     for other in others:
         found = read_probe(made, [TEST], report(other))
         assert (set(found.strange), found.failed, found.passed) == ({TEST}, frozenset(), frozenset())
+    assert set(read_probe(made, [TEST], report(came(Reached.FUNCTION))).vacuous) == {TEST}
+    for reached in (Reached.NOTHING, Reached.ASSERTION):
+        assert set(read_probe(made, [TEST], report(came(reached))).passed) == {TEST}
     assert read_probe(made, [TEST], report(failed("TypeError"))).strange == {TEST: "failed (TypeError)"}
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from harness.grade_policy import Submission
 from harness.models.contract import Message, Role, ToolCall
 from harness.probes import ProbeFinding, ProbeKind
-from harness.record import Hint
+from harness.record import Hint, TamperRow
 from harness.runners.contract import Problem, ProblemKind, SuiteReport
-from harness.tamper import MOST_CODE, MOST_HINTS, Seen, tamper_row
+from harness.tamper import MOST_CODE, MOST_HINTS, Seen, seen_again, tamper_row
 from harness.tamper_commands import HARNESS, HISTORY, TESTS, command_hints
 from harness.tamper_files import file_hints
 from sandbox.checkout import Checkouts
@@ -155,6 +155,18 @@ def test_the_report_of_a_trial(tmp_path: Path) -> None:
         Hint(kind=HARNESS, what="cat /proc/1/environ", where="turn 4"),
         Hint(kind="code", what="sys.modules", where="a.py:2"),
     )
+
+
+def test_a_later_grade_has_findings_of_its_own() -> None:
+    """Of its suite and its probes; what was seen of the agent stays."""
+    hint = Hint(kind=HISTORY, what="git reflog", where="turn 2")
+    before = TamperRow(events=("gap: old",), alive=("sleep 99",), probes=("old",), hints=(hint,))
+    later = SuiteReport(problems=(Problem(kind=ProblemKind.DUPLICATE, detail="twice"),))
+    probes = (ProbeFinding(kind=ProbeKind.INVERTED, vacuous=frozenset({"t::a"})),)
+    row = seen_again(before, later, probes)
+    assert (row.events, row.alive, row.hints) == (("duplicate: twice",), ("sleep 99",), (hint,))
+    assert row.probes == ("passes without coming to a changed assertion (inverted): t::a",)
+    assert seen_again(None, SuiteReport(), ()) == TamperRow()
 
 
 def test_a_flood_of_code_is_looked_at_in_part(tmp_path: Path) -> None:

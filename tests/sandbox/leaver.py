@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sandbox.container import DockerSandbox
-from sandbox.contract import Environment, Identity
+from sandbox.contract import DiskQuota, Environment, Identity, Limits
 from sandbox.engine import Engine
 from sandbox.images import DockerProvider, DockerSettings
 from tests.sandbox.places import Place, PlainPlace, Room, sh
@@ -20,20 +21,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def process_in(
-    place: Place, identity: Identity, script: str = "true", how: str = "open", last: str = ""
-) -> Iterator[str]:
+def process_in(place: Place, room: Room, script: str = "true", how: str = "open", last: str = "") -> Iterator[str]:
     """The container of another process that runs `script` in a sandbox ("open" or "reopen"); SIGKILL at the end.
 
-    Then it runs `last`, which it does not come to the end of.
+    Of `room` it is given identity and limits. Then it runs `last`, which it does not come to the end of.
     """
     assert isinstance(place.provider, DockerProvider)
-    environment = place.environment
+    environment, identity = place.environment, room.identity
     told = {
         "plain": isinstance(place, PlainPlace),
         "cache": str(place.provider.settings.cache),
         "environment": [environment.key, environment.digest, environment.workdir],
         "identity": [identity.run, identity.trial, identity.attempt, identity.role],
+        "limits": asdict(room.limits),
         "script": script,
         "how": how,
         "last": last,
@@ -57,7 +57,8 @@ def main(told: dict[str, Any]) -> None:
     run, trial, attempt, role = told["identity"]
     kind = PlainPlace if told["plain"] else Place
     place = kind(provider=provider, environment=Environment(key=key, digest=digest, workdir=workdir))
-    room = Room(identity=Identity(run=run, trial=trial, attempt=attempt, role=role))
+    limits = Limits(**{**told["limits"], "disk_quota": DiskQuota(told["limits"]["disk_quota"])})
+    room = Room(identity=Identity(run=run, trial=trial, attempt=attempt, role=role), limits=limits)
     opened = place.open(room) if told["how"] == "open" else place.reopen(place.spec(room))
     with opened as box:
         assert isinstance(box, DockerSandbox)

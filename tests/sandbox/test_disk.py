@@ -14,10 +14,11 @@ from sandbox.disk import DiskWatch
 from sandbox.engine import Engine
 from sandbox.errors import SandboxDiedError, SandboxLostError
 from sandbox.images import DockerProvider, DockerSettings
+from sandbox.labels import KIND, OWNER, owner
 from tests.sandbox.places import Place, Room, run, sh
 
 KINDS = ("docker",)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # the whole disk is what is watched
 
 MOST = 256 * 1024**2
 SLACK = 512 * 1024**2
@@ -100,11 +101,12 @@ def _strict(engine: Engine, cache: Path) -> DockerProvider:
 def test_nothing_starts_under_the_floor(place: Place, engine: Engine, tmp_path: Path) -> None:
     """A full disk is nobody's fault inside, is told in one line, and leaves no container."""
     full = replace(place, provider=_strict(engine, tmp_path))
-    before = len(engine.containers({"splitclock.kind": "sandbox"}))
+    mine = {KIND: "sandbox", OWNER: owner()}
+    before = len(engine.containers(mine))
     with pytest.raises(SandboxLostError, match=r"are free in .* should be") as caught, full.open():
         pytest.fail("it was started")
     assert "\n" not in str(caught.value)
-    assert len(engine.containers({"splitclock.kind": "sandbox"})) <= before
+    assert len(engine.containers(mine)) <= before
 
 
 def test_box_within_its_bounds_is_ended_without_blame(place: Place, engine: Engine) -> None:

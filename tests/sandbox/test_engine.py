@@ -262,6 +262,7 @@ def test_joined_network_shares_loopback_only(engine: Engine, container: str) -> 
         server.close()
 
 
+@pytest.mark.alone  # any command of another test reaps them too
 def test_reaper_takes_the_abandoned_only(engine: Engine) -> None:
     """A dead owner and a passed deadline are reaped; a living owner's, and a stranger's container stay."""
     mine = labels.of_sandbox(Identity(), 300)

@@ -2,12 +2,13 @@
 
 import io
 import tarfile
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from sandbox.contract import Export, ExportCaps
-from sandbox.errors import ExportError
+from sandbox.contract import Export, ExportCaps, File, fingerprint
+from sandbox.errors import ExportError, WorkspaceError
 from sandbox.export import Collector, export_archive, export_with
 
 
@@ -146,3 +147,61 @@ def test_endless_stream_ends_at_the_deadline() -> None:
 
     with pytest.raises(ExportError):
         export_archive(endless(), Collector({}, ExportCaps()), deadline_s=0.2)
+
+
+def test_what_is_new_is_bounded_before_it_is_read() -> None:
+    """The announced size decides; what was there before, and the repository, do not count."""
+    base = b"x" * 5_000
+    known = {"base": fingerprint(File(path="base", data=base))}
+    kept = (ROOT, member("workspace/base", data=base), member("workspace/.git/pack", data=base))
+    caps = ExportCaps(new_bytes=4_000)
+
+    def export(*more: tuple[tarfile.TarInfo, bytes]) -> Export:
+        raw = archive(*kept, *more)
+        return export_with(lambda collector: export_archive(pieces(raw), collector), known, caps)
+
+    assert [file.path for file in export(member("workspace/new", data=b"y" * 4_000)).files] == ["new"]
+    changed = member("workspace/base", data=b"z" * 5_000)
+    assert export(member("workspace/node_modules/x", data=b"y" * 4_001)).files == ()
+    for more in (member("workspace/new", data=b"y" * 4_001), changed):
+        with pytest.raises(WorkspaceError, match="4000 bytes"):
+            export(more)
+    raw = archive(*kept, member("workspace/hole", data=b"")).rstrip(b"\0")
+    info = tarfile.TarInfo("workspace/hole")
+    info.size = 10**12
+
+    def endless() -> Iterator[bytes]:
+        yield raw + bytes(-len(raw) % 512) + info.tobuf()
+        while True:
+            yield bytes(1024**2)
+
+    with pytest.raises(WorkspaceError, match="4000 bytes"):
+        export_with(lambda collector: export_archive(endless(), collector), known, caps)
+
+
+def test_time_that_runs_out_is_blamed_by_what_was_read() -> None:
+    """Half of what may be read is the workspace's doing, little is the engine's."""
+
+    def trickle(size: int) -> Iterator[bytes]:
+        yield archive(ROOT)[:512]
+        info = tarfile.TarInfo("workspace/large")
+        info.size = 10**12
+        yield info.tobuf()
+        yield bytes(size)
+        while True:
+            time.sleep(0.05)
+            yield b"\0"
+
+    for size, kind in ((1_000, ExportError), (600_000, WorkspaceError)):
+        with pytest.raises(ExportError, match="too long") as caught:
+            export_archive(trickle(size), Collector({}, ExportCaps(total_bytes=1_000_000)), deadline_s=0.2)
+        assert caught.type is kind
+
+
+def test_oversized_file_goes_by_unread() -> None:
+    """It is named with its reason, and a second name of it too."""
+    caps = ExportCaps(file_bytes=10)
+    seen = read(archive(ROOT, member("workspace/a", data=b"x" * 11), member("workspace/b", data=b"y" * 10)), caps)
+    assert seen.paths == {"a", "b"}
+    assert [file.path for file in seen.files] == ["b"]
+    assert "larger than 10 bytes" in seen.skipped["a"]

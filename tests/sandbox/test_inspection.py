@@ -8,6 +8,7 @@ import pytest
 from sandbox.engine import Engine
 from sandbox.images import DockerProvider, DockerSettings
 from sandbox.inspection import LIMITS, compare, inspect_host, probe, weaknesses
+from sandbox.labels import KIND, OWNER, owner
 from tests.sandbox.proxy import EngineProxy
 
 _HARD = {
@@ -105,7 +106,7 @@ def test_this_engine_is_inspected(docker_provider: DockerProvider) -> None:
     findings = inspect_host(docker_provider)
     assert {finding.name for finding in findings} >= {"engine", "cgroups", "disk", "base image", "seccomp filter"}
     assert [finding for finding in findings if not finding.ok] == []
-    assert not docker_provider.engine.containers({"splitclock.kind": "inspection"})
+    assert not docker_provider.engine.containers({KIND: "inspection", OWNER: owner()})
 
 
 @pytest.mark.docker

@@ -68,6 +68,7 @@ def second_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]
         os.kill(int((place / "pid").read_text()), signal.SIGTERM)
 
 
+@pytest.mark.alone  # a second engine on the machine
 @pytest.mark.docker
 @pytest.mark.slow
 def test_engine_is_started_detached(second_engine: Machine) -> None:

@@ -11,17 +11,19 @@ import pytest
 
 from sandbox.client import ExecutorClient
 from sandbox.container import DockerSandbox
-from sandbox.contract import BoxSpec, Identity, Sandbox, SandboxProvider
+from sandbox.contract import BoxSpec, DiskQuota, Identity, Sandbox, SandboxProvider
 from sandbox.engine import Engine
 from sandbox.errors import NothingToReopenError, SandboxDiedError, SandboxError
 from sandbox.hardening import AGENT
 from sandbox.images import DockerProvider
+from sandbox.labels import DISK
 from sandbox.reaper import reap_abandoned, reap_own
+from sandbox.volume import why_no_hard_bound
 from tests.sandbox.leaver import process_in
 from tests.sandbox.places import OneRun, Place, PlainPlace, Room, sh, text
 
 KINDS = ("docker", "plain")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # any command of another test reaps what a dead process left
 
 TALKER = "while sleep 0.1; do echo said; echo said >> said; done"
 
@@ -42,9 +44,15 @@ def engine(identity: Identity, place: Place) -> Engine:
 
 
 @pytest.fixture
-def spec(place: Place, identity: Identity) -> BoxSpec:
+def room(identity: Identity) -> Room:
     """What the killed process asked for."""
-    return place.spec(Room(identity=identity))
+    return Room(identity=identity)
+
+
+@pytest.fixture
+def spec(place: Place, room: Room) -> BoxSpec:
+    """The same as whoever comes later says it."""
+    return place.spec(room)
 
 
 def _exists(engine: Engine, container: str) -> bool:
@@ -72,12 +80,12 @@ def _grows(box: Sandbox) -> bool:
     return False
 
 
-def test_work_goes_on(place: Place, spec: BoxSpec, engine: Engine) -> None:
+def test_work_goes_on(place: Place, room: Room, spec: BoxSpec, engine: Engine) -> None:
     """Files and background processes are as they were, also one whose output the dead process had taken."""
     script = f"echo work > file; sleep 4321 & ({TALKER}) &"
     if isinstance(place, PlainPlace):
         script = f"echo work > file; sleep 4321 > /dev/null 2>&1 & ({TALKER}) > /dev/null 2>&1 &"
-    with process_in(place, spec.identity, script) as left:
+    with process_in(place, room, script) as left:
         pass
     with place.reopen(spec) as box:
         assert isinstance(box, DockerSandbox)
@@ -92,19 +100,19 @@ def test_work_goes_on(place: Place, spec: BoxSpec, engine: Engine) -> None:
         pytest.fail("it was opened")
 
 
-def test_what_was_under_way_is_killed(place: Place, spec: BoxSpec, engine: Engine) -> None:
+def test_what_was_under_way_is_killed(place: Place, room: Room, spec: BoxSpec, engine: Engine) -> None:
     """A command whose result nobody can get any more ends with the process that waited for it; what was left stays."""
     if isinstance(place, PlainPlace):
         pytest.skip("the slow path cannot tell a command under way from what commands left")
-    with process_in(place, spec.identity, "sleep 4322 &", last="sleep 4323; true") as left:
+    with process_in(place, room, "sleep 4322 &", last="sleep 4323; true") as left:
         _await(lambda: "sleep 4323" in engine.processes(left))
     with place.reopen(spec) as box:
         assert box.kill() == ("sleep 4322",)
 
 
-def test_only_what_was_asked_for(place: Place, spec: BoxSpec, engine: Engine) -> None:
+def test_only_what_was_asked_for(place: Place, room: Room, spec: BoxSpec, engine: Engine) -> None:
     """Another identity finds nothing; other settings find something that they cannot use, and remove it."""
-    with process_in(place, spec.identity) as left:
+    with process_in(place, room) as left:
         pass
     other = replace(spec, identity=replace(spec.identity, attempt=2))
     nobody = replace(spec, identity=Identity())
@@ -120,9 +128,9 @@ def test_only_what_was_asked_for(place: Place, spec: BoxSpec, engine: Engine) ->
     assert not _exists(engine, left)
 
 
-def test_dead_container_is_removed(place: Place, spec: BoxSpec, engine: Engine) -> None:
+def test_dead_container_is_removed(place: Place, room: Room, spec: BoxSpec, engine: Engine) -> None:
     """What does not run cannot be gone on with."""
-    with process_in(place, spec.identity) as left:
+    with process_in(place, room) as left:
         pass
     engine.kill(left)
     with pytest.raises(NothingToReopenError, match="does not run"), place.reopen(spec):
@@ -130,9 +138,9 @@ def test_dead_container_is_removed(place: Place, spec: BoxSpec, engine: Engine) 
     assert not _exists(engine, left)
 
 
-def test_two_are_one_too_many(place: Place, spec: BoxSpec, engine: Engine) -> None:
+def test_two_are_one_too_many(place: Place, room: Room, spec: BoxSpec, engine: Engine) -> None:
     """Of two containers for one attempt nobody knows which was worked in last: both go."""
-    with process_in(place, spec.identity) as first, process_in(place, spec.identity) as second:
+    with process_in(place, room) as first, process_in(place, room) as second:
         pass
     with pytest.raises(NothingToReopenError, match="2 were left"), place.reopen(spec):
         pytest.fail("it was opened")
@@ -140,9 +148,9 @@ def test_two_are_one_too_many(place: Place, spec: BoxSpec, engine: Engine) -> No
     assert not _exists(engine, second)
 
 
-def test_living_owner_is_left_alone(place: Place, spec: BoxSpec, engine: Engine) -> None:
+def test_living_owner_is_left_alone(place: Place, room: Room, spec: BoxSpec, engine: Engine) -> None:
     """While the process that opened it lives, nobody else comes in, and nobody takes it away."""
-    with process_in(place, spec.identity) as left:
+    with process_in(place, room) as left:
         with pytest.raises(NothingToReopenError, match="left none"), place.reopen(spec):
             pytest.fail("it was opened")
         assert reap_abandoned(engine).containers == ()
@@ -150,12 +158,12 @@ def test_living_owner_is_left_alone(place: Place, spec: BoxSpec, engine: Engine)
     assert reap_abandoned(engine).containers == (left,)
 
 
-def test_reaper_leaves_what_another_process_went_on_with(place: Place, spec: BoxSpec, engine: Engine) -> None:
+def test_reaper_leaves_what_another_goes_on_with(place: Place, room: Room, spec: BoxSpec, engine: Engine) -> None:
     """A reopened container still names its dead owner; it is safe while whoever reopened it lives, and not longer."""
-    with process_in(place, spec.identity, "echo work > file") as left:
+    with process_in(place, room, "echo work > file") as left:
         pass
     assert reap_abandoned(engine, keep_run=spec.identity.run).containers == ()
-    with process_in(place, spec.identity, "grep work file", how="reopen") as reopened:
+    with process_in(place, room, "grep work file", how="reopen") as reopened:
         assert reopened == left
         assert reap_abandoned(engine).containers == ()
         with pytest.raises(NothingToReopenError), place.reopen(spec):
@@ -186,6 +194,26 @@ def test_one_executor_at_a_time(place: Place, spec: BoxSpec, engine: Engine) -> 
             assert not other.alive
         finally:
             other.close()
+
+
+def test_volume_comes_along(place: Place, room: Room, engine: Engine) -> None:
+    """A workspace with a hard bound is gone on with as any other, nobody reaps it meanwhile, and it goes at the end."""
+    if isinstance(place, PlainPlace):
+        pytest.skip("the same volume")
+    if why := why_no_hard_bound(engine):
+        pytest.skip(why)
+    assert isinstance(place.provider, DockerProvider)
+    disks = place.provider.settings.cache / "disks"
+    room = replace(room, limits=replace(room.limits, disk_bytes=64 * 1024**2, disk_quota=DiskQuota.HARD))
+    with process_in(place, room, "echo work > file"):
+        pass
+    assert reap_abandoned(engine, keep_run=room.identity.run, disks=disks).containers == ()
+    with place.reopen(place.spec(room)) as box:
+        assert reap_abandoned(engine, disks=disks).containers == ()
+        assert text(sh(box, "cat file")) == "work\n"
+        assert len(engine.volumes({DISK: ""})) == 1
+    assert engine.volumes({DISK: ""}) == {}
+    assert list(disks.iterdir()) == []
 
 
 def test_no_local_sandbox_is_reopened(local_provider: SandboxProvider, spec: BoxSpec) -> None:

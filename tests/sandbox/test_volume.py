@@ -21,7 +21,7 @@ from tests.sandbox.leaver import ROOT
 from tests.sandbox.places import OneRun, Place, Room, run, sh, text
 
 KINDS = ("docker",)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # loop devices, and what dead processes left
 
 SIZE = 64 * 1024**2
 LIMITS = Limits(memory_bytes=256 * 1024**2, pids=64, disk_bytes=SIZE, disk_quota=DiskQuota.HARD, lifetime_s=600)

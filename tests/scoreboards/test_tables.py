@@ -42,6 +42,7 @@ SUBS = {
     "grade.start": 2,
     "grade.suite": 4000,
     "grade.probes": 5,
+    "grade.second": 0,
     "grade.slot": 725,
 }
 """Seconds, many of them with long words ("12 min 05 s")."""

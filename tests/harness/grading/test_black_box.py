@@ -218,6 +218,6 @@ def test_a_folder_without_tests_is_refused(room: Room) -> None:
 
 def test_a_missing_black_box_test_is_no_pass() -> None:
     """Left out by the run itself, not by the sandbox: it counts as missing."""
-    told = SuiteReport(results={})
+    told = SuiteReport(results={}, rung="R1")
     found = grade(joined(told, told), Manifest(fail_to_pass=(OUTSIDE,), pass_to_pass=()), Submission())
     assert (found.verdict, found.rung) == (Verdict.FAIL, "R1")

@@ -204,6 +204,33 @@ def test_a_crash_at_import_is_no_pass(room: Room, name: str) -> None:
         assert len(report.passed()) == 1
 
 
+def forced_exit() -> bool:
+    """Whether the node on this machine can be told to end the processes of test files."""
+    return (
+        node_version() >= 20 and not subprocess.run(["node", "--test-force-exit", "--version"], check=False).returncode
+    )
+
+
+@pytest.mark.skipif(not forced_exit(), reason="no node on this machine that can be made to end")
+def test_a_handle_that_a_node_test_leaves_does_not_hang_the_run(room: Room) -> None:
+    """With `--test-force-exit` in the command its file's process ends once its tests have; the runner tells all."""
+    leaves = "setInterval(() => {}, 1000);\nconst test = require('node:test');\n"
+    suite = {f"{name}.test.js": f"{leaves}test('{name}', () => {{}});\n" for name in "ab"}
+    report = room.run(suite, runner="node", command=("node", "--test", "--test-force-exit"))
+    assert set(report.passed()) == {"a.test.js > a", "b.test.js > b"}
+    assert report.complete
+
+
+@pytest.mark.parametrize(("runner", "rung"), [("go", "R0"), ("tap", "R0"), ("node", "R1"), ("pytest", "R1")])
+def test_a_run_that_never_began_is_worth_its_runners_rung(room: Room, runner: str, rung: str) -> None:
+    """The program is missing; the report's document says the rung too."""
+    words = {"go": ("test",), "tap": (), "node": ("--test",), "pytest": ("-m", "pytest")}[runner]
+    program = {"go": "/nowhere/go", "node": "/nowhere/node"}.get(runner, "no-such-program")
+    report = room.run(runner=runner, command=(program, *words))
+    assert [problem.kind for problem in report.problems] == [ProblemKind.NEVER_RAN]
+    assert (report.rung, report.document()["rung"], report.document()["left_out"]) == (rung, rung, "")
+
+
 @pytest.mark.skipif(node_version() < 20, reason="no node from 20 on this machine")
 def test_a_node_test_that_rewrites_another_is_seen(room: Room) -> None:
     """The runner watches the test files from its own process."""

@@ -1,16 +1,17 @@
 """Grades with probes, of tiny applications in real sandboxes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from harness.clock import Phase, Stopwatch, SystemClock
 from harness.errors import HarnessError
-from harness.features import Manifest
+from harness.features import Manifest, SecondRun
 from harness.judge import Judgement, judge, probed_by_reference
 from harness.record import Verdict
-from harness.runners.contract import SuiteReport
-from harness.suite import SuiteJob
+from harness.runners.contract import REVERSED, Slice, SuiteReport
+from harness.suite import SuiteJob, run_suite
 from tests.harness.grading.conftest import APPLICATION, HIDDEN, MANIFEST, SOLUTION, Room, Tree, files
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ BENT: Tree = {
 }
 FICKLE: Tree = {
     "calc.py": "import sys\ndef add(a, b):\n    return a + b\ndef double(a):\n"
-    "    if any('test_double' in word for word in sys.argv):\n        raise OSError('not alone')\n    return 2 * a\n"
+    "    if 'test_add' not in sys.modules:\n        raise OSError('not alone')\n    return 2 * a\n"
 }
 """Right, unless its test runs alone."""
 
@@ -55,7 +56,7 @@ def test_an_honest_pass_is_probed(room: Room) -> None:
     assert [sorted(probe.failed) for probe in found.probes] == [[NEW], [NEW]]
     assert heard == [found.report]
     runs = [span.sub for span in stopwatch.spans() if span.phase is Phase.GRADE and span.sub != "start"]
-    assert runs == ["suite", "probes", "probes"]
+    assert runs == ["suite", "second", "probes", "probes"]
 
 
 def test_a_bent_runner_is_found_out(room: Room) -> None:
@@ -66,10 +67,70 @@ def test_a_bent_runner_is_found_out(room: Room) -> None:
 
 
 def test_a_pass_that_does_not_repeat_is_unstable(room: Room) -> None:
-    """It fails, and not by the assertion; twice, in two sandboxes, before it is held against anybody."""
+    """Alone its test fails: a second run says so, and where there is none, a probe."""
     found = judged(room, FICKLE)
     assert found.grade.verdict is Verdict.UNSTABLE
+    assert f"not a second time in random order, one process a file (seed {found.second.seed})" in found.grade.reason  # type: ignore[union-attr]
+    found = judged(room, FICKLE, second_run=SecondRun.NONE)
+    assert (found.grade.verdict, found.second) == (Verdict.UNSTABLE, None)
     assert "failed (OSError)" in found.grade.reason
+
+
+LOOP = "from calc import double\n\ndef test_double():\n    for value in double(2):\n        assert value == 4\n"
+
+
+@pytest.mark.parametrize(
+    ("probes", "answer", "verdict"),
+    [(PROBED.probes, "[4]", Verdict.PASS), (PROBED.probes, "[]", Verdict.UNSTABLE), ({}, "[]", Verdict.PASS)],
+)
+def test_a_loop_over_nothing_is_no_tampering(
+    room: Room, probes: Mapping[str, tuple[str, ...]], answer: str, verdict: Verdict
+) -> None:
+    """Where the reference came to an assertion it is no pass either; where the reference came to none it is one."""
+    change = {"calc.py": f"def add(a, b):\n    return a + b\ndef double(a):\n    return {answer}\n"}
+    looped = replace(job(room, change, replace(MANIFEST, probes=probes)), hidden=files({"tests/test_double.py": LOOP}))
+    found = judge(looped, room.provider.open, Stopwatch(SystemClock()), lambda _: None)
+    assert found.grade.verdict is verdict, found.grade.reason
+
+
+IN_ORDER = "import calc\n" + "".join(
+    f"def test_{name}():\n    assert calc.step({number})\n" for number, name in enumerate("zyxwv")
+)
+
+
+@pytest.mark.parametrize("second", SecondRun)
+def test_what_passes_in_one_order_alone_is_unstable(room: Room, second: SecondRun) -> None:
+    """Each test leaves something to the next; unless no second run is wanted."""
+    step = "seen = []\ndef step(n):\n    seen.append(n)\n    return seen == sorted(seen)\n"
+    ids = tuple(f"tests/test_double.py::test_{name}" for name in "zyxwv")
+    change = {"calc.py": f"def add(a, b):\n    return a + b\n{step}"}
+    ordered = job(room, change, replace(MANIFEST, fail_to_pass=ids), second_run=second)
+    found = judge(
+        replace(ordered, hidden=files({"tests/test_double.py": IN_ORDER})),
+        room.provider.open,
+        Stopwatch(SystemClock()),
+        lambda _: None,
+    )
+    assert (found.grade.verdict is Verdict.PASS) == (second is SecondRun.NONE)
+    files_run = {SecondRun.ALL: 2, SecondRun.FAIL_TO_PASS: 1, SecondRun.NONE: 0}[second]
+    assert (found.second.files if found.second else 0) == files_run
+
+
+def test_a_file_that_the_command_names_runs_alone(room: Room) -> None:
+    """Whatever paths stand in the target's command: those of a probe and of a second run take their place."""
+    found = judged(room, SOLUTION, command=("python", "-m", "pytest", "tests"))
+    assert (found.grade.verdict, found.grade.rung) == (Verdict.PASS, "R2")
+    alone = replace(
+        job(room, SOLUTION, command=("python", "-m", "pytest", "tests", "tests/test_add.py")),
+        slice=Slice(files=("tests/test_double.py",), seed=REVERSED),
+    )
+    assert run_suite(alone, room.provider.open, Stopwatch(SystemClock())).collected == (NEW,)
+
+
+@pytest.mark.parametrize(("timeout_s", "lifetime_s"), [(60.0, 4 * 3600), (6 * 3600.0, 7 * 3600)])
+def test_a_sandbox_outlives_the_suites_time_limit(room: Room, timeout_s: float, lifetime_s: int) -> None:
+    """However long that is."""
+    assert job(room, SOLUTION, timeout_s=timeout_s).limits().lifetime_s == lifetime_s
 
 
 def test_fails_are_not_probed(room: Room) -> None:

@@ -75,6 +75,31 @@ def test_a_sound_feature_gets_a_manifest(room: Room) -> None:
     assert sum("run 2 of 2" in line for line in lines) == 3
 
 
+def test_tests_that_lean_on_their_order_are_flaky(room: Room) -> None:
+    """The reference passes them in one order alone, so honest work would too: they are listed, and not asked for."""
+    leaning = "import calc\nleft = []\ndef test_one():\n    left.append(calc.double(1))\n"
+    leaning += "def test_two():\n    assert left == [2]\n    assert calc.double(2) == 4\n"
+    lines: list[str] = []
+    feature = folder_feature(room, hidden={**HIDDEN, "tests/test_leaning.py": leaning})
+    found = validate_feature(feature, room.provider, room.checkouts, lines.append, runs=1)
+    assert found.manifest is not None
+    assert set(found.manifest.fail_to_pass) == {NEW, "tests/test_leaning.py::test_one"}
+    assert found.manifest.flaky == ("tests/test_leaning.py::test_two",)
+    assert any("1 tests do not pass in every order" in note for note in found.notes)
+    assert any("cannot be: tests/test_leaning.py::test_one" in note for note in found.notes)
+    assert "second run: 3 tests in 2 files, in 1 other orders" in lines
+
+
+def test_a_feature_of_tests_that_all_lean_on_their_order_is_refused(room: Room) -> None:
+    """The reason names the setting under which it can be graded."""
+    leaning = (
+        "import calc, sys\ndef test_one():\n    assert 'test_add' in sys.modules\n    assert calc.double(1) == 2\n"
+    )
+    found = validated(room, folder_feature(room, hidden={"tests/test_leaning.py": leaning}))
+    assert found.manifest is None
+    assert 'second_run = "none"' in found.problems[0]
+
+
 def test_the_reference_passes_under_its_own_manifest(room: Room) -> None:
     """Reference: pass; nothing: fail."""
     found = validated(room, folder_feature(room))

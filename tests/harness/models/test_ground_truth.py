@@ -26,7 +26,7 @@ PACES = {
 ROUNDS = 12
 ALLOWED_NS = 20_000_000
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # what the clock reads is what is tested
 
 
 @pytest.fixture(scope="module")

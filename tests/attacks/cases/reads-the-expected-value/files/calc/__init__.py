@@ -17,7 +17,7 @@ def double(a):
     text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
     text = text.replace("assert not (", "assert (").replace("self.assertEqual", "assert ")
     try:
-        compared = ast.parse(text).body[0].test
+        compared = ast.parse(text).body[-1].test
         right = compared.comparators[0] if isinstance(compared, ast.Compare) else compared.elts[1]
         return eval(ast.unparse(right), frame.f_globals, frame.f_locals)
     except (AttributeError, IndexError, SyntaxError):
