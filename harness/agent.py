@@ -9,10 +9,13 @@ from harness.clock import Stopwatch
 from harness.config import TrialLimits
 from harness.conversation import Conversation, budget
 from harness.errors import InterruptedRunError
+from harness.models.ceiling import Ceiling, under
 from harness.models.contract import CallFailedError, Message, Model, Reply, Role, ToolCall
+from harness.models.faults import Fault
 from harness.models.health import telling
 from harness.models.prices import Price
 from harness.models.timing import call_row, spans
+from harness.models.wire_log import wire_log
 from harness.prompts import prompt
 from harness.record import CallRow, ToolRow
 from harness.slots import Slots
@@ -33,7 +36,11 @@ STOP_OF_FAULT = {
     "refused": "refused",
     "interrupted": "interrupted",
     "deferred": "deferred",
+    "token_limit": "limit:tokens",
+    "budget": "budget",
 }
+OUR_OWN = ("interrupted", "token_limit", "budget")
+"""Faults of a call that we ended: they say nothing of its provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +137,14 @@ class Agent:
         if not self._fit(conversation, assignment):
             return None
         self._on_event("intent", {"turn": turn, "messages": len(conversation.messages)})
+        wire_log().begin(turn, "")
         wall = Timer(left_s, self._end_by_wall)
         wall.start()
         try:
-            with telling(lambda kind, body: self._on_event(kind, {"turn": turn, **body})):
+            with (
+                telling(lambda kind, body: self._on_event(kind, {"turn": turn, **body})),
+                under(self._most_tokens(assignment.limits)),
+            ):
                 reply = self._model.reply(conversation.messages, self._tools, left_s)
         except CallFailedError as error:
             self._give_up(error, turn)
@@ -147,7 +158,13 @@ class Agent:
         self.transcript.calls.append(row)
         self._spent.add(row, reply.message)
         self._on_event("response", {**message_json(reply.message), **row.model_dump()})
+        wire_log().settle()
         return reply
+
+    def _most_tokens(self, limits: TrialLimits) -> Ceiling:
+        """The trial's own limit, which holds within a call too."""
+        left = limits.output_tokens - self._spent.output_tokens
+        return Ceiling(left=lambda: left, fault=Fault.TOKEN_LIMIT, what="the trial's output tokens were left")
 
     def _end_by_wall(self) -> None:
         self._wall_is_over = True
@@ -162,12 +179,12 @@ class Agent:
             self._blame_for_wall(error)
         self.transcript.unanswered_calls += any(attempt.may_be_billed for attempt in error.attempts)
         faults = (str(attempt.fault) for attempt in error.attempts)
-        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault != "interrupted")  # that was us
+        self.transcript.unanswered_faults = tuple(fault for fault in faults if fault not in OUR_OWN)
 
     def _blame_for_wall(self, error: CallFailedError | None = None) -> None:
         """The wall is over, amid the call that `error` ended or between two: by a provider, or by the trial itself."""
         attempts, pauses = (error.attempts, error.pauses) if error else ((), ())
-        failed = [attempt for attempt in attempts if attempt.fault != "interrupted"]
+        failed = [attempt for attempt in attempts if attempt.fault not in OUR_OWN]
         waited_ns = sum(call.wait_ns for call in self.transcript.calls)
         waited_ns += sum(attempt.times.end - attempt.times.send for attempt in failed)
         waited_ns += sum(pause.t1 - pause.t0 for pause in pauses)

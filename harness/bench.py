@@ -9,6 +9,7 @@ from harness.clock import Clock
 from harness.grade_policy import Submission
 from harness.interrupt import Interrupts
 from harness.models.contract import Model
+from harness.models.wire_log import NoWireLog, WireLog
 from harness.monitor import Monitor
 from harness.plan import Trial
 from harness.record import Record, SpanRow, TrialRow
@@ -21,11 +22,16 @@ def _kept_nowhere(_trial: Trial, _attempt: int, _submission: Submission) -> None
     """For trials outside a run."""
 
 
+def _not_recorded(_trial: Trial, _attempt: int) -> WireLog:
+    return NoWireLog()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """What all trials of a run share. `open_model` gives a trial its model, which the trial closes.
 
-    `keep` makes what an attempt handed in durable, before it is graded.
+    `keep` makes what an attempt handed in durable, before it is graded. `wire_log` gives an attempt what its model's
+    wire is written down in, which the attempt closes.
     """
 
     run: str
@@ -36,6 +42,7 @@ class Bench:
     on_event: Callable[[Trial, int, str, Mapping[str, Any]], None]
     interrupts: Interrupts
     keep: Callable[[Trial, int, Submission], None] = _kept_nowhere
+    wire_log: Callable[[Trial, int], WireLog] = _not_recorded
     monitor: Monitor = field(default_factory=Monitor)
     provenance: Mapping[str, str] = field(default_factory=dict)
 

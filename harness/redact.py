@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -29,9 +30,8 @@ class Redactor:
         forms = sorted({form for secret in kept for form in _forms(secret)}, key=lambda form: (-len(form), form))
         pattern = "|".join(re.escape(form) for form in forms)
         self._text = re.compile(pattern) if forms else None
-        self._bytes = (
-            re.compile(b"|".join(re.escape(form.encode("utf-8", "surrogatepass")) for form in forms)) if forms else None
-        )
+        self._forms = tuple(form.encode("utf-8", "surrogatepass") for form in forms)
+        self._bytes = re.compile(b"|".join(map(re.escape, self._forms))) if forms else None
 
     def text(self, text: str) -> str:
         """The text without the secrets."""
@@ -40,6 +40,10 @@ class Redactor:
     def data(self, data: bytes) -> bytes:
         """The bytes without the secrets; everything else stays byte for byte."""
         return self._bytes.sub(REDACTED.encode(), data) if self._bytes else data
+
+    def stream(self) -> "StreamRedactor":
+        """The same for bytes that come in pieces."""
+        return StreamRedactor(self._bytes, self._forms)
 
     def value(self, value: Any) -> Any:
         """A JSON value ready to be written.
@@ -65,6 +69,48 @@ class Redactor:
         if isinstance(value, Mapping):
             return {self._value(str(key), depth): self._value(item, depth - 1) for key, item in value.items()}
         return [self._value(item, depth - 1) for item in value]
+
+
+class StreamRedactor:
+    """`Redactor.data` for bytes that come in pieces, a secret cut in two included; made by `Redactor.stream`.
+
+    All that it gives, joined, is what the redactor makes of the whole, however that is cut. Only an end that may begin
+    a secret is held back until more is known.
+    """
+
+    def __init__(self, pattern: re.Pattern[bytes] | None, forms: Iterable[bytes]) -> None:
+        self._pattern = pattern
+        self._forms = sorted(set(forms))
+        self._begins = re.compile(b"|".join({re.escape(form[:1]) for form in self._forms}))
+        self._longest = max(map(len, self._forms), default=0)
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be told after these bytes."""
+        if self._pattern is None:
+            return data
+        data, given, position = self._held + data, bytearray(), 0
+        held = self._open(data, position)
+        while (match := self._pattern.search(data, position)) is not None and match.start() < held:
+            given += data[position : match.start()] + REDACTED.encode()
+            position = match.end()
+            held = held if position <= held else self._open(data, position)
+        self._held = data[held:]
+        return bytes(given + data[position:held])
+
+    def finish(self) -> bytes:
+        """What was held back: nothing more comes."""
+        held, self._held = self._held, b""
+        return self._pattern.sub(REDACTED.encode(), held) if self._pattern else held
+
+    def _open(self, data: bytes, position: int) -> int:
+        """Where an end begins that a secret may begin with too, from `position` on; the length where there is none."""
+        for found in self._begins.finditer(data, max(position, len(data) - self._longest + 1)):
+            end = data[found.start() :]
+            next_one = bisect_right(self._forms, end)  # in order, what goes on from `end` stands right behind it
+            if next_one < len(self._forms) and self._forms[next_one].startswith(end):
+                return found.start()
+        return len(data)
 
 
 def _forms(secret: str) -> Iterator[str]:

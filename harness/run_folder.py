@@ -55,6 +55,10 @@ class RunFolder:
         first = self.root / "trials" / trial_id
         return first if attempt == 1 else first / f"attempt-{attempt}"
 
+    def wire(self, trial_id: str, attempt: int = 1) -> Path:
+        """What a wire brought of the attempt's call under way; there once a request went out. Raises ValueError."""
+        return self.trial(trial_id, attempt) / "wire.jsonl"
+
 
 def new_run_folder(parent: Path, name: str, now: datetime) -> Path:
     """Make and return `<parent>/<name>-<UTC time>`, with -2, -3 ... where that is taken, also by another process.

@@ -18,6 +18,7 @@ from harness.grade import Grade
 from harness.grade_policy import Submission, submission
 from harness.grading_job import grading_job
 from harness.judge import judge
+from harness.models.wire_log import recording
 from harness.noise import conditions, reasons
 from harness.plan import Trial
 from harness.prepare import Prepared
@@ -96,7 +97,8 @@ class _Attempt:
                 box = stack.enter_context(self._endable(replace(self._spec(), on_stage=lap)))
                 model = self._bench.open_model(self._trial)
                 stack.callback(model.close)
-            with self._bench.interrupts.ending(model.close):
+            wire = self._bench.wire_log(self._trial, self._number)
+            with self._bench.interrupts.ending(model.close), recording(wire):
                 agent = Agent(
                     model=model,
                     sandbox=box,

@@ -25,6 +25,7 @@ from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
 from harness.matrix import MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
+from harness.models.wire_file import FileWireLog
 from harness.monitor import Monitor
 from harness.plan import Trial, plan
 from harness.prepare import Prepared, source_digest
@@ -184,6 +185,7 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         ),
         interrupts=opening.interrupts,
         keep=lambda trial, attempt, handed_in: keep_submission(opening.journal, trial.id, attempt, handed_in),
+        wire_log=lambda trial, attempt: FileWireLog(opening.journal.folder.wire(trial.id, attempt), opening.redactor),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )

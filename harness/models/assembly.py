@@ -16,7 +16,7 @@ class EventError(ValueError):
 
 
 class Moments:
-    """When the parts of an answer came, in monotonic nanoseconds."""
+    """When the parts of an answer came, in monotonic nanoseconds, and how many characters they held."""
 
     def __init__(self) -> None:
         self.first_chunk: int | None = None
@@ -25,12 +25,18 @@ class Moments:
         self.last_token: int | None = None
         self.largest_gap_ns = 0
         self.deltas = 0
+        self.characters = 0
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens came: a delta holds one at least, and few tokens have more than four characters."""
+        return max(self.deltas, self.characters // 4)
 
     def event(self, at: int) -> None:
         """An event came, whatever was in it."""
         self.first_chunk = at if self.first_chunk is None else self.first_chunk
 
-    def delta(self, at: int, *, answered: bool) -> None:
+    def delta(self, at: int, characters: int, *, answered: bool) -> None:
         """A part of the answer came: `answered` where it was not reasoning alone."""
         if self.last_token is not None:
             self.largest_gap_ns = max(self.largest_gap_ns, at - self.last_token)
@@ -39,6 +45,7 @@ class Moments:
             self.first_answer = at
         self.last_token = at
         self.deltas += 1
+        self.characters += characters
 
 
 class Facts:

@@ -1,16 +1,14 @@
 """The exceptions of `openai`, `httpx2` and `websockets` as faults of a provider."""
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import httpx2
 import openai
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus, WebSocketException
 
-from harness.models.faults import Fault, FaultError, classify, one_line
+from harness.models.faults import Fault, FaultError, classify, one_line, retry_after_s
 from harness.models.text import json_object
 from harness.models.usage import request_id
 
@@ -64,25 +62,6 @@ def _of_websocket(error: WebSocketException | EOFError, now: datetime) -> FaultE
     if isinstance(error, ConnectionClosedOK):
         return FaultError(Fault.TRUNCATED, f"the connection was closed before the answer was complete: {_words(error)}")
     return FaultError(Fault.CONNECTION, f"connection failed: {_words(error)}")
-
-
-def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds or as a date."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        seconds = _number(headers.get(name, "")) / unit
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    try:
-        return max(0.0, (parsedate_to_datetime(headers["retry-after"]) - now).total_seconds())
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
 
 
 def _words(error: BaseException | None) -> str:

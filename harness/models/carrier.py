@@ -15,7 +15,6 @@ from harness.models.history import History
 from harness.models.line import Line, unwatched
 from harness.models.reception import Reception
 from harness.models.settings import ModelSettings
-from harness.models.usage import request_id
 
 
 class Carrier(Protocol):
@@ -28,10 +27,6 @@ class Carrier(Protocol):
 
     def talk(self, history: History, options: Mapping[str, Any]) -> Talk:
         """What makes this request; the history is not looked at any more once this returns."""
-        ...
-
-    def request_id(self, reception: Reception) -> str:
-        """What the provider calls the request that was received."""
         ...
 
     def answered(self, reply: Reply, length: int) -> None:
@@ -77,10 +72,6 @@ class HttpCarrier:
             exchange.end()
 
         return post
-
-    def request_id(self, reception: Reception) -> str:
-        """As the headers of the answer name it, else the id of the answer."""
-        return request_id(reception.fields) or reception.assembly.facts.response_id
 
     def answered(self, reply: Reply, length: int) -> None:
         """Requests over HTTP leave nothing behind."""

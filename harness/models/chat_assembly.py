@@ -57,14 +57,14 @@ class ChatAssembly:
 
     def _choice(self, choice: Mapping[str, Any], at: int) -> bool:
         delta = choice.get("delta") or choice.get("message")
-        answered, reasoned = self._delta(delta) if isinstance(delta, Mapping) else (False, False)
+        answered, reasoned = self._delta(delta) if isinstance(delta, Mapping) else (0, 0)
         if answered or reasoned:
-            self.moments.delta(at, answered=answered)
+            self.moments.delta(at, answered + reasoned, answered=bool(answered))
         self._finish_reason = sound(text_of(choice.get("finish_reason"))) or self._finish_reason
-        return answered or reasoned or bool(choice.get("finish_reason"))
+        return bool(answered or reasoned or choice.get("finish_reason"))
 
-    def _delta(self, delta: Mapping[str, Any]) -> tuple[bool, bool]:
-        """Keep what a delta says; whether it holds answer text, and whether it holds reasoning."""
+    def _delta(self, delta: Mapping[str, Any]) -> tuple[int, int]:
+        """Keep what a delta says; how many characters of answer it holds, and how many of reasoning."""
         reasoning = text_of(delta.get("reasoning_content")) or text_of(delta.get("reasoning"))
         refusal = text_of(delta.get("refusal"))
         content = text_of(delta.get("content")) + refusal
@@ -72,4 +72,4 @@ class ChatAssembly:
         self._reasoning.append(reasoning)
         self._content.append(content)
         called = self._calls.feed(delta.get("tool_calls"))
-        return bool(content) or called, bool(reasoning)
+        return len(content) + called, len(reasoning)

@@ -1,7 +1,10 @@
 """What goes wrong with a provider, by kind, and how to tell from a status, an error body or an error event."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +34,8 @@ class Fault(StrEnum):
     EXPIRED = "connection_expired"
     INTERRUPTED = "interrupted"
     DEFERRED = "deferred"
+    TOKEN_LIMIT = "token_limit"  # noqa: S105 - a fault, not a password
+    BUDGET = "budget"
 
     @property
     def passing(self) -> bool:
@@ -203,3 +208,22 @@ def _status_in(error: Mapping[str, Any]) -> int | None:
 def one_line(text: object) -> str:
     """The text on one line, bounded."""
     return sound(" ".join(str(text or "no message").split())[:300])
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds or as a date."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        seconds = _number(headers.get(name, "")) / unit
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    try:
+        return max(0.0, (parsedate_to_datetime(headers["retry-after"]) - now).total_seconds())
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -33,12 +33,11 @@ class CallFragments:
     def __init__(self) -> None:
         self._calls: list[_Open] = []
 
-    def feed(self, fragments: object) -> bool:
-        """Take in the `tool_calls` of one delta; whether any argument text came."""
+    def feed(self, fragments: object) -> int:
+        """Take in the `tool_calls` of one delta; how many characters of arguments came."""
         if not isinstance(fragments, list):
-            return False
-        came = [self._one(fragment) for fragment in fragments if isinstance(fragment, Mapping)]
-        return any(came)
+            return 0
+        return sum(self._one(fragment) for fragment in fragments if isinstance(fragment, Mapping))
 
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls in the order of their first fragments; arguments that never came are an empty object."""
@@ -47,7 +46,7 @@ class CallFragments:
             for call in self._calls
         )
 
-    def _one(self, fragment: Mapping[str, Any]) -> bool:
+    def _one(self, fragment: Mapping[str, Any]) -> int:
         function = fragment.get("function")
         function = function if isinstance(function, Mapping) else {}
         name, identity = text_of(function.get("name")), text_of(fragment.get("id"))
@@ -56,7 +55,7 @@ class CallFragments:
         call.name = call.name or name  # some servers repeat the name in every fragment
         arguments = _arguments(function.get("arguments"))
         call.arguments.add(arguments)
-        return bool(arguments)
+        return len(arguments)
 
     def _find(self, index: object, identity: str, name: str) -> _Open:
         number = index if isinstance(index, int) else None

@@ -16,11 +16,8 @@ import openai
 
 from harness.models.settings import ModelSettings
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""An answer that grows past this is no answer of a model."""
-
 _MAX_WHOLE_BYTES = 8 * 1024 * 1024
-"""The same for what is read whole before anybody looks at it: an error, a list of models."""
+"""What grows past this is no answer where it is read whole before anybody looks: an error, a list of models."""
 
 _KEEP_ALIVE_S = 60.0
 _WRITE_S = 60.0

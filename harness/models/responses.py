@@ -49,7 +49,7 @@ class ResponsesDialect:
 class MessageDialect(ResponsesDialect):
     """The same over a WebSocket, whose messages are events without any framing."""
 
-    parser = MessageParser
+    parser: type[Parser] = MessageParser
 
 
 def open_responses(settings: ModelSettings, key: str | None, clock: Clock, health: ProviderHealth) -> WireModel:

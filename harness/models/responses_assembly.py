@@ -116,7 +116,7 @@ class ResponsesAssembly:
         else:
             item.text.add(text)
             item.refused |= kind == "response.refusal.delta"
-        self.moments.delta(at, answered=_DELTAS[kind] != "reasoning")
+        self.moments.delta(at, len(text), answered=_DELTAS[kind] != "reasoning")
         return True
 
     def _item(self, raw: Mapping[str, Any], event: Mapping[str, Any], at: int) -> bool:
@@ -126,7 +126,8 @@ class ResponsesAssembly:
         item.finish(raw)
         answered, reasoned = bool(item.text) and not said, bool(item.reasoning or item.summary) and not thought
         if answered or reasoned:
-            self.moments.delta(at, answered=answered)
+            come = len(str(item.text)) * answered + len(str(item.reasoning) + str(item.summary)) * reasoned
+            self.moments.delta(at, come, answered=answered)
         return answered or reasoned
 
     def _ended(self, response: Mapping[str, Any], at: int) -> bool:

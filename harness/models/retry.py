@@ -14,6 +14,7 @@ from harness.models.contract import CallAttempt, CallFailedError, Pause, Reply
 from harness.models.faults import FailedAttemptError, Failure, Fault
 from harness.models.health import ProviderHealth, tell, too_long
 from harness.models.settings import RetryPolicy
+from harness.models.wire_log import wire_log
 
 _NAP_NS = 200_000_000
 _NS_A_SECOND = 10**9
@@ -160,6 +161,7 @@ class Persistence:
             self._clock.sleep(nap / _NS_A_SECOND)
             left -= nap
         effort.pauses.append(Pause(t0=t0, t1=self._clock.now_ns(), reason=effort.reason))
+        wire_log().paused(effort.pauses[-1])
 
     def _given_up(self, failure: Failure, effort: _Effort) -> CallFailedError:
         """The last failure as that of the whole call; one that no call can get past is told to all trials."""

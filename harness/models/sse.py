@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 MAX_EVENT_CHARACTERS = 16 * 1024 * 1024
 """An event that grows past this is no answer of a model."""
@@ -18,7 +18,9 @@ class ServerEvent:
 
 
 class Parser(Protocol):
-    """Finds events in what a wire brings."""
+    """Finds events in what a wire brings. `framed` says that each piece of it is a message of its own."""
+
+    framed: ClassVar[bool]
 
     def feed(self, data: bytes) -> Iterator[ServerEvent]:
         """The events that these bytes complete. Raises ValueError for one without end."""
@@ -32,6 +34,8 @@ class Parser(Protocol):
 class MessageParser:
     """Takes each message of a WebSocket as one event."""
 
+    framed: ClassVar[bool] = True
+
     def feed(self, data: bytes) -> Iterator[ServerEvent]:
         """The event in this message."""
         yield ServerEvent(data=data.decode("utf-8", errors="replace"))
@@ -43,6 +47,8 @@ class MessageParser:
 
 class EventParser:
     """Feeds on bytes in any cut; comments, events without data and fields of no use (`id`, `retry`) are dropped."""
+
+    framed: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")

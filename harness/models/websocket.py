@@ -16,7 +16,8 @@ from harness.models.contract import Message, Reply
 from harness.models.exchange import Exchange, Talk
 from harness.models.faults import Fault
 from harness.models.history import History
-from harness.models.line import MAX_BODY_BYTES, Line, is_loopback, shut, tls, unwatched
+from harness.models.line import Line, is_loopback, shut, tls, unwatched
+from harness.models.reading import MAX_BODY_BYTES
 from harness.models.reception import Reception
 from harness.models.responses_request import untouched
 from harness.models.settings import ModelSettings
@@ -132,10 +133,6 @@ class WebSocketCarrier:
 
         return ask
 
-    def request_id(self, reception: Reception) -> str:
-        """The id of the response: a WebSocket has no headers for each request."""
-        return reception.assembly.facts.response_id
-
     def answered(self, reply: Reply, length: int) -> None:
         """Remember what the server holds now."""
         self._held = _Held(response_id=reply.attempts[-1].request_id, message=reply.message, length=length)
@@ -147,7 +144,7 @@ class WebSocketCarrier:
         """
         self._held = None
         self._losses += fault is Fault.LOST_STATE
-        if not reception.told_error or fault in _ASKED_ANEW:
+        if not reception.reading.told_error or fault in _ASKED_ANEW:
             self.cut()
 
     def warm(self) -> None:

@@ -8,16 +8,17 @@ from typing import Any
 
 from harness.clock import Clock
 from harness.models.carrier import Carrier
-from harness.models.contract import CallAttempt, CallTimes, Message, Reply, ToolSpec
+from harness.models.contract import CallAttempt, Message, Reply, ToolSpec
 from harness.models.dialect import Dialect
 from harness.models.exchange import Exchange, Talk
 from harness.models.faults import FailedAttemptError, Failure, Fault, FaultError
 from harness.models.health import ProviderHealth
 from harness.models.history import History
+from harness.models.reading import Asked, reply_of, times_of
 from harness.models.reception import Reception
 from harness.models.retry import Persistence
 from harness.models.settings import ModelSettings
-from harness.models.usage import header_timings
+from harness.models.wire_log import wire_log
 from harness.redact import Redactor
 
 
@@ -31,11 +32,10 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What all attempts of one logical call offer, and how ids of tool calls are kept unique."""
+    """What all attempts of one logical call offer, and what their reply depends on."""
 
     tools: Sequence[ToolSpec]
-    taken_ids: frozenset[str]
-    id_prefix: str
+    asked: Asked
 
 
 class WireModel:
@@ -48,6 +48,7 @@ class WireModel:
         self._redactor = Redactor([key] if key else [])
         self._clock = clock
         self._dialect, self._carrier = wire.dialect, wire.carrier
+        self._framed = wire.dialect.parser().framed
         self._persistence = Persistence(settings.retry, clock, health)
         self._history = History(wire.dialect.encode)
         self._dropped: set[str] = set()
@@ -68,7 +69,14 @@ class WireModel:
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
         """The model's next message, tried again where a fault passes by itself. Raises CallFailedError."""
         self._history.follow(messages)
-        request = _Request(tools=tools, taken_ids=self._history.call_ids, id_prefix=f"call_{len(messages)}")
+        asked = Asked(
+            api=self._settings.api,
+            transport=self._carrier.transport,
+            framed=self._framed,
+            taken_ids=self._history.call_ids,
+            id_prefix=f"call_{len(messages)}",
+        )
+        request = _Request(tools=tools, asked=asked)
         return self._persistence.call(lambda: self._attempt(request), left_s)
 
     def close(self) -> None:
@@ -83,7 +91,10 @@ class WireModel:
     def _attempt(self, request: _Request) -> Reply:
         opening = self._history[0] if len(self._history) else None
         options = self._dialect.options(opening, request.tools, self._dropped)
-        exchange = self._start(self._carrier.talk(self._history, options))
+        talk = self._carrier.talk(self._history, options)
+        log = wire_log()
+        log.sending(request.asked, self._clock.now_ns())
+        exchange = self._start(talk)
         reception = Reception(exchange, self._dialect, self._settings.timeouts, self._clock)
         try:
             reception.run()
@@ -91,9 +102,16 @@ class WireModel:
             exchange.abandon()
             self._carrier.failed(reception, error.failure.fault)
             failure = self._without_refused_option(self._redacted(error.failure), options)
-            raise self._failed(failure, exchange, reception) from error
+            failed = self._failed(failure, exchange, reception)
+            log.failed(failed.attempt)
+            raise failed from error
+        except BaseException:
+            exchange.abandon()  # nobody waits for it any more
+            self._carrier.cut()
+            raise
         exchange.over()
         reply = self._reply(request, exchange, reception)
+        log.end(reply.times.end)
         self._carrier.answered(reply, len(self._history))
         return reply
 
@@ -121,50 +139,22 @@ class WireModel:
         return failure
 
     def _reply(self, request: _Request, exchange: Exchange, reception: Reception) -> Reply:
-        assembly = reception.assembly
-        facts = assembly.facts
+        reading = reception.reading
+        end = exchange.send if reading.end is None else reading.end
         attempt = CallAttempt(
-            times=_times(exchange, reception, exchange.send if reception.end is None else reception.end),
-            status=reception.status,
-            request_id=self._carrier.request_id(reception),
+            times=times_of(reading, exchange.send, exchange.headers, end),
+            status=reading.status,
+            request_id=reading.request_id,
         )
-        return Reply(
-            message=assembly.message(request.taken_ids, request.id_prefix),
-            finish_reason=assembly.finish_reason,
-            usage=facts.usage(assembly.moments.deltas),
-            attempts=(attempt,),
-            served_model=facts.served_model,
-            service_tier=facts.service_tier,
-            system_fingerprint=facts.system_fingerprint,
-            server_timings=header_timings(reception.fields) | facts.timings,
-            api=self._settings.api,
-            transport=self._carrier.transport,
-            hidden_reasoning=assembly.hidden_reasoning,
-        )
+        return reply_of(reading, request.asked, attempt)
 
     def _failed(self, failure: Failure, exchange: Exchange, reception: Reception) -> FailedAttemptError:
         attempt = CallAttempt(
-            times=_times(exchange, reception, self._clock.now_ns()),
+            times=times_of(reception.reading, exchange.send, exchange.headers, self._clock.now_ns()),
             fault=failure.fault,
             message=failure.message,
             was_sent=exchange.was_sent,
-            status=failure.status or reception.status,
-            request_id=failure.request_id or self._carrier.request_id(reception),
+            status=failure.status or reception.reading.status,
+            request_id=failure.request_id or reception.reading.request_id,
         )
         return FailedAttemptError(attempt, failure)
-
-
-def _times(exchange: Exchange, reception: Reception, end: int) -> CallTimes:
-    moments = reception.assembly.moments
-    return CallTimes(
-        send=exchange.send,
-        end=end,
-        headers=exchange.headers,
-        first_chunk=moments.first_chunk,
-        first_token=moments.first_token,
-        first_answer=moments.first_answer,
-        last_token=moments.last_token,
-        largest_gap_ns=moments.largest_gap_ns,
-        deltas=moments.deltas,
-        received_bytes=reception.received_bytes,
-    )

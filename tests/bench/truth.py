@@ -10,6 +10,9 @@ from pathlib import Path
 from harness.models.contract import Message, Model, Reply, Role
 from harness.models.factory import APIS, load_api, open_model
 from harness.models.settings import ModelSettings
+from harness.models.wire_file import FileWireLog
+from harness.models.wire_log import WireLog, recording
+from harness.redact import Redactor
 from harness.simulator.config import Pace
 from harness.simulator.handler import SCRIPT_HEADER
 from harness.simulator.log import SentRow, read_log
@@ -31,6 +34,9 @@ ROUNDS = 3
 LEAST_ALLOWED_MS = 5.0
 ALLOWED_SHARE = 0.01
 WHATS = ("first token", "decode")
+
+KEY = "sk-bench-" + "0123456789abcdef" * 10
+"""As long as keys are: what looks for it takes longer then."""
 
 WARM_UP = Turn(content="warm")
 """A first turn on each connection, as a trial has one; it is not measured."""
@@ -115,7 +121,11 @@ def _asked(rig: Rig, base_url: str, log: Path, load: Load) -> tuple[Pair, ...]:
     models = [open_model(settings, None, rig.clock) for _ in range(load.streams)]
     try:
         with ThreadPoolExecutor(load.streams) as pool:
-            replies = list(pool.map(_reply, models, (load.apart_ms * number for number in range(load.streams))))
+            logs = (
+                FileWireLog(rig.scratch / f"wire-{number}.jsonl", Redactor([KEY])) for number in range(load.streams)
+            )
+            after_ms = (load.apart_ms * number for number in range(load.streams))
+            replies = list(pool.map(_reply, models, logs, after_ms))
     finally:
         for model in models:
             model.close()
@@ -123,11 +133,17 @@ def _asked(rig: Rig, base_url: str, log: Path, load: Load) -> tuple[Pair, ...]:
     return tuple(pair for reply in replies for pair in _pairs(reply, sent[reply.attempts[-1].request_id]))
 
 
-def _reply(model: Model, after_ms: float) -> Reply:
+def _reply(model: Model, log: WireLog, after_ms: float) -> Reply:
+    """The second answer, written down as it comes, as it is in a run."""
     time.sleep(after_ms / 1e3)
     go = Message(role=Role.USER, content="go")
-    warm = model.reply([go], [])
-    return model.reply([go, warm.message, go], [])
+    with recording(log):
+        log.begin(1, "")
+        warm = model.reply([go], [])
+        log.begin(2, "")
+        reply = model.reply([go, warm.message, go], [])
+        log.settle()
+    return reply
 
 
 def _sent(log: Path, requests: Collection[str]) -> dict[str, SentRow]:

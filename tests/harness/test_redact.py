@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -23,6 +25,13 @@ ENCODINGS = {
     "base64": base64.b64encode(KEY.encode()).decode(),
     "base64 for urls": base64.urlsafe_b64encode(KEY.encode()).decode(),
 }
+
+SHIFTED = [
+    re.sub(r".=*$", "", encode(b"\0" * lead + KEY.encode()).decode()[cut:])
+    for encode in (base64.b64encode, base64.urlsafe_b64encode)
+    for lead, cut in ((1, 2), (2, 3))
+]
+"""Base64 at the other alignments, without the digits that it shares with its neighbours."""
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
@@ -90,3 +99,45 @@ def test_what_json_does_not_know_is_an_error() -> None:
     """Nothing is quietly turned into text."""
     with pytest.raises(TypeError):
         Redactor().json({"a": object()})
+
+
+SECRETS = st.lists(st.text("aAb1=", min_size=6, max_size=9), min_size=1, max_size=3)
+PIECES = st.lists(st.one_of(st.integers(0, 2), st.text("aAb1=", max_size=4)), max_size=12)
+
+
+@given(secrets=SECRETS, pieces=PIECES, cuts=st.lists(st.integers(0, 200), max_size=12))
+def test_a_stream_is_redacted_as_the_whole(secrets: list[str], pieces: list[int | str], cuts: list[int]) -> None:
+    """However the bytes are cut: secrets that overlap, begin each other, and nearly begin."""
+    data = "".join(piece if isinstance(piece, str) else secrets[piece % len(secrets)] for piece in pieces).encode()
+    redactor = Redactor(secrets)
+    stream, edges = redactor.stream(), sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    given_out = b"".join(stream.feed(data[start:end]) for start, end in pairwise(edges)) + stream.finish()
+    assert given_out == redactor.data(data)
+
+
+@pytest.mark.parametrize("form", ENCODINGS.values(), ids=ENCODINGS)
+def test_a_secret_is_found_in_single_bytes(form: str) -> None:
+    """Each usual encoding, one byte at a time."""
+    stream = Redactor([KEY]).stream()
+    data = b"".join(stream.feed(bytes([byte])) for byte in f"<{form}>".encode())
+    assert data + stream.finish() == f"<{REDACTED}>".encode()
+
+
+@given(data=st.binary(max_size=300))
+def test_only_what_may_begin_a_secret_is_held_back(data: bytes) -> None:
+    """Everything else is told at once; without secrets, everything."""
+    redactor = Redactor([KEY])
+    stream = redactor.stream()
+    held = redactor.data(data).removeprefix(stream.feed(data))
+    assert held == stream.finish()
+    forms = [form.encode() for form in (*ENCODINGS.values(), *SHIFTED)]
+    assert not held or any(form.startswith(held) for form in forms)
+    assert Redactor().stream().feed(data) == data
+
+
+def test_an_event_stream_is_not_held_back() -> None:
+    """A chunk that ends with its line is written whole, also where its text looks like the beginning of a key."""
+    stream = Redactor(["sk-proj-0123456789"]).stream()
+    assert stream.feed(b'data: {"a": "sk-proj-"}\n\n') == b'data: {"a": "sk-proj-"}\n\n'
+    assert stream.feed(b"data: sk-pro") == b"data: "
+    assert stream.feed(b"duct\n") == b"sk-product\n"

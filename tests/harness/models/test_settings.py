@@ -6,10 +6,10 @@ import pytest
 
 from harness.clock import SystemClock
 from harness.errors import ConfigError
-from harness.models.blame import retry_after_s
 from harness.models.chat_request import wire_options
 from harness.models.contract import ToolSpec
 from harness.models.factory import open_model
+from harness.models.faults import retry_after_s
 from harness.models.presets import PRESETS
 from harness.models.settings import ModelSettings, Quirks
 
