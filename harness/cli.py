@@ -17,6 +17,7 @@ from harness.commands import (
     demo,
     doctor,
     export,
+    history,
     plan,
     regrade,
     report,
@@ -62,6 +63,7 @@ for verb in (
     clean,
 ):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
+app.add_typer(history.app, name="history")
 
 
 def _version(*, wanted: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from harness.clock import SystemClock
 from harness.errors import HarnessError, InfraError
 from harness.files import TEMPORARY, disk_errors, write_atomic
-from harness.journal_reader import Row, read_attempts, read_body, read_last_rows, read_meta, read_records, read_rows
+from harness.journal_reader import Row, each_attempt, read_attempts, read_body, read_last_rows, read_meta, read_records, read_rows
 from harness.journal_schema import Kind, bring_forward, database_errors, lay_tables, make_durable, must_exist
 from harness.lock import RunLock
 from harness.record import Record
@@ -26,6 +26,7 @@ __all__ = [
     "Journal",
     "Kind",
     "Row",
+    "each_attempt",
     "new_run_folder",
     "read_attempts",
     "read_body",

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from harness.errors import InfraError
 from harness.files import disk_errors
 from harness.journal_schema import Kind, check_schema, database_errors, must_exist
-from harness.record import Record, latest
+from harness.record import Record, latest, slim
 from harness.run_folder import RunFolder
 
 
@@ -65,9 +65,21 @@ def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) 
         )
 
 
+def each_attempt(folder: Path) -> Iterator[Record]:
+    """The record of every attempt of a run in the order they were written, read one by one.
+
+    An attempt that was interrupted and went on later has several records: the last one is its record.
+    """
+    last = "SELECT max(seq) FROM rows WHERE kind = ?1 GROUP BY trial, attempt"
+    query = f"SELECT seq, body FROM rows WHERE seq IN ({last}) ORDER BY seq"  # noqa: S608 - ours
+    with _reading(folder) as connection:  # one text at a time: all of them together are larger than the records
+        for seq, body in connection.execute(query, (str(Kind.RECORD),)):
+            yield _record(folder, seq, body)
+
+
 def read_attempts(folder: Path) -> tuple[Record, ...]:
-    """Every record of a run in the order they were written, superseded attempts included."""
-    return tuple(_record(folder, row) for row in read_rows(folder, Kind.RECORD))
+    """All of them at once, superseded attempts included."""
+    return tuple(map(slim, each_attempt(folder)))
 
 
 def read_records(folder: Path) -> tuple[Record, ...]:
@@ -85,13 +97,13 @@ def read_body(folder: Path, digest: str) -> bytes:
     return data
 
 
-def _record(folder: Path, row: Row) -> Record:
+def _record(folder: Path, seq: int, body: str) -> Record:
     try:
-        return Record.model_validate(row.body)
+        return Record.model_validate_json(body)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InfraError(f"{folder}: row {row.seq} holds no readable record: {where}: {first['msg']}") from error
+        raise InfraError(f"{folder}: row {seq} holds no readable record: {where}: {first['msg']}") from error
 
 
 @contextmanager

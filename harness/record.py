@@ -254,3 +254,18 @@ def latest(records: Iterable[Record]) -> tuple[Record, ...]:
         if key not in found or record.attempt >= found[key].attempt:
             found[key] = record
     return tuple(found.values())
+
+
+def slim(record: Record) -> Record:
+    """The record itself, in less than half of the memory: ten thousand of them are held at once.
+
+    Every model notes which of its fields were given. Thousands of calls and tools were given the same ones, so that
+    they can share one note; nobody may change it, and nobody can: the models are frozen.
+    """
+    for each in (record, *record.calls, *record.tool_calls):
+        given = each.__pydantic_fields_set__
+        object.__setattr__(each, "__pydantic_fields_set__", _GIVEN.setdefault(frozenset(given), given))
+    return record
+
+
+_GIVEN: dict[frozenset[str], set[str]] = {}

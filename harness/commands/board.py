@@ -8,12 +8,14 @@ from harness.commands import options
 from harness.commands.session import output
 from harness.commands.showing import load_board
 from harness.errors import ConfigError
+from harness.run_folders import runs_since
 from scoreboards.report.tool_tables import By
 
 
 def command(
     runs: options.RunFolders,
     *,
+    since: options.Since = None,
     as_json: options.Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print GitHub-flavoured Markdown.")] = False,
     by_class: Annotated[
@@ -27,6 +29,7 @@ def command(
     """
     if as_json and markdown:
         raise ConfigError("--json and --markdown: choose one")
+    runs = runs_since(runs, since)
     kinds = [by for by, asked in ((By.CLASS, by_class), (By.TOOL, by_tool)) if asked]
     if as_json:
         from scoreboards.report.machine import board_json
