@@ -131,4 +131,8 @@ def _view(name: str, paths: Sequence[Path]) -> str:
 
 
 def _first(error: Exception) -> str:
-    return one_line(str(error).split("\n\n")[0], 300)
+    """What DuckDB says, without the lines that point into the query; its wish for a library is not for us to grant."""
+    said = str(error).splitlines()[0]
+    if "'pytz'" in said:
+        return "a time with a zone cannot be shown: make it one in UTC with ::TIMESTAMP"
+    return one_line(said, 300)

@@ -38,7 +38,8 @@ class Source:
     def key(self) -> str:
         """The run's name in the store: the same wherever its folder lies."""
         slug = re.sub(r"[^A-Za-z0-9._]+", "-", self.run).strip("-.")[:60] or "run"
-        return f"{slug}-{hashlib.sha256(f'{self.run}\0{self.created_utc}'.encode()).hexdigest()[:12]}"
+        mark = hashlib.sha256(json.dumps([self.run, self.created_utc]).encode()).hexdigest()
+        return f"{slug}-{mark[:12]}"
 
 
 class Kept(BaseModel):

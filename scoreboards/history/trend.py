@@ -91,7 +91,7 @@ _SCORED = ", ".join(quoted(verdict.value) for verdict in Verdict if verdict.scor
 
 
 def _query(wanted: Asked) -> str:
-    medians = ", ".join(f"median({name}_ns) FILTER (scored) AS {name}" for name in FIGURES)
+    medians = ", ".join(f"median({name}_ns) FILTER (scored) AS {name}_median" for name in FIGURES)
     named = [
         f"{column} IN ({', '.join(map(quoted, names))})"
         for column, names in (("model", wanted.models), ("feature", wanted.features))
@@ -128,8 +128,12 @@ def _point(row: Mapping[str, Any], kept: Kept) -> Point:
         passed=row["passed"],
         noisy=row["noisy"],
         requested_models=tuple(row["requested"] or ()),
-        medians={name: None if row[name] is None else round(row[name]) for name in FIGURES},
+        medians={name: _whole(row[f"{name}_median"]) for name in FIGURES},
     )
+
+
+def _whole(nanoseconds: float | None) -> int | None:
+    return None if nanoseconds is None else round(nanoseconds)
 
 
 def _nothing(store: Store, runs: Sequence[Kept], wanted: Asked) -> str:

@@ -18,7 +18,7 @@ MOST_BARS = 20
 
 NOTES = (
     "Bars are runs, the oldest first: pass rates from 0 to 100 %, times from 0 to the longest shown.",
-    "Figures run by run, with 95 % Wilson intervals: whether a change is one, `splitclock gate` says.",
+    "Figures run by run, with 95 % Wilson intervals; nothing here claims that a change is more than chance.",
 )
 
 
