@@ -14,7 +14,17 @@ from typing import Any, Self
 from harness.clock import SystemClock
 from harness.errors import HarnessError, InfraError
 from harness.files import TEMPORARY, disk_errors, write_atomic
-from harness.journal_reader import Row, each_attempt, read_attempts, read_body, read_last_rows, read_meta, read_records, read_rows
+from harness.journal_reader import (
+    Row,
+    each_attempt,
+    each_attempt_in_turn,
+    read_attempts,
+    read_body,
+    read_last_rows,
+    read_meta,
+    read_records,
+    read_rows,
+)
 from harness.journal_schema import Kind, bring_forward, database_errors, lay_tables, make_durable, must_exist
 from harness.lock import RunLock
 from harness.record import Record
@@ -27,6 +37,7 @@ __all__ = [
     "Kind",
     "Row",
     "each_attempt",
+    "each_attempt_in_turn",
     "new_run_folder",
     "read_attempts",
     "read_body",

@@ -82,6 +82,20 @@ def read_attempts(folder: Path) -> tuple[Record, ...]:
     return tuple(map(slim, each_attempt(folder)))
 
 
+def each_attempt_in_turn(folder: Path) -> Iterator[tuple[Record, bool]]:
+    """The same, the attempts at one trial together, and with each whether it is the trial's latest.
+
+    Trials come in the order in which they first finished.
+    """
+    last = "SELECT trial, attempt, max(seq) AS seq FROM rows WHERE kind = ?1 GROUP BY trial, attempt"
+    final = "attempt = max(attempt) OVER (PARTITION BY trial)"
+    query = f"SELECT seq, {final}, min(seq) OVER (PARTITION BY trial) AS first FROM ({last}) ORDER BY first, seq"  # noqa: S608 - ours
+    with _reading(folder) as connection:
+        for seq, is_final, _ in connection.execute(query, (str(Kind.RECORD),)).fetchall():
+            (body,) = connection.execute("SELECT body FROM rows WHERE seq = ?", (seq,)).fetchone()
+            yield _record(folder, seq, body), bool(is_final)
+
+
 def read_records(folder: Path) -> tuple[Record, ...]:
     """The record of each trial's latest attempt, in the order the trials first finished."""
     return latest(read_attempts(folder))

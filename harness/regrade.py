@@ -13,7 +13,17 @@ from harness.digests import asked_of, decided, digest
 from harness.errors import InfraError, blame
 from harness.grade_policy import Submission
 from harness.grading_job import grading_job
-from harness.journal import Entry, Journal, Kind, Row, each_attempt, read_attempts, read_records, read_rows
+from harness.journal import (
+    Entry,
+    Journal,
+    Kind,
+    Row,
+    each_attempt,
+    each_attempt_in_turn,
+    read_attempts,
+    read_records,
+    read_rows,
+)
 from harness.judge import judge
 from harness.prepare import Prepared
 from harness.provenance import splitclock_version
@@ -165,6 +175,13 @@ def each_graded_attempt(folder: Path) -> Iterator[Record]:
     later = _latest(read_rows(folder, Kind.REGRADE))
     for record in each_attempt(folder):
         yield _applied(record, later.get((record.trial.id, record.attempt)))
+
+
+def each_graded_attempt_in_turn(folder: Path) -> Iterator[tuple[Record, bool]]:
+    """The same, the attempts at one trial together, and with each whether it is the trial's latest."""
+    later = _latest(read_rows(folder, Kind.REGRADE))
+    for record, final in each_attempt_in_turn(folder):
+        yield _applied(record, later.get((record.trial.id, record.attempt))), final
 
 
 def with_regrades(records: Iterable[Record], rows: Iterable[Row]) -> tuple[Record, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.clock import SystemClock
 from harness.errors import ConfigError, InfraError
 from harness.files import disk_errors
+from harness.head_reader import read_newest
 from harness.journal_reader import read_meta
 from harness.run_folder import RunFolder
 from harness.untrusted import one_line
@@ -19,11 +20,29 @@ _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 def runs_in(folders: Iterable[Path], tell: Callable[[str], None]) -> list[Path]:
     """The runs that are meant, each once, the oldest first; a folder that is no run stands for the runs in it.
 
-    What among those cannot be read is left out, and told in a line each. Raises ConfigError for a folder that neither
-    is a run nor holds one, or cannot be read itself.
+    What among those cannot be read is left out, and told in a line each; so are copies of a run, of which the one that
+    went on longest stays. Raises ConfigError for a folder that neither is a run nor holds one, or cannot be read.
     """
     found = {run.resolve(): run for folder in folders for run in _runs(folder, tell)}
-    return sorted(found.values(), key=began)
+    own: dict[tuple[str, str], Path] = {}
+    for run in sorted(found.values(), key=read_newest):
+        meta = read_meta(run)
+        key = meta.get("run", ""), meta.get("created_utc", "")
+        if key in own:
+            tell(f"left out: {own[key]} is a copy of {run}")
+        own[key] = run
+    return sorted(own.values(), key=began)
+
+
+def names_apart(runs: Iterable[Path]) -> dict[Path, str]:
+    """Of runs that have the same name, other ones: their folders, so that their trials are not taken for each other's.
+
+    Trials are told apart by the run's name and their own id, which is the same wherever they are repeated.
+    """
+    named: dict[str, list[Path]] = {}
+    for run in runs:
+        named.setdefault(read_meta(run).get("run", run.name), []).append(run)
+    return {run: str(run) for own in named.values() if len(own) > 1 for run in own}
 
 
 def runs_since(runs: Iterable[Path], since: str | None) -> list[Path]:
