@@ -68,14 +68,16 @@ def began(run: Path) -> datetime:
 
 
 def moment(text: str, now: datetime | None = None) -> datetime:
-    """A moment in UTC from a date, a date and time (UTC unless it says), or an age: 12h, 30d, 2w. Raises ConfigError."""
+    """A moment in UTC from a date, a date and time (of UTC unless it says), or an age: 12h, 2w. Raises ConfigError."""
     age = _AGE.fullmatch(text)
     try:
         if age is None:
             return _utc(datetime.fromisoformat(text))
         return (now or SystemClock().utc()) - timedelta(hours=int(age[1]) * _HOURS[age[2]])
     except (ValueError, OverflowError):
-        raise ConfigError(f"--since {one_line(text, 30)}: give a date such as 2026-11-01, or an age: 12h, 30d") from None
+        raise ConfigError(
+            f"--since {one_line(text, 30)}: give a date such as 2026-11-01, or an age: 12h, 30d"
+        ) from None
 
 
 def _runs(folder: Path, tell: Callable[[str], None]) -> list[Path]:

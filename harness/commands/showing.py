@@ -14,7 +14,7 @@ from scoreboards.report.terminal import print_board
 
 
 def load_board(folders: Iterable[Path]) -> Board:
-    """The board of one or more runs, its trials with all that they did. Raises ConfigError for a folder without a run."""
+    """The board of one or more runs, its trials with all that they did. Raises ConfigError, InfraError."""
     runs = list(folders)
     names = names_apart(runs)
     return build_board([_named(record, names.get(run)) for run in runs for record in graded_attempts(run)])

@@ -1,4 +1,4 @@
-"""SQL over the store: read-only, without files and network beyond the store's own tables, bounded in time and memory."""
+"""SQL over the store: read-only, no files or network beyond the store's own tables, bounded in time and memory."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -59,7 +59,9 @@ def asked(store: Store, runs: Sequence[Kept], sql: str, bounds: Bounds | None = 
             columns = tuple(str(column[0]) for column in connection.description or ())
             yield Answer(columns=columns, rows=_fetched(connection))
         except duckdb.InterruptException:
-            raise ConfigError(f"the query took more than {seconds:g} s; ask for less, or give it more with --timeout") from None
+            raise ConfigError(
+                f"the query took more than {seconds:g} s; ask for less, or give it more with --timeout"
+            ) from None
         except duckdb.IOException as error:
             raise InfraError(f"{store.root}: {_first(error)}; add its runs again") from error
         except duckdb.Error as error:

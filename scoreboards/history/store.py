@@ -15,7 +15,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import ConfigError, InfraError
-from harness.files import disk_errors, sync_folder, sync_file, write_atomic
+from harness.files import disk_errors, sync_file, sync_folder, write_atomic
 from harness.lock import RunLock, RunLockedError
 from scoreboards.flat import TABLES, Told
 from scoreboards.report.spreadsheet import write_tables
@@ -70,12 +70,20 @@ class Added(StrEnum):
     KNOWN = "already there"
 
 
+def columns_mark() -> str:
+    """A mark that changes when a table has another column: then a run is written anew when it is added again."""
+    columns = {
+        name: {column: kind.__name__ for column, kind in table.columns.items()} for name, table in TABLES.items()
+    }
+    return hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:12]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
     """A folder of runs as Parquet tables."""
 
     root: Path
-    columns: str = field(default_factory=lambda: columns_mark())
+    columns: str = field(default_factory=columns_mark)
 
     def runs(self) -> tuple[Kept, ...]:
         """The runs in it, the oldest first. Raises ConfigError where there is no store, InfraError."""
@@ -156,12 +164,6 @@ class Store:
             raise InfraError(f"{sign}: is not readable; restore it from a copy") from None
         if found > SCHEMA:
             raise ConfigError(f"{self.root}: a newer Splitclock made this history (schema {found}): upgrade this one")
-
-
-def columns_mark() -> str:
-    """A mark that changes when a table has another column: then a run is written anew when it is added again."""
-    columns = {name: {column: kind.__name__ for column, kind in table.columns.items()} for name, table in TABLES.items()}
-    return hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:12]
 
 
 def _write(data: Path, told: Iterable[Told]) -> dict[str, int]:

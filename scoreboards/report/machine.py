@@ -51,7 +51,9 @@ def write_board_json(attempts: Iterable[tuple[Record, bool]], to: Writes) -> Non
         for record, final in attempts:
             pool.add(record, final=final)
             if final:
-                lines.write(json.dumps(trial_value(record), indent=2, allow_nan=False).replace("\n", "\n    ") + ",\n    ")
+                lines.write(
+                    json.dumps(trial_value(record), indent=2, allow_nan=False).replace("\n", "\n    ") + ",\n    "
+                )
         head = json.dumps(_rows(pool.board(())), indent=2, allow_nan=False).removesuffix("\n}")
         size = lines.tell()
         lines.seek(0)

@@ -30,7 +30,7 @@ def trend_view(found: Sequence[Series], figure: str, width: int, *, run_by_run: 
         heads=heads,
         rows=tuple(_overview(series, figure) for series in found),
         names=2,
-        stacks=((range(0, 1), (1,), (2,), (3,), (4,)), ((0,), (1, 2), (3, 4)), ((0, 1, 2), (3, 4))),
+        stacks=(((0,), (1,), (2,), (3,), (4,)), ((0,), (1, 2), (3, 4)), ((0, 1, 2), (3, 4))),
         lines=(*NOTES, *_mixed(found)),
     )
     tables = (grid_view(_by_run(series), width) for series in found) if run_by_run else ()

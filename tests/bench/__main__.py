@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.clock import SystemClock, stamp_promptly
-from tests.bench import contention, delays, fixed, memory, residual, saturation, transport, truth
+from tests.bench import contention, delays, exports, fixed, memory, residual, saturation, transport, truth
 from tests.bench.figures import Figure, Findings, figure_table, show, write
 from tests.bench.rig import NoEngineError, Rig, quiet_logs
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Rig], Findings]] = {
     "delays": delays.measure,
     "saturation": saturation.measure,
     "contention": contention.measure,
+    "exports": exports.measure,
 }
 
 _WIDTH = 160

@@ -44,10 +44,14 @@ def _trials(run: str, trials: int, started_utc: str) -> Iterator[tuple[dict[str,
         calls = [_call(turn, chance) for turn in range(1, TURNS + 1)]
         tools = [_tool(turn, chance) for turn in range(1, TURNS + 1)]
         spans = _spans(calls, tools)
-        yield _record(f"{run}-{number:06}", number, (calls, tools, spans), chance) | {
-            "run": run,
-            "started_utc": started_utc,
-        }, json.dumps(spans)
+        yield (
+            _record(f"{run}-{number:06}", number, (calls, tools, spans), chance)
+            | {
+                "run": run,
+                "started_utc": started_utc,
+            },
+            json.dumps(spans),
+        )
 
 
 def _call(turn: int, chance: random.Random) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def _tool(turn: int, chance: random.Random) -> dict[str, Any]:
         "output_bytes": chance.randrange(10, 20_000),
         "kept_bytes": 8_000,
         "exit_code": 0,
-        "failed": chance.random() < 0.2,  # noqa: PLR2004 - one call in five
+        "failed": chance.random() < 0.2,
         "work": chance.choice(_WORK),
         "signature": f"{chance.getrandbits(32):08x}",
         "summary": "python -m pytest tests/test_bookings.py -q",
