@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from harness.untrusted import one_line
 from scoreboards import words
@@ -33,8 +34,8 @@ def trend_view(found: Sequence[Series], figure: str, width: int, *, run_by_run: 
         stacks=(((0,), (1,), (2,), (3,), (4,)), ((0,), (1, 2), (3, 4)), ((0, 1, 2), (3, 4))),
         lines=(*NOTES, *_mixed(found)),
     )
-    tables = (grid_view(_by_run(series), width) for series in found) if run_by_run else ()
-    return Group(grid_view(grid, width), *tables)
+    tables = (part for series in found for part in (Text(), grid_view(_by_run(series), width)))
+    return Group(grid_view(grid, width), *(tables if run_by_run else ()))
 
 
 def spark(values: Sequence[float | None], top: float | None = None) -> str:
