@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint check bench faults attacks test-llm test-nightly wheel pictures clean
+.PHONY: demo test lint check bench faults attacks test-kill test-llm test-nightly wheel pictures clean
 
 demo: $(READY) ## simulated models implement features in a live application, graded and timed
 	@$(BIN)/splitclock demo --install-engine
@@ -35,6 +35,10 @@ attacks: $(READY) ## dishonest submissions against the real grader: each one's v
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/python -m tests.attacks
 
+KILLS ?= 50
+test-kill: $(READY) ## SIGKILL at KILLS moments of a matrix, resume until done: nothing lost, nothing paid twice
+	@$(BIN)/python -m tests.kill --kills $(KILLS)
+
 LLM := build/llm
 test-llm: $(READY) ## our clock against a real llama.cpp server with a small model, and a trial with it
 	@[ -e $(LLM)/.ready ] || { echo "installing a local model into $(LLM) (130 MB)"; \
@@ -50,6 +54,7 @@ test-nightly: $(READY) ## what takes too long for every change
 	@$(BIN)/splitclock validate --all --runs 3
 	@$(BIN)/python -m pytest -q -m nightly
 	@$(BIN)/python -m tests.attacks
+	@$(BIN)/python -m tests.kill --kills 500
 	@SPLITCLOCK_FLOOD_S=60 $(BIN)/python -m pytest -q tests/end_to_end/test_hostile_agent.py
 	@$(BIN)/python -m tests.faults
 

@@ -1,16 +1,20 @@
 """The tool-calling loop: a model, a sandbox, limits; what was said and done, and why it stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from threading import Timer
+from functools import partial
 from typing import Any
 
+from harness.budget import STOP as BUDGET_STOP
+from harness.budget import Purse, Spending
 from harness.clock import Stopwatch
 from harness.config import TrialLimits
 from harness.conversation import Conversation, budget
+from harness.countdown import Countdown, OwnQueue
 from harness.errors import InterruptedRunError
+from harness.messages import message_json
 from harness.models.ceiling import Ceiling, under
-from harness.models.contract import CallFailedError, Message, Model, Reply, Role, ToolCall
+from harness.models.contract import OWN_QUEUE, CallFailedError, Message, Model, Reply, Role, ToolCall
 from harness.models.faults import Fault
 from harness.models.health import telling
 from harness.models.prices import Price
@@ -18,6 +22,8 @@ from harness.models.timing import call_row, spans
 from harness.models.wire_log import wire_log
 from harness.prompts import prompt
 from harness.record import CallRow, ToolRow
+from harness.recorded import NOTHING, Recorded, RecordedReply
+from harness.request_hash import RequestHash
 from harness.slots import Slots
 from harness.toolbox import LeftS, OnEvent, Toolbox, ToolOutcome
 from harness.tools.registry import TOOLS, BadCallError, parse_arguments
@@ -48,7 +54,7 @@ class Assignment:
     """What the agent is asked to do, within what: the brief and test command shown to the model, and the limits.
 
     `context_window` and `most_output_tokens` are in tokens, None where unknown. `price` prices its calls, or `price_of`
-    where that depends on the model and the service tier that a call was served by.
+    where that depends on the model and the service tier that a call was served by. `purse` is what the run has left.
     """
 
     brief: str
@@ -58,6 +64,7 @@ class Assignment:
     most_output_tokens: int | None = None
     price: Price | None = None
     price_of: Callable[[str, str], Price | None] | None = None
+    purse: Purse = field(default_factory=Purse)
 
     def price_for(self, reply: Reply) -> Price | None:
         """What this answer is charged at, None where unknown."""
@@ -83,32 +90,48 @@ class Agent:
     """One agent at work. Every message, call and tool ends in its transcript, every moment in the stopwatch."""
 
     def __init__(
-        self, *, model: Model, sandbox: Sandbox, stopwatch: Stopwatch, slots: Slots, on_event: OnEvent
+        self,
+        *,
+        model: Model,
+        sandbox: Sandbox,
+        stopwatch: Stopwatch,
+        slots: Slots,
+        on_event: OnEvent,
     ) -> None:
         self._model = model
         self._workspace = sandbox.workspace
         self._stopwatch = stopwatch
         self._on_event = on_event
+        self._recorded = NOTHING
         self._toolbox = Toolbox(sandbox=sandbox, stopwatch=stopwatch, slots=slots, on_event=on_event)
         self._tools = [tool.spec() for tool in TOOLS.values()]
-        self._spent = _Spent()
+        self._request = RequestHash(self._tools)
+        self._spent = Spending()
+        self._purse = Purse()
+        self._queue = OwnQueue(stopwatch.clock)
         self._wall_is_over = False
         self._wall_ns = 0
         self.transcript = Transcript()
 
-    def work(self, assignment: Assignment) -> Transcript:
-        """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did."""
+    def work(self, assignment: Assignment, recorded: Recorded = NOTHING) -> Transcript:
+        """Ask the model, run its tools, until something ends it. Raises nothing that a model or a sandbox did.
+
+        What is `recorded` of the attempt is gone through first, by the same steps, without asking, running or telling
+        anything: then everything that decides what comes next is as it was.
+        """
+        self._recorded, self._toolbox.recorded = recorded, recorded.tools
+        self.transcript.unanswered_calls = recorded.unanswered_calls
         conversation = self._open(assignment)
         self._wall_ns = round(assignment.limits.wall_s * NS_A_SECOND)
-        self._spent.price = assignment.price
-        started_ns = self._stopwatch.clock.now_ns()
+        self._spent.price, self._purse = assignment.price, assignment.purse
+        started_ns = self._stopwatch.clock.now_ns() - self._recorded.spent_ns
         silent = malformed = 0
         transcript = self.transcript
         while not transcript.stop:
             transcript.stop = self._limit(assignment.limits, started_ns)
             if transcript.stop == "limit:wall":
                 self._blame_for_wall()
-            left_s = self._left_s(assignment.limits, started_ns)
+            left_s = partial(self._left_s, assignment.limits, started_ns)
             reply = None if transcript.stop else self._ask(conversation, assignment, left_s)
             if reply is None:
                 break
@@ -120,10 +143,13 @@ class Agent:
         return transcript
 
     def _open(self, assignment: Assignment) -> Conversation:
-        task = prompt("task").format(
-            workspace=self._workspace, test_command=assignment.test_command, brief=assignment.brief
-        )
-        opening = (Message(role=Role.SYSTEM, content=prompt("system")), Message(role=Role.USER, content=task))
+        opening = self._recorded.opening
+        if not opening:
+            task = prompt("task").format(
+                workspace=self._workspace, test_command=assignment.test_command, brief=assignment.brief
+            )
+            opening = (Message(role=Role.SYSTEM, content=prompt("system")), Message(role=Role.USER, content=task))
+            self._on_event("opening", {"workspace": self._workspace, "messages": list(map(message_json, opening))})
         self.transcript.messages.extend(opening)
         return Conversation(*opening)
 
@@ -131,40 +157,68 @@ class Agent:
         conversation.add(message)
         self.transcript.messages.append(message)
 
-    def _ask(self, conversation: Conversation, assignment: Assignment, left_s: float) -> Reply | None:
+    def _ask(self, conversation: Conversation, assignment: Assignment, left_s: LeftS) -> Reply | None:
         """The model's next message, or None after writing down why there is none; at most `left_s` seconds long."""
         turn = self.transcript.turns + 1
         if not self._fit(conversation, assignment):
             return None
-        self._on_event("intent", {"turn": turn, "messages": len(conversation.messages)})
-        wire_log().begin(turn, "")
-        wall = Timer(left_s, self._end_by_wall)
-        wall.start()
+        known = self._known(turn) if self._recorded.knows(turn) else self._paid(conversation, assignment, left_s)
+        if known is None:
+            return None
+        conversation.calibrate(known.reply.usage)
+        self.transcript.turns = turn
+        self.transcript.calls.append(known.row)
+        self._spent.add(known.row, known.reply.message)
+        return known.reply
+
+    def _known(self, turn: int) -> RecordedReply | None:
+        """What an earlier life got for that turn, or None after repeating why there was nothing."""
+        failure = self._recorded.failures.get(turn)
+        if failure is None:
+            return self._recorded.replies[turn]
+        self.transcript.stop, self.transcript.error = failure.stop, failure.error
+        self.transcript.unanswered_faults = failure.faults
+        return None
+
+    def _paid(self, conversation: Conversation, assignment: Assignment, left_s: LeftS) -> RecordedReply | None:
+        """The model asked: nothing is sent before the intent is kept, nothing acted on before the answer is."""
+        turn = self.transcript.turns + 1
+        messages = conversation.messages
+        request = self._request.of(messages)
+        self._on_event("intent", {"turn": turn, "messages": len(messages), "request": request})
+        wire_log().begin(turn, request)
         try:
             with (
-                telling(lambda kind, body: self._on_event(kind, {"turn": turn, **body})),
+                telling(partial(self._heard, turn)),
                 under(self._most_tokens(assignment.limits)),
+                under(self._most_of_all(assignment.price)),
+                Countdown(left_s, self._end_by_wall),
             ):
-                reply = self._model.reply(conversation.messages, self._tools, left_s)
+                reply = self._model.reply(messages, self._tools, left_s())
         except CallFailedError as error:
             self._give_up(error, turn)
             return None
-        finally:
-            wall.cancel()
         self._stopwatch.add(*spans(reply, turn))
-        conversation.calibrate(reply.usage)
         row = call_row(reply, turn, assignment.price_for(reply))
-        self.transcript.turns = turn
-        self.transcript.calls.append(row)
-        self._spent.add(row, reply.message)
-        self._on_event("response", {**message_json(reply.message), **row.model_dump()})
+        charged = self._purse.charge(self._spent.of(row, reply.message))
+        self._on_event("response", {**message_json(reply.message), **row.model_dump(), "charged": charged.row()})
         wire_log().settle()
-        return reply
+        return RecordedReply(reply=reply, row=row)
 
     def _most_tokens(self, limits: TrialLimits) -> Ceiling:
         """The trial's own limit, which holds within a call too."""
         left = limits.output_tokens - self._spent.output_tokens
         return Ceiling(left=lambda: left, fault=Fault.TOKEN_LIMIT, what="the trial's output tokens were left")
+
+    def _most_of_all(self, price: Price | None) -> Ceiling:
+        """What all trials of the run together have left."""
+        return Ceiling(
+            left=lambda: self._purse.left_tokens(price), fault=Fault.BUDGET, what="the run's budget were left"
+        )
+
+    def _heard(self, turn: int, kind: str, body: Mapping[str, Any]) -> None:
+        self._queue.heard(kind)
+        self._on_event(kind, {"turn": turn, **body})
 
     def _end_by_wall(self) -> None:
         self._wall_is_over = True
@@ -172,14 +226,20 @@ class Agent:
 
     def _give_up(self, error: CallFailedError, turn: int) -> None:
         self._stopwatch.add(*spans(error, turn))
-        self._on_event("call_failed", {"turn": turn, "fault": error.fault, "message": str(error)})
         self.transcript.stop = STOP_OF_FAULT.get(error.fault, "error:provider")
         self.transcript.error = str(error)
-        if self._wall_is_over:
+        if self._wall_is_over and self._purse.is_empty:
+            self.transcript.stop, self.transcript.error = BUDGET_STOP, self._purse.why
+        elif self._wall_is_over:
             self._blame_for_wall(error)
-        self.transcript.unanswered_calls += any(attempt.may_be_billed for attempt in error.attempts)
+        billable = any(attempt.may_be_billed for attempt in error.attempts)
+        self.transcript.unanswered_calls += billable
         faults = (str(attempt.fault) for attempt in error.attempts)
         self.transcript.unanswered_faults = tuple(fault for fault in faults if fault not in OUR_OWN)
+        charged = self._purse.charge(self._spent.of_failed(error)).row()
+        body = {"turn": turn, "fault": error.fault, "message": str(error), "billable": billable, "charged": charged}
+        body |= {"stop": self.transcript.stop, "error": self.transcript.error}
+        self._on_event("call_failed", {**body, "faults": list(self.transcript.unanswered_faults)})
 
     def _blame_for_wall(self, error: CallFailedError | None = None) -> None:
         """The wall is over, amid the call that `error` ended or between two: by a provider, or by the trial itself."""
@@ -187,7 +247,7 @@ class Agent:
         failed = [attempt for attempt in attempts if attempt.fault not in OUR_OWN]
         waited_ns = sum(call.wait_ns for call in self.transcript.calls)
         waited_ns += sum(attempt.times.end - attempt.times.send for attempt in failed)
-        waited_ns += sum(pause.t1 - pause.t0 for pause in pauses)
+        waited_ns += sum(pause.t1 - pause.t0 for pause in pauses if pause.reason != OWN_QUEUE)
         mute = not self.transcript.calls and not any(attempt.times.deltas for attempt in attempts)
         last = f"; the last failed attempt: {failed[-1].fault}: {failed[-1].message}" if failed else ""
         if mute or waited_ns > self._wall_ns * PROVIDERS_SHARE:
@@ -207,7 +267,8 @@ class Agent:
         shortened = conversation.fit(room)
         if shortened:
             self.transcript.shortened_outputs += len(shortened)
-            self._on_event("shortened", {"positions": list(shortened), "tokens_after": conversation.tokens})
+            if not self._recorded.knows(self.transcript.turns + 1):
+                self._on_event("shortened", {"positions": list(shortened), "tokens_after": conversation.tokens})
         if conversation.tokens > assignment.context_window:
             self.transcript.stop = "context_exhausted"
             self.transcript.error = f"the history is about {conversation.tokens} tokens long and cannot be shortened"
@@ -249,8 +310,13 @@ class Agent:
         return outcomes
 
     def _limit(self, limits: TrialLimits, started_ns: int) -> str:
-        """The limit that is reached, as a stop reason, or ""."""
+        """The limit that is reached, as a stop reason, or ""; none was before a call that was made."""
         spent = self._spent
+        if self._recorded.knows(self.transcript.turns + 1):
+            return ""
+        if self._purse.is_empty:
+            self.transcript.error = self._purse.why
+            return BUDGET_STOP
         if self.transcript.turns >= limits.turns:
             return "limit:turns"
         if self._left_s(limits, started_ns) <= 0:
@@ -260,9 +326,10 @@ class Agent:
         return "limit:cost" if limits.cost_usd is not None and spent.cost_usd >= limits.cost_usd else ""
 
     def _left_s(self, limits: TrialLimits, started_ns: int) -> float:
-        """Seconds of agent wall left; time in the queue for a tool slot is not held against the trial."""
-        spent_ns = self._stopwatch.clock.now_ns() - started_ns - self._toolbox.slot_wait_ns
-        return limits.wall_s - spent_ns / NS_A_SECOND
+        """Seconds of agent wall left, no more than the run has; our own queues are not held against the trial."""
+        queued_ns = self._toolbox.slot_wait_ns + self._queue.waited_ns
+        spent_ns = self._stopwatch.clock.now_ns() - started_ns - queued_ns
+        return min(limits.wall_s - spent_ns / NS_A_SECOND, self._purse.left_s())
 
 
 def _given_up(silent: int, malformed: int) -> str:
@@ -270,41 +337,6 @@ def _given_up(silent: int, malformed: int) -> str:
     if silent >= MOST_SILENT:
         return "finished"
     return "limit:malformed_calls" if malformed >= MOST_MALFORMED else ""
-
-
-@dataclass(slots=True)
-class _Spent:
-    """What the trial's answered calls have used so far, for its limits."""
-
-    price: Price | None = None
-    output_tokens: int = 0
-    cost_usd: float = 0.0
-
-    def add(self, row: CallRow, message: Message) -> None:
-        """Count one call; where the provider gave no usage, four characters stand for a token."""
-        written = len(message.content) + len(message.reasoning) + sum(len(c.arguments) for c in message.tool_calls)
-        estimated = written // 4
-        self.output_tokens += estimated if row.output_tokens is None else row.output_tokens
-        self.cost_usd += _guess_usd(estimated, self.price) if row.cost_usd is None else row.cost_usd
-
-
-def _guess_usd(output_tokens: int, price: Price | None) -> float:
-    """What a call without usage cost at least, USD, for the limit alone; the record says that it is unknown."""
-    return 0.0 if price is None else output_tokens * price.output / 1e6
-
-
-def message_json(message: Message) -> dict[str, Any]:
-    """A message as JSON-able data: raw tool arguments, and the output items that its API wants back."""
-    body: dict[str, Any] = {"role": message.role.value, "content": message.content}
-    if message.reasoning:
-        body["reasoning"] = message.reasoning
-    if message.tool_calls:
-        body["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
-    if message.tool_call_id:
-        body["tool_call_id"] = message.tool_call_id
-    if message.items:
-        body["items"] = list(message.items)
-    return body
 
 
 def _resendable(call: ToolCall) -> ToolCall:

@@ -18,9 +18,11 @@ from harness.commands import (
     doctor,
     export,
     history,
+    merge,
     plan,
     regrade,
     report,
+    resume,
     run,
     show,
     status,
@@ -46,21 +48,8 @@ app = typer.Typer(
 )
 
 for verb in (
-    demo,
-    run,
-    plan,
-    status,
-    validate,
-    board,
-    report,
-    compare,
-    whatif,
-    timeline,
-    show,
-    export,
-    regrade,
-    doctor,
-    clean,
+    *(demo, run, resume, plan, status, validate, board, report, compare, whatif, timeline, show, export),
+    *(regrade, merge, doctor, clean),
 ):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(history.app, name="history")
@@ -87,7 +76,11 @@ def options(
 
 
 def configure_logging(level: int) -> None:
-    """Events as lines on standard error, from `level` on; the SDKs' own loggers stay silent: they print headers."""
+    """Events as lines on standard error, from `level` on.
+
+    The SDKs' own loggers stay silent, whatever their variables ask for: they print headers and bodies.
+    """
+    logging.disable(logging.CRITICAL)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[

@@ -116,11 +116,15 @@ class Span:
 
 
 class Stopwatch:
-    """Collects the spans of one trial, from several threads; holds no totals."""
+    """Collects the spans of one trial, from several threads; holds no totals.
 
-    def __init__(self, clock: Clock) -> None:
+    `earlier` are spans that it starts with, and that are no news.
+    """
+
+    def __init__(self, clock: Clock, earlier: Iterable[Span] = ()) -> None:
         self.clock = clock
-        self._spans: list[Span] = []
+        self._spans: list[Span] = list(earlier)
+        self._told = len(self._spans)
         self._lock = threading.Lock()
 
     def add(self, *spans: Span) -> None:
@@ -152,6 +156,12 @@ class Stopwatch:
             yield lap
         finally:
             lap(last)
+
+    def news(self) -> tuple[Span, ...]:
+        """The spans that came since this was last asked, in the order they were added."""
+        with self._lock:
+            since, self._told = self._told, len(self._spans)
+            return tuple(self._spans[since:])
 
     def spans(self) -> tuple[Span, ...]:
         """All spans so far, by start time."""

@@ -4,9 +4,10 @@ The only reader of `os.environ`. A Matrix holds the names of keys, never the key
 is opened.
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from harness.errors import ConfigError
 from harness.matrix_file import MatrixFile
 from harness.model_config import ModelConfig, ModelReading, read_model
 from harness.models.presets import PRESETS
+from harness.run_budget import RunBudget, run_budget
 from sandbox.contract import FLOOR_BYTES
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "ModelConfig",
     "Parallel",
     "Reading",
+    "RunBudget",
     "Settings",
     "Slice",
     "TrialLimits",
@@ -94,6 +97,7 @@ class Matrix:
     only: tuple[str, ...] = ()
     limits: TrialLimits = TrialLimits()
     parallel: Parallel = Parallel()
+    budget: RunBudget = field(default_factory=RunBudget)
 
     @property
     def scripts(self) -> frozenset[str]:
@@ -147,8 +151,13 @@ def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str
     return reading.matrix
 
 
-def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Reading:
-    """As `load_matrix`, for callers with more to check in the same go. Raises ConfigError when it is no TOML at all."""
+def read_matrix(
+    path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None, beside: Path | None = None
+) -> Reading:
+    """As `load_matrix`, for callers with more to check in the same go. Raises ConfigError when it is no TOML at all.
+
+    Paths in it are taken from the folder `beside`, by default its own.
+    """
     part = part or Slice()
     data = read_toml(path)
     parsed = parse(MatrixFile, data, str(path))
@@ -166,9 +175,25 @@ def read_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str
         if model.config is not None and wanted:
             models[name] = model.config
             problems += _cannot_run(model, f"{path}: models.{name}", _environ(environ))
-    matrix = None if parsed.value is None else _matrix(parsed.value, path, part, models)
+    matrix = None if parsed.value is None else _matrix(parsed.value, (beside or path.parent) / path.name, part, models)
     problems += () if matrix is None else _unlimited(matrix, str(path))
     return Reading(matrix=matrix, problems=tuple(problems))
+
+
+def capped(matrix: Matrix, cost_usd: float | None, file: Path) -> Matrix:
+    """The matrix with this budget of USD instead of its own; None leaves it as it is.
+
+    Raises ConfigError, which names the matrix's file, where nobody knows what a model costs.
+    """
+    if cost_usd is None:
+        return matrix
+    if not (0 < cost_usd < math.inf):
+        raise ConfigError(f"--max-cost {cost_usd:g}: should be above 0")
+    found = replace(matrix, budget=replace(matrix.budget, cost_usd=cost_usd))
+    problems = tuple(_unlimited(found, str(file)))
+    if problems:
+        raise ConfigError(*problems)
+    return found
 
 
 def key_for(model: ModelConfig, environ: Mapping[str, str] | None = None) -> str | None:
@@ -230,11 +255,12 @@ def _cannot_run(model: ModelReading, where: str, environ: Mapping[str, str]) -> 
 
 def _unlimited(matrix: Matrix, file: str) -> Iterator[str]:
     """The models that a cost limit could never stop, for nobody knows what they cost."""
-    if matrix.limits.cost_usd is None:
-        return
+    bounds = {"limits.cost_usd": matrix.limits.cost_usd, "budget.cost_usd": matrix.budget.cost_usd}
+    wanting = " and ".join(name for name, most in bounds.items() if most is not None)
     for name, model in matrix.models.items():
-        if model.billed and model.price is None:
-            yield f"{file}: models.{name}.price: limits.cost_usd needs a price; add [models.{name}.price]"
+        if wanting and model.billed and model.price is None:
+            verb = "need" if " and " in wanting else "needs"
+            yield f"{file}: models.{name}.price: {wanting} {verb} a price; add [models.{name}.price]"
 
 
 def _slice_problems(path: Path, part: Slice, tables: Mapping[str, Any]) -> Iterator[str]:
@@ -260,6 +286,7 @@ def _matrix(file: MatrixFile, path: Path, part: Slice, models: Mapping[str, Mode
             cost_usd=limits.cost_usd,
         ),
         parallel=Parallel(trials=parallel.trials, tool_slots=parallel.tool_slots),
+        budget=run_budget(file),
     )
 
 

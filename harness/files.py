@@ -21,7 +21,7 @@ class DiskFullError(InfraError):
 
 def disk_full(path: Path) -> DiskFullError:
     """The error that says so, with the next step."""
-    return DiskFullError(f"{path}: no space left on the disk; free some, then start the run again")
+    return DiskFullError(f"{path}: no space left on the disk; free some, then start or resume the run again")
 
 
 @contextmanager

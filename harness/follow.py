@@ -44,6 +44,11 @@ class Follower:
         self._foretold, self._outlook = self._foretell()
 
     @property
+    def folder(self) -> Path:
+        """The run's."""
+        return self._folder
+
+    @property
     def live(self) -> bool:
         """Whether some process still writes the run."""
         return is_written(RunFolder(root=self._folder).lock)

@@ -16,13 +16,15 @@ from harness.turns import read_turns
 class Options:
     """What a command line says beside the matrix: the slice, folders of targets, overrides of sources, keys or none.
 
-    `environ` is where keys are looked for, None for the process's own environment.
+    `environ` is where keys are looked for, None for the process's own environment. `beside` is the folder from which
+    the matrix's paths are taken, None for the matrix file's own: the copy in a run folder lies elsewhere.
     """
 
     part: Slice = field(default_factory=Slice)
     fixtures: tuple[Path, ...] = ()
     sources: Mapping[str, SourceOverride] = field(default_factory=dict)
     environ: Mapping[str, str] | None = None
+    beside: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Inputs:
 def load_inputs(path: Path, options: Options | None = None) -> Inputs:
     """The matrix of a file and its features. Raises ConfigError with every problem of the matrix, features, scripts."""
     options = options or Options()
-    reading = read_matrix(path, options.part, options.environ)
+    reading = read_matrix(path, options.part, options.environ, options.beside)
     problems = list(reading.problems)
     features: tuple[Feature, ...] = ()
     if reading.matrix is not None:

@@ -9,26 +9,36 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from harness.clock import SystemClock
 from harness.errors import HarnessError, InfraError
-from harness.files import TEMPORARY, disk_errors, write_atomic
+from harness.files import TEMPORARY, DiskFullError, disk_errors, disk_full, write_atomic
 from harness.journal_reader import (
     Row,
     each_attempt,
     each_attempt_in_turn,
     read_attempts,
     read_body,
+    read_last_at,
     read_last_rows,
     read_meta,
     read_records,
     read_rows,
 )
-from harness.journal_schema import Kind, bring_forward, database_errors, lay_tables, make_durable, must_exist
+from harness.journal_schema import (
+    Kind,
+    bring_forward,
+    database_errors,
+    lay_or_bring_forward,
+    lay_tables,
+    make_durable,
+    must_exist,
+)
 from harness.lock import RunLock
 from harness.record import Record
 from harness.redact import Redactor
+from harness.reserve import Reserve
 from harness.run_folder import RunFolder, new_run_folder
 
 __all__ = [
@@ -41,6 +51,7 @@ __all__ = [
     "new_run_folder",
     "read_attempts",
     "read_body",
+    "read_last_at",
     "read_last_rows",
     "read_meta",
     "read_records",
@@ -55,20 +66,29 @@ _MOST_ATTEMPTS = 2**31
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What to append: `body` is a JSON object; `trial` is "" and `attempt` 0 for what concerns the whole run."""
+    """What to append: `body` is a JSON object; `trial` is "" and `attempt` 0 for what concerns the whole run.
+
+    `at_utc` is when it happened, "" for now: a row that is copied from another journal keeps its own.
+    """
 
     kind: Kind
     body: Mapping[str, Any] = field(default_factory=dict)
     trial: str = ""
     attempt: int = 0
+    at_utc: str = ""
 
 
 _Values = tuple[str, str, int, str, str]
 _Pending = tuple[_Values, "Future[int]"]
+_Done = TypeVar("_Done")
 
 
 class Journal:
-    """The one writer of a run. `append` may be called from many threads; one thread of its own does the writing."""
+    """The one writer of a run. `append` may be called from many threads; one thread of its own does the writing.
+
+    Once the disk is full, the space that was reserved is freed for the rows of what is under way, `on_full` is called,
+    and no intent is taken any more: nothing new is paid for.
+    """
 
     def __init__(self, folder: RunFolder, lock: RunLock, connection: sqlite3.Connection, redactor: Redactor) -> None:
         self.folder = folder
@@ -79,6 +99,9 @@ class Journal:
         self._gate = threading.Lock()
         self._closed = False
         self._failure: InfraError | None = None
+        self._reserve = Reserve(folder.reserve)
+        self._full = threading.Event()
+        self.on_full: Callable[[], object] = _nothing
         self._writer = threading.Thread(target=self._work, name="journal", daemon=True)
         self._writer.start()
 
@@ -98,6 +121,17 @@ class Journal:
         return cls._start(run, redactor, bring_forward)
 
     @classmethod
+    def enter(cls, folder: Path, redactor: Redactor | None = None) -> Self:
+        """Go on with the run in `folder`, or start one where a process died before its first row.
+
+        Raises RunLockedError, ConfigError, InfraError.
+        """
+        run = RunFolder(root=folder)
+        with disk_errors(folder, "used for a run"):
+            folder.mkdir(parents=True, exist_ok=True)
+        return cls._start(run, redactor, lay_or_bring_forward)
+
+    @classmethod
     def _start(cls, run: RunFolder, redactor: Redactor | None, prepare: Callable[[sqlite3.Connection], None]) -> Self:
         lock = RunLock(run.lock)
         try:
@@ -112,6 +146,7 @@ class Journal:
                     connection.close()
                     raise
             _sweep(run.root / "bodies")
+            Reserve(run.reserve).hold()
             return cls(run, lock, connection, redactor or Redactor())
         except BaseException:
             lock.release()
@@ -132,8 +167,10 @@ class Journal:
         """
         if not 0 <= entry.attempt < _MOST_ATTEMPTS:
             raise ValueError(f"{entry.attempt} is no number of an attempt")
+        if entry.kind is Kind.INTENT and self._full.is_set():
+            raise disk_full(self.folder.journal)
         values = (
-            SystemClock().utc().isoformat(),
+            entry.at_utc or SystemClock().utc().isoformat(),
             self._redactor.value(entry.trial),
             entry.attempt,
             str(entry.kind),
@@ -157,8 +194,33 @@ class Journal:
         digest = hashlib.sha256(clean).hexdigest()
         path = self.folder.body(digest)
         if not path.exists():
-            write_atomic(path, clean)
+            self.at_last(lambda: write_atomic(path, clean))
         return digest
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk became full, so that the last rows went into the space reserved for them."""
+        return self._full.is_set()
+
+    def at_last(self, write: Callable[[], _Done]) -> _Done:
+        """What `write` returns; where it finds the disk full, once more in the space that was reserved.
+
+        Raises DiskFullError where that is not enough.
+        """
+        try:
+            return write()
+        except DiskFullError:
+            if not self._make_room():
+                raise
+            return write()
+
+    def _make_room(self) -> bool:
+        """Free the reserved space; returns whether there was any. From then on no intent is taken."""
+        first = not self._full.is_set()
+        self._full.set()
+        if first:
+            self.on_full()
+        return self._reserve.free()
 
     def close(self) -> None:
         """Write what is queued and let the run go; idempotent."""
@@ -170,6 +232,7 @@ class Journal:
         self._writer.join()
         with suppress(sqlite3.Error):  # a full disk has been reported by the append that met it
             self._connection.close()
+        self._reserve.free()
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -193,17 +256,34 @@ class Journal:
             self._commit(batch)
 
     def _commit(self, batch: list[_Pending]) -> None:
+        if self._failure is not None:
+            _refuse(batch, self._failure)
+            return
         try:
-            if self._failure is None:
-                with database_errors(self.folder.journal):
-                    numbers = self._insert([values for values, _ in batch])
-                for number, (_, pending) in zip(numbers, batch, strict=True):
-                    pending.set_result(number)
-                return
+            self._written(batch)
+        except DiskFullError as error:
+            if self._make_room():
+                self._shorten_log()
+                self._commit(_without_intents(batch, error))
+            else:
+                self._fail(batch, error)
         except InfraError as error:
-            self._failure = error
-        for _, pending in batch:
-            pending.set_exception(type(self._failure)(str(self._failure)))
+            self._fail(batch, error)
+
+    def _shorten_log(self) -> None:
+        """Bring the write-ahead log into the journal and free its space, as far as that can be done."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _fail(self, batch: list[_Pending], error: InfraError) -> None:
+        self._failure = error
+        _refuse(batch, error)
+
+    def _written(self, batch: list[_Pending]) -> None:
+        with database_errors(self.folder.journal):
+            numbers = self._insert([values for values, _ in batch])
+        for number, (_, pending) in zip(numbers, batch, strict=True):
+            pending.set_result(number)
 
     def _insert(self, rows: list[_Values]) -> list[int]:
         try:
@@ -215,6 +295,22 @@ class Journal:
                 self._connection.execute("ROLLBACK")
             raise
         return numbers
+
+
+def _nothing() -> None:
+    """What a full disk is to a journal that nobody listens to."""
+
+
+def _without_intents(batch: list[_Pending], why: InfraError) -> list[_Pending]:
+    """The rows but the intents, whose senders are told why: what could not be written shall not be paid for."""
+    _refuse([pending for pending in batch if pending[0][3] == Kind.INTENT], why)
+    return [pending for pending in batch if pending[0][3] != Kind.INTENT]
+
+
+def _refuse(batch: list[_Pending], why: InfraError) -> None:
+    """Tell those who wait for rows that these are not written."""
+    for _, pending in batch:
+        pending.set_exception(type(why)(str(why)))
 
 
 def _sweep(bodies: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +33,18 @@ class Row:
 
 
 def read_meta(folder: Path) -> dict[str, str]:
-    """What the journal says of itself: "schema", "run", "created_utc". Raises ConfigError, InfraError."""
-    with _reading(folder) as connection:
+    """What the journal says of itself: "schema", "run", "id", "created_utc". Raises ConfigError, InfraError."""
+    with reading(folder) as connection:
         return dict(connection.execute("SELECT key, value FROM meta"))
+
+
+def run_label(folder: Path) -> str:
+    """What a run's sandboxes are known by: its name, and an id, for two folders may have one name.
+
+    Runs of older versions have no id. Raises ConfigError, InfraError.
+    """
+    meta = read_meta(folder)
+    return f"{meta['run']}.{meta['id']}" if "id" in meta else meta["run"]
 
 
 def read_rows(folder: Path, kind: Kind | None = None, after: int = 0) -> tuple[Row, ...]:
@@ -50,19 +59,47 @@ def read_last_rows(folder: Path) -> dict[str, Row]:
     return {row.trial: row for row in latest}
 
 
+def read_last_at(folder: Path) -> str:
+    """When the last row was written, in ISO form; of a journal without rows, when it was made.
+
+    Raises ConfigError, InfraError.
+    """
+    with reading(folder) as connection:
+        (last,) = connection.execute("SELECT max(at_utc) FROM rows").fetchone()
+        (made,) = connection.execute("SELECT value FROM meta WHERE key = 'created_utc'").fetchone()
+    return str(last or made)
+
+
+def read_trials(folder: Path, trials: Iterable[str]) -> Iterator[tuple[str, tuple[Row, ...]]]:
+    """Each trial with all of its rows in the order they were written, one trial at a time.
+
+    Raises ConfigError, InfraError.
+    """
+    kinds = ", ".join("?" * len(Kind))  # of each kind, for that is what the index begins with
+    wanted = f"kind IN ({kinds}) AND trial = ?"
+    query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {wanted} ORDER BY seq"  # noqa: S608 - ours
+    with reading(folder) as connection:
+        for trial in trials:
+            yield trial, _rows(connection.execute(query, (*map(str, Kind), trial)))
+
+
 def select(folder: Path, query: str, values: tuple[int | str, ...] = ()) -> list[tuple[Any, ...]]:
     """What a query over table `rows` finds: for readers that want few columns of many rows."""
-    with _reading(folder) as connection:
+    with reading(folder) as connection:
         return connection.execute(query, values).fetchall()
 
 
 def _selected(folder: Path, condition: str, values: tuple[int | str, ...] = ()) -> tuple[Row, ...]:
     query = f"SELECT seq, at_utc, trial, attempt, kind, body FROM rows WHERE {condition} ORDER BY seq"  # noqa: S608 - ours
-    with _reading(folder) as connection:
-        return tuple(
-            Row(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=found, body=json.loads(body))
-            for seq, at_utc, trial, attempt, found, body in connection.execute(query, values)
-        )
+    with reading(folder) as connection:
+        return _rows(connection.execute(query, values))
+
+
+def _rows(found: Iterable[tuple[int, str, str, int, str, str]]) -> tuple[Row, ...]:
+    return tuple(
+        Row(seq=seq, at_utc=at_utc, trial=trial, attempt=attempt, kind=kind, body=json.loads(body))
+        for seq, at_utc, trial, attempt, kind, body in found
+    )
 
 
 def each_attempt(folder: Path) -> Iterator[Record]:
@@ -72,7 +109,7 @@ def each_attempt(folder: Path) -> Iterator[Record]:
     """
     last = "SELECT max(seq) FROM rows WHERE kind = ?1 GROUP BY trial, attempt"
     query = f"SELECT seq, body FROM rows WHERE seq IN ({last}) ORDER BY seq"  # noqa: S608 - ours
-    with _reading(folder) as connection:  # one text at a time: all of them together are larger than the records
+    with reading(folder) as connection:  # one text at a time: all of them together are larger than the records
         for seq, body in connection.execute(query, (str(Kind.RECORD),)):
             yield _record(folder, seq, body)
 
@@ -90,7 +127,7 @@ def each_attempt_in_turn(folder: Path) -> Iterator[tuple[Record, bool]]:
     last = "SELECT trial, attempt, max(seq) AS seq FROM rows WHERE kind = ?1 GROUP BY trial, attempt"
     final = "attempt = max(attempt) OVER (PARTITION BY trial)"
     query = f"SELECT seq, {final}, min(seq) OVER (PARTITION BY trial) AS first FROM ({last}) ORDER BY first, seq"  # noqa: S608 - ours
-    with _reading(folder) as connection:
+    with reading(folder) as connection:
         for seq, is_final, _ in connection.execute(query, (str(Kind.RECORD),)).fetchall():
             (body,) = connection.execute("SELECT body FROM rows WHERE seq = ?", (seq,)).fetchone()
             yield _record(folder, seq, body), bool(is_final)
@@ -121,8 +158,8 @@ def _record(folder: Path, seq: int, body: str) -> Record:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection; the run's writer, if there is one, is not disturbed."""
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection; the run's writer, if there is one, is not disturbed. Raises ConfigError, InfraError."""
     run = RunFolder(root=folder)
     must_exist(run)
     with (

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from secrets import token_hex
 
 from harness.clock import SystemClock
 from harness.errors import ConfigError, InfraError
@@ -97,10 +98,19 @@ def lay_tables(connection: sqlite3.Connection) -> None:
     known = {
         "schema": str(SCHEMA),
         "run": _path(connection).parent.name,
+        "id": token_hex(4),
         "created_utc": SystemClock().utc().isoformat(),
     }
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", known.items())
     connection.execute("COMMIT")
+
+
+def lay_or_bring_forward(connection: sqlite3.Connection) -> None:
+    """Make the tables where there are none yet, as a process leaves it that died at its start; else bring forward."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        bring_forward(connection)
+    else:
+        lay_tables(connection)
 
 
 def bring_forward(connection: sqlite3.Connection) -> None:

@@ -114,6 +114,7 @@ class ModelFile(Strict):
     parameters: Annotated[dict[str, Any], AfterValidator(_parameters)] = Field(default_factory=dict)
     context_window: Positive | None = None
     claimed_tokens_per_s: PositiveFloat | None = None
+    concurrency: Annotated[int, Field(gt=0, le=1_000)] | None = None
     price: PriceFile | None = None
     quirks: QuirksFile = QuirksFile()
     timeouts: TimeoutsFile = TimeoutsFile()
@@ -121,6 +122,7 @@ class ModelFile(Strict):
     first_token_ms: Annotated[float, Field(ge=0, le=MOST_FIRST_TOKEN_MS)] | None = None
     tokens_per_s: Annotated[float, Field(gt=0, le=MOST_TOKENS_PER_S)] | None = None
     tokens_per_chunk: Annotated[int, Field(gt=0, le=MOST_TOKENS_PER_CHUNK)] | None = None
+    most_in_flight: Positive | None = None
 
 
 class TrialLimitsFile(Strict):
@@ -130,6 +132,15 @@ class TrialLimitsFile(Strict):
     wall_s: Annotated[float, Field(gt=0, le=WEEK_S)] = 1800.0
     output_tokens: Positive = 200_000
     cost_usd: PositiveFloat | None = None
+
+
+class BudgetFile(Strict):
+    """[budget] of a matrix: what all trials together may use."""
+
+    turns: Positive | None = None
+    output_tokens: Positive | None = None
+    cost_usd: PositiveFloat | None = None
+    wall_s: PositiveFloat | None = None
 
 
 class ParallelFile(Strict):
@@ -148,4 +159,5 @@ class MatrixFile(Strict):
     repeats: Annotated[int, Field(gt=0, le=10_000)] = 1
     limits: TrialLimitsFile = TrialLimitsFile()
     parallel: ParallelFile = ParallelFile()
+    budget: BudgetFile = BudgetFile()
     models: dict[str, Any]

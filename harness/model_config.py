@@ -14,8 +14,9 @@ from harness.models.settings import ModelSettings, Quirks, Timeouts
 
 SIMULATED = ("simulator", "replay")
 """Providers that play scripted turns: `simulator` over real HTTP, `replay` without any wire."""
-_SCRIPTED_ONLY = ("turns", "first_token_ms", "tokens_per_s", "tokens_per_chunk")
+_SCRIPTED_ONLY = ("turns", "first_token_ms", "tokens_per_s", "tokens_per_chunk", "most_in_flight")
 _REAL_ONLY = ("base_url", "key_env")
+_PACE = ("first_token_ms", "tokens_per_s", "tokens_per_chunk", "most_in_flight")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -24,8 +25,9 @@ class ModelConfig:
     """One model of a matrix. `key_env` names the variable that holds its key, None where it needs none.
 
     `model` is what the provider calls it; `parameters` are sent as they are. `price_source` says where the price comes
-    from, or why it is unknown. For simulated ones `base_url` is "", the last four fields say what they play and how
-    fast; they are None for all others.
+    from, or why it is unknown. `concurrency` is how many requests its provider gets at once, at most. Of simulated ones
+    the last five fields say what they play and how fast; None for all others. `base_url` is "" where the simulator is
+    Splitclock's own child, else that of one that runs elsewhere, at a pace of its own.
     """
 
     name: str
@@ -37,6 +39,7 @@ class ModelConfig:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     context_window: int | None = None
     claimed_tokens_per_s: float | None = None
+    concurrency: int | None = None
     price: Price | None = None
     price_source: str = ""
     quirks: Quirks = field(default_factory=Quirks)
@@ -45,6 +48,7 @@ class ModelConfig:
     first_token_ms: float | None = None
     tokens_per_s: float | None = None
     tokens_per_chunk: int | None = None
+    most_in_flight: int | None = None
 
     @property
     def simulated(self) -> bool:
@@ -118,13 +122,18 @@ def _unfit(parsed: Parsed[ModelFile]) -> Iterator[str]:
 
 
 def _unfit_simulated(file: ModelFile) -> Iterator[tuple[str, str]]:
-    needed = ("turns", "first_token_ms", "tokens_per_s") if file.provider == "simulator" else ("turns",)
-    for name in needed:
+    elsewhere = file.provider == "simulator" and file.base_url is not None
+    own = file.provider == "simulator" and not elsewhere
+    for name in ("turns", "first_token_ms", "tokens_per_s") if own else ("turns",):
         if getattr(file, name) is None:
             yield name, f"is missing; provider `{file.provider}` needs it"
-    for name in _REAL_ONLY:
+    for name in _PACE if elsewhere else ():
         if getattr(file, name) is not None:
-            yield name, f"means nothing to provider `{file.provider}`, which calls nobody"
+            yield name, "is said where that simulator is started, not here beside its `base_url`"
+    for name in () if elsewhere else _REAL_ONLY:
+        if getattr(file, name) is not None:
+            hint = "; one elsewhere has a `base_url`" if own else ""
+            yield name, f"means nothing to provider `{file.provider}`, which calls nobody{hint}"
     if file.provider == "replay" and file.api != "chat":
         yield "api", "means nothing to provider `replay`, which has no wire; use provider `simulator`"
 
@@ -165,12 +174,14 @@ def _config(name: str, file: ModelFile) -> ModelConfig:
         parameters=file.parameters,
         context_window=file.context_window,
         claimed_tokens_per_s=file.claimed_tokens_per_s,
+        concurrency=file.concurrency,
         quirks=replace(preset.quirks if preset else Quirks(), **quirks),
         timeouts=Timeouts(**timeouts),
         turns=file.turns,
         first_token_ms=file.first_token_ms,
         tokens_per_s=file.tokens_per_s,
         tokens_per_chunk=file.tokens_per_chunk,
+        most_in_flight=file.most_in_flight,
     )
     return _priced(config, file)
 

@@ -61,20 +61,22 @@ def identity(matrix: Matrix, model: ModelConfig, feature: Feature, digests: Mapp
     In: the feature's key and digest (source, brief, tests, manifest, target settings), the model's name in the matrix,
     what is sent and where, its pace and its script if it is simulated, the limits. The name, because boards group by
     it: two tables alike but for the name are an A/A test, and a renamed model is not found again under its old name.
-    Out: the matrix's name, how many repeats there are and trials run at once, the claimed speed, the name of the key's
-    variable; and the price, unless a cost limit may stop the trial by it.
+    Out: the matrix's name and budget, how many repeats there are, trials and requests run at once, the claimed speed,
+    the name of the key's variable; and the price, unless a cost limit may stop the trial by it.
     """
     return {
         "feature": feature.key,
         "digest": digests[feature.key],
-        "model": _measured(model, matrix.limits),
+        "model": measured(model, matrix.limits),
         "script": None if model.turns is None else digests[f"{feature.key}:{model.turns}"],
         "limits": asdict(matrix.limits),
     }
 
 
-def _measured(model: ModelConfig, limits: TrialLimits) -> dict[str, Any]:
-    left_out = {"claimed_tokens_per_s", "key_env", "turns", "price_source"}
+def measured(model: ModelConfig, limits: TrialLimits) -> dict[str, Any]:
+    """What of a model's settings changes what is measured with it, its name included."""
+    left_out = {"claimed_tokens_per_s", "concurrency", "key_env", "turns", "price_source"}
+    left_out |= set() if model.most_in_flight else {"most_in_flight"}  # ids stay: it could not be set
     left_out |= set() if limits.cost_usd is not None else {"price"}
     found = {name: value for name, value in asdict(model).items() if name not in left_out}
     if found.get("price"):  # what a price has not, it had not when prices had less to say: ids stay

@@ -56,7 +56,8 @@ class CallRow(_Frozen):
     event, `first_token_ns` at the first non-empty content, reasoning or tool-argument delta (TTFT), `first_answer_ns`
     at the first one that is not reasoning, `last_token_ns` at the last, `total_ns` at the end of the answer.
     `decode_tokens` are the tokens that `decode_ns` (first to last token) produced: visible output tokens minus one;
-    both are None where the speed cannot be told. `wait_ns` is what failed attempts and pauses took before.
+    both are None where the speed cannot be told. `wait_ns` is what failed attempts and pauses took before, without
+    the harness's own queue.
 
     Of the failed attempts `billable_attempts` may be billed, for `unfinished_deltas` or for nothing that came. `api`
     is the wire API, `transport` what carried it ("http", "websocket"); `served_model` and `service_tier` are the

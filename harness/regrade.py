@@ -109,7 +109,7 @@ def graded_by(prepared: Prepared) -> dict[str, str]:
 def changed_since(rows: Iterable[Row], prepared: Prepared) -> tuple[str, ...]:
     """The parts of a feature's fixtures that are no longer what the run graded by. Raises InfraError without a row."""
     key = prepared.feature.key
-    known = next((row.body.get("digests") for row in rows if row.body.get("feature") == key), None)
+    known = next((row.body.get("digests") for row in reversed(tuple(rows)) if row.body.get("feature") == key), None)
     if not isinstance(known, dict):
         raise InfraError(f"{key}: the run did not journal what it graded by; it cannot be compared with the fixtures")
     return tuple(part for part, now in graded_by(prepared).items() if known.get(part) != now)

@@ -42,6 +42,11 @@ class RunFolder:
         """Who writes the run now."""
         return self.root / "run.lock"
 
+    @property
+    def reserve(self) -> Path:
+        """Space for the last rows, while the run is written."""
+        return self.root / "reserve"
+
     def body(self, digest: str) -> Path:
         """A large body by the SHA-256 (hex) of its content. Raises ValueError for what is no digest."""
         if not re.fullmatch(r"[0-9a-f]{64}", digest):

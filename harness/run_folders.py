@@ -24,10 +24,10 @@ def runs_in(folders: Iterable[Path], tell: Callable[[str], None]) -> list[Path]:
     went on longest stays. Raises ConfigError for a folder that neither is a run nor holds one, or cannot be read.
     """
     found = {run.resolve(): run for folder in folders for run in _runs(folder, tell)}
-    own: dict[tuple[str, str], Path] = {}
+    own: dict[tuple[str, str, str], Path] = {}
     for run in sorted(found.values(), key=read_newest):
         meta = read_meta(run)
-        key = meta.get("run", ""), meta.get("created_utc", "")
+        key = meta.get("run", ""), meta.get("created_utc", ""), meta.get("id", "")
         if key in own:
             tell(f"left out: {own[key]} is a copy of {run}")
         own[key] = run

@@ -1,18 +1,112 @@
-"""What a run planned, as its folder keeps it."""
+"""plan.json: what a run planned, so that a later plan can be compared with it, and the run gone on with."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from harness.errors import ConfigError
 from harness.run_folder import RunFolder
+from harness.untrusted import one_line
+
+SCHEMA = 2
+"""Number of the file's form; 1 had trials only. Fields are only added."""
 
 
-def planned_rows(run: Path) -> list[dict[str, Any]]:
-    """The trials that a run planned. Raises ConfigError when the folder is not a run's."""
+class _Form(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class PlannedTrial(_Form):
+    """Which trial: its id, the model by its name in the matrix, the feature's key, the repeat from 1 on."""
+
+    id: str
+    model: str
+    feature: str
+    repeat: int
+
+
+class Elsewhere(PlannedTrial):
+    """A trial of the same matrix that another shard runs."""
+
+    shard: int
+
+
+class Asked(_Form):
+    """What the command line said beside the matrix file, paths absolute.
+
+    `beside` is the folder of the matrix file, from which its paths are taken; `shard` is "2/8", "" for all of it.
+    """
+
+    sandbox: str = "docker"
+    fixtures: tuple[str, ...] = ()
+    sources: dict[str, str] = {}
+    working_trees: dict[str, str] = {}
+    model: tuple[str, ...] = ()
+    feature: tuple[str, ...] = ()
+    repeats: int | None = None
+    shard: str = ""
+    allow_weakened: tuple[str, ...] = ()
+    beside: str = ""
+
+
+class RunPlan(_Form):
+    """The trials of a run, and what their ids are made of, by part.
+
+    `models` are the settings of each model that are measured, `features` the digests of each feature's parts, `limits`
+    those of a trial, `settings` what else changes every measurement. All four are empty in plans of schema 1.
+    """
+
+    schema_: int = Field(default=SCHEMA, alias="schema", ge=1)
+    matrix: str = ""
+    trials: tuple[PlannedTrial, ...]
+    elsewhere: tuple[Elsewhere, ...] = ()
+    models: dict[str, dict[str, Any]] = {}
+    features: dict[str, dict[str, str]] = {}
+    limits: dict[str, Any] = {}
+    settings: dict[str, str] = {}
+    asked: Asked = Asked()
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the trials that the run itself has to do."""
+        return frozenset(trial.id for trial in self.trials)
+
+    def document(self) -> dict[str, Any]:
+        """What plan.json holds."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def read_plan(run: Path) -> RunPlan:
+    """The plan of a run folder. Raises ConfigError, in one line, when there is none that can be read."""
     path = RunFolder(root=run).plan
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return list(document["trials"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{run}: is not a run folder, or its run did not get as far as a plan: {error}") from error
+        newer = (
+            isinstance(document, Mapping) and isinstance(document.get("schema"), int) and document["schema"] > SCHEMA
+        )
+        plan = None if newer else RunPlan.model_validate(document)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{run}: is not a run folder, or its run did not get as far as a plan: {_why(error)}"
+        ) from error
+    if plan is None:
+        raise ConfigError(
+            f"{path}: a newer Splitclock wrote this plan; this one reads up to schema {SCHEMA}: upgrade it"
+        )
+    return plan
+
+
+def planned_rows(run: Path) -> list[dict[str, Any]]:
+    """The trials that a run planned: "id", "model", "feature", "repeat". Raises ConfigError as `read_plan`."""
+    return [trial.model_dump(mode="json") for trial in read_plan(run).trials]
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return one_line(f"{where}: {first['msg']}" if where else str(first["msg"]))
+    return one_line(str(error))

@@ -7,6 +7,7 @@ later instead of being graded as something that the agent did not write.
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from sandbox.contract import File
 
 SCHEMA = 1
 """Number of the document's form; goes up, fields are only added."""
+
+Facts = Callable[[], Mapping[str, Any]]
 
 
 class UnfaithfulError(InfraError):
@@ -47,10 +50,10 @@ class _Document(_Form):
     litter: int = 0
 
 
-def keep_submission(journal: Journal, trial: str, attempt: int, handed_in: Submission) -> None:
+def keep_submission(journal: Journal, trial: str, attempt: int, handed_in: Submission, facts: Facts = dict) -> None:
     """Write what an attempt handed in: its files, its document, and the row that names it; durable when this returns.
 
-    Raises InfraError.
+    `facts` go into the row, and are asked for when all else is on disk. Raises InfraError.
     """
     document = {
         "schema": SCHEMA,
@@ -64,7 +67,7 @@ def keep_submission(journal: Journal, trial: str, attempt: int, handed_in: Submi
     text = json.dumps(document).encode()
     size = sum(len(file.data) for file in handed_in.kept)
     body = {"document": journal.put_body(text), "sha256": _sha256(text), "files": len(handed_in.kept), "bytes": size}
-    journal.append(Entry(kind=Kind.SUBMISSION, body=body, trial=trial, attempt=attempt))
+    journal.append(Entry(kind=Kind.SUBMISSION, body={**body, **facts()}, trial=trial, attempt=attempt))
 
 
 def read_submission(folder: Path, row: Row) -> Submission:

@@ -13,6 +13,7 @@ from harness.clock import Phase, Span, Stopwatch
 from harness.models.contract import ToolCall
 from harness.models.text import sound
 from harness.record import ToolRow
+from harness.recorded import Place, RecordedTool
 from harness.slots import Slots
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
 from harness.tools.registry import BadCallError, parse_arguments, resolve
@@ -39,13 +40,21 @@ class ToolOutcome:
 
 
 class Toolbox:
-    """The tools of one trial, over its sandbox."""
+    """The tools of one trial, over its sandbox. Calls that are `recorded` are not run: their outcome is known."""
 
-    def __init__(self, *, sandbox: Sandbox, stopwatch: Stopwatch, slots: Slots, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        *,
+        sandbox: Sandbox,
+        stopwatch: Stopwatch,
+        slots: Slots,
+        on_event: OnEvent,
+    ) -> None:
         self._sandbox = sandbox
         self._stopwatch = stopwatch
         self._slots = slots
         self._on_event = on_event
+        self.recorded: Mapping[Place, RecordedTool] = {}
         self._lock = threading.Lock()
         self.slot_wait_ns = 0
 
@@ -67,14 +76,19 @@ class Toolbox:
             return list(pool.map(lambda checked: self._run_one(checked, turn, left_s), group))
 
     def _run_one(self, checked: "_Checked", turn: int, left_s: LeftS) -> ToolOutcome:
-        call = checked.call
+        call, index = checked.call, checked.place["index"]
+        known = self.recorded.get((turn, index))
+        if known is not None:
+            return ToolOutcome(call=call, result=known.result, row=known.row, malformed=checked.malformed)
         self._on_event("tool_queued", {"id": call.id})
         with self._slot(checked.tool):
-            self._on_event("tool_start", {"turn": turn, "tool": call.name, "arguments": call.arguments, "id": call.id})
+            asked = {"turn": turn, "index": index, "tool": call.name, "arguments": call.arguments, "id": call.id}
+            self._on_event("tool_start", asked)
             result, total_ns = self._timed(checked, left_s())
         result = replace(result, content=sound(result.content))  # names of files need be no text, messages must
         row = _row(checked, result, turn, total_ns)
-        self._on_event("tool_end", {"id": call.id, "content": result.content, **row.model_dump()})
+        told = {"id": call.id, "index": index, "content": result.content, "finished": result.finished}
+        self._on_event("tool_end", {**told, **row.model_dump()})
         return ToolOutcome(call=call, result=result, row=row, malformed=checked.malformed)
 
     def _timed(self, checked: "_Checked", most_s: float) -> tuple[ToolResult, int]:

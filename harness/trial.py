@@ -1,10 +1,9 @@
 """One trial from set-up to record: agent in one sandbox, grading in another, every nanosecond booked."""
 
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -12,44 +11,63 @@ import structlog
 from harness.agent import Agent, Assignment, Transcript
 from harness.artefacts import span_rows
 from harness.bench import Bench, TrialOutcome, trial_row
+from harness.boxes import agent_box
+from harness.budget import STOP as BUDGET_STOP
+from harness.budget import settled_charge
 from harness.clock import Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
+from harness.given_up import assignment, ledger
 from harness.grade import Grade
 from harness.grade_policy import Submission, submission
 from harness.grading_job import grading_job
 from harness.judge import judge
+from harness.lock import boot_id
+from harness.models.contract import Model
 from harness.models.wire_log import recording
 from harness.noise import conditions, reasons
+from harness.open_calls import settled
+from harness.past import DIVERGED, Past, Step
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.probes import ProbeFinding
 from harness.provenance import load_facts, trial_facts
+from harness.recall import recall
 from harness.record import GradeRow, Record, TamperRow, Verdict
+from harness.recorded import NOTHING
+from harness.rerun import DivergedError
 from harness.runners.contract import SuiteReport
 from harness.tamper import Seen, tamper_row
+from harness.time_line import TimeLine
 from sandbox.contract import BoxSpec, Identity, Sandbox
 from sandbox.errors import SandboxError, WorkspaceError
 
 log = structlog.get_logger()
 
+NOT_OVER = ("deferred", BUDGET_STOP)
+"""Why an agent stopped that would go on another day, or with a larger budget."""
+
 LIFETIME_MARGIN_S = 24 * 3600
 """Seconds that a container may live past the wall limit before it ends by itself: queues for tool slots may be long."""
 
 
-def run_trial(trial: Trial, prepared: Prepared, bench: Bench, attempt: int) -> TrialOutcome:
-    """Run one attempt to its record. Never raises: what went wrong is the record's verdict and error."""
-    return _Attempt(trial, prepared, bench, attempt).outcome()
+def run_trial(trial: Trial, prepared: Prepared, bench: Bench, attempt: int, past: Past | None = None) -> TrialOutcome:
+    """Run one attempt to its record, or go on with it from its past.
+
+    Never raises: what went wrong is the record's verdict and error.
+    """
+    return _Attempt(trial, prepared, bench, attempt, past).outcome()
 
 
 class _Attempt:
     """One attempt and what is known of it so far, whatever ends it."""
 
-    def __init__(self, trial: Trial, prepared: Prepared, bench: Bench, number: int) -> None:
+    def __init__(self, trial: Trial, prepared: Prepared, bench: Bench, number: int, past: Past | None) -> None:
         self._trial = trial
         self._prepared = prepared
         self._bench = bench
         self._number = number
-        self._stopwatch = Stopwatch(bench.clock)
+        self._past = past
+        self._line = TimeLine(bench.clock, past)
         self._transcript = Transcript()
         self._submission: Submission | None = None
         self._report: SuiteReport | None = None
@@ -64,58 +82,114 @@ class _Attempt:
 
     def outcome(self) -> TrialOutcome:
         """Run it, and say how it ended."""
-        started_utc, start_ns = self._bench.clock.utc(), self._bench.clock.now_ns()
+        started_utc = self._bench.clock.utc().isoformat() if self._past is None else self._past.started_utc
+        self._line.begin()
         try:
             self._run()
         except InterruptedRunError as error:
             self._interrupted(str(error))
+        except DivergedError as error:
+            self._diverged(error)
         except ProviderError as error:
             self._verdict, self._error = Verdict.ERROR_PROVIDER, str(error)
         except Exception as error:  # noqa: BLE001 - the one place where a crash becomes a record, not the matrix's end
             self._crashed(error)
         end_ns = self._bench.clock.now_ns()
         return TrialOutcome(
-            record=self._record(started_utc, start_ns, end_ns),
+            record=self._record(started_utc, end_ns),
             transcript=self._transcript,
-            spans=span_rows(self._stopwatch.spans(), start_ns),
+            spans=span_rows(self._stopwatch.spans(), self._line.start_ns),
             submission=self._submission,
             report=self._report,
         )
 
+    @property
+    def _stopwatch(self) -> Stopwatch:
+        return self._line.stopwatch
+
     def _run(self) -> None:
-        self._event("trial_started", {"attempt": self._number})
-        self._work()
+        self._take_up()
+        if self._past is not None and self._past.step is Step.GRADE:
+            self._remember(self._past)
+        else:
+            self._work()
         if self._transcript.stop == "error:provider":
             raise ProviderError(self._transcript.error)
-        if self._transcript.stop != "deferred":  # then it is not over: there is nothing to judge yet
+        if self._transcript.stop not in NOT_OVER:  # there is nothing to judge yet
             self._judge()
+
+    def _take_up(self) -> None:
+        """Say that it begins, or goes on; then it is settled what became of a call that was under way."""
+        past = self._past
+        if past is None:
+            self._event("trial_started", {"attempt": self._number, "boot": boot_id()})
+            return
+        life = {"life": past.lives + 1, "step": past.step.value, "elapsed_ns": past.elapsed_ns, "boot": boot_id()}
+        self._event("resumed", life)
+        if past.open_call is not None and not past.stop:
+            came = self._bench.came_of(self._trial.id, self._number, past.open_call)
+            found = settled(past, came, self._assignment().price_for)
+            if found.body is not None:
+                self._bench.on_event(self._trial, self._number, found.kind, found.body)
+                charge = settled_charge(found.kind, found.body, self._trial.settings.price)
+                self._bench.budget.charge(self._trial.id, charge)
+            self._past = self._line.past = found.past
+            self._line.begin()
 
     def _work(self) -> None:
         """The agent at work in its sandbox, and what it leaves there brought out."""
         with ExitStack() as stack:
             with self._stopwatch.laps(Phase.SETUP, "start") as lap:
-                box = stack.enter_context(self._endable(replace(self._spec(), on_stage=lap)))
-                model = self._bench.open_model(self._trial)
-                stack.callback(model.close)
-            wire = self._bench.wire_log(self._trial, self._number)
-            with self._bench.interrupts.ending(model.close), recording(wire):
-                agent = Agent(
-                    model=model,
-                    sandbox=box,
-                    stopwatch=self._stopwatch,
-                    slots=self._bench.slots,
-                    on_event=self._event,
-                )
-                self._transcript = agent.transcript
-                agent.work(self._assignment())
+                box = stack.enter_context(agent_box(replace(self._spec(), on_stage=lap), self._bench, self._past))
+                model = None if self._is_over() else stack.enter_context(self._model())
+            self._event("boxed", {})
+            if model is not None:
+                self._let_work(box, model)
+            elif self._past is not None:
+                self._transcript = recall(self._past, self._assignment())
             self._go_on()
-            self._event("export", {"stop": self._transcript.stop})
+            self._event("export", {"stop": self._transcript.stop, "error": self._transcript.error})
             with self._stopwatch.span(Phase.GRADE, "export"), stack.pop_all():
                 self._survivors = box.kill()
                 self._submission = self._handed_in(box)
-        with self._stopwatch.span(Phase.GRADE, "export", "keep"):
+        with self._stopwatch.laps(Phase.GRADE, "export") as lap:
             if self._submission is not None:
-                self._bench.keep(self._trial, self._number, self._submission)
+                self._bench.keep(self._trial, self._number, self._submission, lambda: self._facts_of_end(lap))
+
+    def _is_over(self) -> bool:
+        """Whether the agent had ended already in an earlier life."""
+        return self._past is not None and bool(self._past.stop)
+
+    @contextmanager
+    def _model(self) -> Iterator[Model]:
+        """The trial's model, which an interrupt closes too."""
+        with closing(self._bench.open_model(self._trial)) as model:
+            yield model
+
+    def _let_work(self, box: Sandbox, model: Model) -> None:
+        wire = self._bench.wire_log(self._trial, self._number)
+        with self._bench.interrupts.ending(model.close), recording(wire):
+            agent = Agent(
+                model=model,
+                sandbox=box,
+                stopwatch=self._stopwatch,
+                slots=self._bench.slots,
+                on_event=self._event,
+            )
+            self._transcript = agent.transcript
+            agent.work(self._assignment(), NOTHING if self._past is None else self._past.recorded)
+
+    def _facts_of_end(self, lap: Callable[[str], None]) -> dict[str, Any]:
+        """What only this process knows of a submission, and another one would need to grade it."""
+        lap("export")
+        return self._line.stamped({"survivors": list(self._survivors)})
+
+    def _remember(self, past: Past) -> None:
+        """The agent's work and what it handed in, as the journal has them: neither is done again."""
+        self._transcript = recall(past, self._assignment())
+        self._survivors = past.survivors
+        if past.submission is not None:
+            self._submission = self._bench.kept(past.submission)
 
     def _handed_in(self, box: Sandbox) -> Submission:
         """What of the workspace is the agent's work: neither the pristine tree nor what set-up generated there."""
@@ -155,7 +229,8 @@ class _Attempt:
         return self._endable(spec)
 
     def _event(self, kind: str, body: Mapping[str, Any]) -> None:
-        self._bench.on_event(self._trial, self._number, kind, body)
+        with self._line.telling(kind, body) as told:
+            self._bench.on_event(self._trial, self._number, kind, told)
 
     def _go_on(self) -> None:
         if self._bench.interrupts.flag.is_set():
@@ -163,6 +238,13 @@ class _Attempt:
 
     def _interrupted(self, why: str) -> None:
         self._transcript.stop, self._verdict, self._error = "interrupted", Verdict.NOT_RUN, why
+
+    def _diverged(self, error: DivergedError) -> None:
+        turn, index = error.place
+        self._event("diverged", {"turn": turn, "index": index, "tool": error.tool, "why": str(error)})
+        if self._past is not None:
+            self._transcript = recall(self._past, self._assignment())
+        self._transcript.stop, self._verdict, self._error = DIVERGED, Verdict.NOT_RUN, str(error)
 
     def _crashed(self, error: Exception) -> None:
         if self._bench.interrupts.flag.is_set():
@@ -177,7 +259,7 @@ class _Attempt:
         self._transcript.stop = self._transcript.stop or "error:infra"
 
     def _identity(self, role: str) -> Identity:
-        return Identity(run=self._bench.run, trial=self._trial.id, attempt=self._number, role=role)
+        return Identity(run=self._bench.label or self._bench.run, trial=self._trial.id, attempt=self._number, role=role)
 
     def _spec(self) -> BoxSpec:
         """The agent's sandbox: the checkout, under the target's limits."""
@@ -191,49 +273,36 @@ class _Attempt:
         )
 
     def _assignment(self) -> Assignment:
-        config, feature = self._trial.settings, self._prepared.feature
-        return Assignment(
-            brief=feature.brief,
-            test_command=shlex.join(feature.target.suite.command),
-            limits=self._trial.limits,
-            context_window=config.context_window,
-            most_output_tokens=config.parameters.get("max_output_tokens"),
-            price=config.price,
-            price_of=config.price_of,
-        )
+        feature = self._prepared.feature
+        asked = assignment(self._trial, feature.brief, shlex.join(feature.target.suite.command))
+        return replace(asked, purse=self._bench.budget.purse(self._trial.id))
 
-    def _record(self, started_utc: datetime, start_ns: int, end_ns: int) -> Record:
-        split = self._split(start_ns, end_ns)
+    def _record(self, started_utc: str, end_ns: int) -> Record:
+        split = self._split(self._line.start_ns, end_ns)
         transcript, trial = self._transcript, self._trial
-        costs = [call.cost_usd for call in transcript.calls]
-        known = [cost for cost in costs if cost is not None]
         found = conditions(self._window.close(), self._stopwatch.spans())
         noise = reasons(found)
         return Record(
             run=self._bench.run,
             trial=trial_row(trial),
             attempt=self._number,
-            started_utc=started_utc.isoformat(),
+            started_utc=started_utc,
             stop=transcript.stop,
             verdict=self._verdict,
             error=self._error or transcript.error,
+            resumed=self._past is not None,
+            lives=1 if self._past is None else self._past.lives + 1,
+            in_doubt=0 if self._past is None else self._past.in_doubt,
             noisy=bool(noise),
             noise=noise,
             wall_ns=split.wall_ns,
             phases={phase.value: ns for phase, ns in split.phases.items()},
             sub_phases=dict(split.sub_phases),
             summed={phase.value: ns for phase, ns in split.summed.items()},
-            calls=tuple(transcript.calls),
-            tool_calls=tuple(transcript.tool_calls),
-            turns=transcript.turns,
-            shortened_outputs=transcript.shortened_outputs,
-            unanswered_calls=transcript.unanswered_calls,
-            unanswered_faults=transcript.unanswered_faults,
             grade=self._grade_row(),
             tamper=self._tamper_row(),
-            cost_usd=sum(known) if known else None,
-            cost_is_lower_bound=bool(known) and (len(known) < len(costs) or _has_unanswered(transcript)),
             provenance=dict(self._bench.provenance) | self._facts | load_facts("end") | found.facts(),
+            **ledger(transcript, self._past),
         )
 
     def _split(self, start_ns: int, end_ns: int) -> Partition:
@@ -268,8 +337,3 @@ class _Attempt:
             return row
         left = f"{len(self._survivors)} processes of the agent were alive at the end: {self._survivors[0][:100]}"
         return row.model_copy(update={"notes": (*row.notes, left)})
-
-
-def _has_unanswered(transcript: Transcript) -> bool:
-    """Whether some request may be billed whose usage nobody told."""
-    return transcript.unanswered_calls > 0 or any(call.billable_attempts for call in transcript.calls)

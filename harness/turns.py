@@ -40,7 +40,8 @@ class ScriptedFault(BaseModel):
     cleanly without its end, `error_in_answer` sends an error event, `failed` ends a response as failed (an error event
     in APIs without such an ending), `stall` sends nothing for `seconds`, `keep_alive` only signs of life (comments or
     pings); after these two the answer goes on. `html`, `empty` and `no_choices` are answers with status 200 that hold
-    a web page, nothing, and no choice (no output).
+    a web page, nothing, and no choice (no output). With `echo` messages and headers of errors hold the request's
+    Authorization header in many encodings.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +65,7 @@ class ScriptedFault(BaseModel):
     message: str = "scripted fault"
     after_tokens: int = Field(default=0, ge=0)
     seconds: float = Field(default=3600.0, ge=0)
+    echo: bool = False
 
 
 class Turn(BaseModel):

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from sandbox.contract import Environment, Recipe, SandboxProvider
 from sandbox.engine import Engine
@@ -12,7 +12,10 @@ from sandbox.errors import EngineUnavailableError
 from sandbox.images import DockerProvider, DockerSettings
 from sandbox.local import LocalProvider
 
-settings.register_profile("quick", max_examples=15)  # for `make check`; `make test` looks at a hundred
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how busy a machine is fails no test
+settings.register_profile("whole", _PATIENT)
+settings.register_profile("quick", _PATIENT, max_examples=15)  # for `make check`; `make test` looks at a hundred
+settings.load_profile("whole")
 
 REQUIRE = "SPLITCLOCK_REQUIRE_DOCKER"
 BASE = Recipe(name="base", image="splitclock/base")

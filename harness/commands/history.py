@@ -12,10 +12,10 @@ from harness.clock import Phase
 from harness.commands import options
 from harness.commands.session import output, say
 from harness.config import settings
+from harness.current import each_current_attempt
 from harness.errors import ConfigError
 from harness.head_reader import read_newest
 from harness.journal import read_meta
-from harness.regrade import each_graded_attempt
 from harness.run_folder import RunFolder
 from harness.run_folders import moment
 from harness.untrusted import one_line
@@ -42,7 +42,9 @@ def add(runs: options.RunFolders, *, to: To = None) -> None:
     store = Store(root=_folder(to))
     for run in runs:
         meta = read_meta(run)
-        source = Source(run=meta["run"], created_utc=meta["created_utc"], last_row=read_newest(run))
+        source = Source(
+            run=meta["run"], created_utc=meta["created_utc"], id=meta.get("id", ""), last_row=read_newest(run)
+        )
         say(f"{run}: {store.add(source, told(run))}")
 
 
@@ -103,7 +105,7 @@ def sql(
 
 def told(run: Path) -> Iterator[Told]:
     """Each attempt of a run with its spans, where it has any; read one by one."""
-    for record in each_graded_attempt(run):
+    for record in each_current_attempt(run):
         spans = read_spans(RunFolder(root=run), record.trial.id, record.attempt) if record.wall_ns else ()
         yield Told(record=record, spans=spans)
 

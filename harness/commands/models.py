@@ -10,6 +10,7 @@ from harness.config import ModelConfig, key_for
 from harness.models.contract import CallFailedError, Model
 from harness.models.factory import load_api, open_model
 from harness.models.faults import Fault
+from harness.models.gate import MOST
 from harness.models.health import ProviderHealth, too_long
 from harness.models.replay import ReplayModel
 from harness.models.settings import RetryPolicy
@@ -20,6 +21,8 @@ from harness.simulator.process import Simulator
 from harness.simulator.stage import SCRIPT_HEADER, TRIAL_HEADER
 from harness.turns import Turn
 
+_NS_A_SECOND = 10**9
+
 Configs = Mapping[str, ModelConfig]
 Scripts = Mapping[str, tuple[Turn, ...]]
 
@@ -27,12 +30,19 @@ Scripts = Mapping[str, tuple[Turn, ...]]
 class Models:
     """Opens the model of each trial. Trials that call the same provider with the same key share its health."""
 
-    def __init__(self, configs: Configs, scripts: Scripts, clock: Clock, simulator: Simulator | None = None) -> None:
+    def __init__(
+        self,
+        configs: Configs,
+        scripts: Scripts,
+        clock: Clock,
+        simulator: Simulator | None = None,
+        parallel: int = MOST,
+    ) -> None:
         self._configs = configs
         self._scripts = scripts
         self._clock = clock
         self._simulator = simulator
-        self._health = _healths(configs)
+        self._health = _healths(configs, parallel)
 
     def __call__(self, trial: Trial) -> Model:
         """The model of a trial, which closes it."""
@@ -41,10 +51,11 @@ class Models:
         script = script_key(trial.feature, config.turns or "")
         if config.provider == "replay":
             return ReplayModel(self._scripts[script], self._clock)
-        if self._simulator is None or config.provider != "simulator":
+        if config.provider != "simulator":
             return open_model(config.settings(), key_for(config), self._clock, health)
-        headers = {SCRIPT_HEADER: script, TRIAL_HEADER: trial.id}
-        return open_model(config.settings(self._simulator.base_url, headers), None, self._clock, health)
+        own = None if self._simulator is None or config.base_url else self._simulator.base_url
+        settings = config.settings(own, {SCRIPT_HEADER: script, TRIAL_HEADER: trial.id})
+        return open_model(settings, None if own else key_for(config), self._clock, health)
 
     def unavailable(self, trial: Trial) -> CallFailedError | None:
         """Why no call of a trial would be answered, known from the calls of others; None where one may be."""
@@ -56,6 +67,10 @@ class Models:
         words = too_long(health.quiet_until - self._clock.now_ns(), longest_s, self._clock.utc())
         return CallFailedError(f"not tried: {words}", fault=Fault.DEFERRED, attempts=(), pauses=()) if words else None
 
+    def quiet_s(self, trial: Trial) -> float:
+        """Seconds for which the provider of a trial wants to be left alone, 0 where it does not."""
+        return max(0.0, (self._health[trial.settings.name].quiet_until - self._clock.now_ns()) / _NS_A_SECOND)
+
     def losses(self) -> tuple[str, ...]:
         """A line for each failure that cost the run a provider: which, for which models, and what to do."""
         failures: dict[int, tuple[CallFailedError, list[ModelConfig]]] = {}
@@ -66,42 +81,59 @@ class Models:
 
 
 @contextmanager
-def open_models(configs: Configs, scripts: Scripts, clock: Clock, log: Path) -> Iterator[Models]:
-    """How the trials of a run get their models, with a simulator at work, which writes `log`, where one is named."""
+def open_models(configs: Configs, scripts: Scripts, clock: Clock, log: Path, parallel: int = MOST) -> Iterator[Models]:
+    """How the trials of a run get their models, with a simulator at work, which writes `log`, where one is named.
+
+    No provider gets more than `parallel` requests at once.
+    """
     paced = {
         name: Pace(
             first_token_ms=config.first_token_ms or 0.0,
             tokens_per_s=config.tokens_per_s or 0.0,
             tokens_per_chunk=config.tokens_per_chunk or 1,
+            most_in_flight=config.most_in_flight or 0,
         )
         for name, config in configs.items()
-        if config.provider == "simulator"
+        if config.provider == "simulator" and not config.base_url
     }
     for api in sorted({config.api for config in configs.values() if config.provider != "replay"}):
         load_api(api)  # outside every trial's clock: importing an SDK takes longer than many calls
     with ExitStack() as stack:
         simulator = stack.enter_context(Simulator(paced, scripts, log)) if paced else None
-        yield Models(configs, scripts, clock, simulator)
+        yield Models(configs, scripts, clock, simulator, parallel)
 
 
-def _healths(configs: Configs) -> dict[str, ProviderHealth]:
-    """The health of each model by its name in the matrix; those of one provider and key stand over one another."""
+def _healths(configs: Configs, parallel: int) -> dict[str, ProviderHealth]:
+    """The health of each model by its name in the matrix; those of one provider and key stand over one another.
+
+    Of the caps that such models name the lowest holds for all of them.
+    """
     providers: dict[object, ProviderHealth] = {}
     models: dict[object, ProviderHealth] = {}
     found = {}
     for name, config in configs.items():
-        address = (config.base_url or config.provider, config.key_env)
-        provider = providers.setdefault(address, ProviderHealth())
+        address = _address(config)
+        caps = [one.concurrency for one in configs.values() if one.concurrency and _address(one) == address]
+        fresh = ProviderHealth(name=_where(config), most=min([parallel, *caps]))
+        provider = providers.setdefault(address, fresh)
         found[name] = models.setdefault((address, config.model), ProviderHealth(provider))
     return found
+
+
+def _address(config: ModelConfig) -> tuple[str, str | None]:
+    return config.base_url or config.provider, config.key_env
+
+
+def _where(config: ModelConfig) -> str:
+    """The provider in words, with its host where it has one."""
+    host = urlsplit(config.base_url).hostname
+    return f"{config.provider} ({host})" if host else config.provider
 
 
 def _loss(failure: CallFailedError, configs: list[ModelConfig]) -> str:
     first = configs[0]
     named = ", ".join(f"`{config.name}`" for config in configs)
-    host = urlsplit(first.base_url).hostname
-    where = f"{first.provider} ({host})" if host else first.provider
-    return f"provider {where} was lost to {named}: {failure}; {_advice(failure.fault, first)}"
+    return f"provider {_where(first)} was lost to {named}: {failure}; {_advice(failure.fault, first)}"
 
 
 def _advice(fault: str, config: ModelConfig) -> str:

@@ -10,6 +10,7 @@ import typer
 from harness.config import Slice
 from harness.fixtures import parse_overrides
 from harness.inputs import Options
+from harness.past import How
 from harness.run_folders import runs_in
 from harness.untrusted import plain
 
@@ -30,6 +31,7 @@ RunFolders = Annotated[
     list[Path],
     typer.Argument(help="Run folders, or folders that hold some.", show_default=False, callback=_expanded),
 ]
+ShardFolders = Annotated[list[Path], typer.Argument(help="The run folders of the shards.", show_default=False)]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="DATE", help="Only runs since then: 2026-11-01, or 30d (12h, 2w) ago."),
@@ -58,7 +60,23 @@ OnlyModels = Annotated[list[str] | None, typer.Option("--model", metavar="NAME",
 OnlyFeatures = Annotated[
     list[str] | None, typer.Option("--feature", metavar="NAME", help="Only this feature of the matrix.")
 ]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", metavar="USD", help="Begin nothing that may cost more in all; over [budget] cost_usd."),
+]
 Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Repeats, instead of the matrix's.")]
+HowToGoOn = Annotated[
+    How,
+    typer.Option(
+        "--how",
+        help="Unfinished attempts go on where they were, or start over; or no model is asked, and only those are "
+        "graded whose agent was done.",
+    ),
+]
+ShardOf = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; `merge` puts the parts together."),
+]
 TrialArgument = Annotated[
     str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)
 ]

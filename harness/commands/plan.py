@@ -1,13 +1,19 @@
 """`splitclock plan`: what a matrix would run and who would receive source code; starts nothing."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
+import typer
 from rich.table import Table
 
 from harness.commands import options
-from harness.commands.running import Job, load_job, planned_trials
-from harness.commands.session import output, print_json
+from harness.commands.estimating import document, estimated, told
+from harness.commands.planning import row
+from harness.commands.running import Job, load_job
+from harness.commands.session import output, print_json, say
 from harness.config import ModelConfig, settings
 from harness.digests import notes
 from harness.models.presets import PRESETS
@@ -26,6 +32,10 @@ def command(
     working_tree: options.WorkingTrees = None,
     fixtures: options.Fixtures = None,
     sandbox: options.Sandbox = options.SandboxKind.DOCKER,
+    shard: options.ShardOf = None,
+    history: Annotated[
+        Path, typer.Option("--history", metavar="DIR", help="Where earlier runs lie, to estimate from.")
+    ] = Path("runs"),
     as_json: options.Json = False,
 ) -> None:
     """Print the trials in the order they would run, their ids, the limits, and every provider that gets source code.
@@ -34,22 +44,27 @@ def command(
     """
     part = options.sliced(model, feature, repeats)
     job = load_job(matrix, options.given(part, fixtures, source, working_tree))
-    trials = planned_trials(job, Checkouts(settings().cache), sandbox.value)
+    job = replace(job, asked=job.asked.model_copy(update={"shard": shard or ""}))
+    trials = job.planned(Checkouts(settings().cache), sandbox.value).trials
+    places = job.matrix.parallel.trials
+    estimate, found = estimated(trials, places, history)
+    for line in found.unreadable:
+        say(f"not counted: {line}")
     if as_json:
-        print_json(_document(job, trials))
+        print_json({**_document(job, trials), "estimate": document(estimate)})
         return
     console = output()
     console.print(_table(trials))
-    for line in _remarks(job, trials):
+    for line in (*_remarks(job, trials), *told(estimate, places, history)):
         console.print(rich_text(line), soft_wrap=True)
 
 
 def receivers(job: Job) -> dict[str, str]:
-    """Every model that sends the target's source code away, with the host it goes to; simulated ones send nothing."""
+    """Every model that sends the target's source code to a server that is not our own child, with the host."""
     return {
         name: urlsplit(config.base_url).hostname or config.base_url
         for name, config in job.matrix.models.items()
-        if not config.simulated
+        if config.base_url
     }
 
 
@@ -66,7 +81,7 @@ def _document(job: Job, trials: tuple[Trial, ...]) -> dict[str, object]:
     return {
         "schema": 1,
         "matrix": job.matrix.name,
-        "trials": [{"id": t.id, "model": t.model, "feature": t.feature.key, "repeat": t.repeat} for t in trials],
+        "trials": [row(trial) for trial in trials],
         "receivers": receivers(job),
         "prices": {name: _price(model) for name, model in job.matrix.models.items()},
         "most_cost_usd": most_cost_usd(job, trials),
@@ -101,6 +116,7 @@ def _remarks(job: Job, trials: tuple[Trial, ...]) -> list[str]:
         f"{planned}, {job.matrix.parallel.trials} at once; each at most {bounds}",
         "cost: no limit; add `cost_usd` to [limits]" if most is None else f"cost: at most ${most:.2f}, by the limits",
     ]
+    lines += [f"budget: all trials together at most {most:g} {what}" for what, most in job.matrix.budget.bounds.items()]
     sent = receivers(job)
     lines += [f"`{name}` sends the target's source code to {host}" for name, host in sent.items()]
     if not sent:

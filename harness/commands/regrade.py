@@ -15,6 +15,7 @@ from harness.commands.parallel import each, refuse_interrupted
 from harness.commands.picking import pick
 from harness.commands.session import Session, open_session, output, print_json, roots, say
 from harness.commands.soundness import refuse_unsound, refuse_weakened
+from harness.current import planned_only
 from harness.errors import ConfigError, HarnessError, InfraError, InterruptedRunError
 from harness.fixtures import load_features, parse_overrides
 from harness.journal import Journal, Kind, Row, read_records, read_rows
@@ -99,7 +100,7 @@ def command(
 
 def _wanted(run: Path, names: Sequence[str] | None) -> tuple[Record, ...]:
     """The records of the trials that are meant, in the order they finished. Raises ConfigError."""
-    records = read_records(run)
+    records = planned_only(run, read_records(run))
     if names:
         planned = planned_rows(run)
         chosen = {pick(planned, name, run)["id"] for name in names}

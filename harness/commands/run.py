@@ -1,5 +1,6 @@
 """`splitclock run`: execute a matrix and say what it came to."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,30 +8,38 @@ from typing import Annotated
 
 import typer
 
+from harness.budget import STOP
 from harness.commands import options
 from harness.commands.finishing import Ending, carry_out
 from harness.commands.on_finish import hook_of
 from harness.commands.options import SandboxKind
+from harness.commands.run_folders import run_label_in
 from harness.commands.running import Finished, Job, load_job
 from harness.commands.session import open_session, say
-from harness.config import environment_without_keys
-from harness.errors import ConfigError, InfraError, ProviderError
-from harness.record import Record, Verdict
+from harness.config import capped, environment_without_keys
+from harness.errors import ConfigError, InfraError, InterruptedRunError, ProviderError
+from harness.matrix import Ended
+from harness.record import Verdict
 from harness.untried import DEFERRED
 
 
 def command(
     matrix: options.MatrixFile,
     *,
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder, instead of runs/<name>-<time>.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Run folder, instead of runs/<name>-<time>; a run there is gone on with."),
+    ] = None,
     model: options.OnlyModels = None,
     feature: options.OnlyFeatures = None,
     repeats: options.Repeats = None,
+    shard: options.ShardOf = None,
     sandbox: options.Sandbox = SandboxKind.DOCKER,
     source: options.Sources = None,
     working_tree: options.WorkingTrees = None,
     fixtures: options.Fixtures = None,
     allow_weakened: options.Weakened = None,
+    max_cost: options.MaxCost = None,
     as_json: options.Json = False,
     json_lines: options.JsonLines = False,
     board: options.WithBoard = False,
@@ -42,9 +51,21 @@ def command(
     """
     part = options.sliced(model, feature, repeats)
     job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
-    job = replace(job, allow_weakened=tuple(allow_weakened or ()))
-    ending = ending_of(job, options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish))
-    return carry_out(job, open_session(sandbox), ending, exit_code)
+    weakened = tuple(allow_weakened or ())
+    asked = job.asked.model_copy(update={"shard": shard or "", "allow_weakened": weakened})
+    job = replace(job, matrix=capped(job.matrix, max_cost, matrix), allow_weakened=weakened, asked=asked)
+    return go(job, sandbox, options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish))
+
+
+def go(job: Job, sandbox: SandboxKind, shown: options.Shown) -> int:
+    """Carry out a job, by the sandboxes that a run in its folder left, where there are any; returns the exit code."""
+    ending = ending_of(job, shown)
+    resuming = run_label_in(job.out)
+    session = open_session(sandbox, resuming=resuming)
+    code = carry_out(job, session, ending, exit_code)
+    if resuming and code != InterruptedRunError.exit_code:
+        session.reap_rest()
+    return code
 
 
 def ending_of(job: Job, shown: options.Shown) -> Ending:
@@ -58,12 +79,15 @@ def ending_of(job: Job, shown: options.Shown) -> Ending:
 def exit_code(finished: Finished) -> int:
     """0 when the run completed, whatever the verdicts; 130 when it was interrupted; 4 or 5 past the error cap.
 
+    3 when its budget was used up before all trials were over: what there is proves nothing about the others.
+
     A provider that was lost for good makes it 5, however few trials were left to lose; so does one that put trials off
     past the cap. Says why.
     """
     for line in finished.losses:
         say(f"splitclock: {line}")
     if finished.interrupted:
+        say(f"splitclock: interrupted; go on with: splitclock resume {shlex.quote(str(finished.folder))}")
         return 130
     codes = []
     for what, code, is_broken in BROKEN:
@@ -71,11 +95,27 @@ def exit_code(finished: Finished) -> int:
         if broken > ERROR_CAP * len(finished.records):
             say(f"splitclock: {broken} of {len(finished.records)} trials {what}; the run cannot be trusted")
             codes.append(code)
-    lost = [ProviderError.exit_code] if finished.losses else []
-    return next(iter((*codes, *lost)), 0)
+    codes += [ProviderError.exit_code] if finished.losses else []
+    return next(iter((*codes, *_cut_short(finished))), 0)
 
 
-BROKEN: tuple[tuple[str, int, Callable[[Record], bool]], ...] = (
+def _cut_short(finished: Finished) -> list[int]:
+    """The exit code of a run that its budget ended, said in a line; [] where it did not."""
+    if not finished.over_budget:
+        return []
+    cut = sum(one.stop == STOP for one in finished.records)
+    say(
+        f"splitclock: budget: {finished.over_budget}; {finished.not_begun} of {finished.planned} trials were not "
+        f"started, {cut} were cut short; raise [budget] and `splitclock resume {finished.folder}`"
+    )
+    return [INCONCLUSIVE]
+
+
+INCONCLUSIVE = 3
+"""The exit code of a run that says nothing yet about some of its trials."""
+
+
+BROKEN: tuple[tuple[str, int, Callable[[Ended], bool]], ...] = (
     ("ended in error:infra", InfraError.exit_code, lambda record: record.verdict is Verdict.ERROR_INFRA),
     ("ended in error:provider", ProviderError.exit_code, lambda record: record.verdict is Verdict.ERROR_PROVIDER),
     ("were put off by their provider", ProviderError.exit_code, lambda record: record.stop == DEFERRED),

@@ -2,42 +2,51 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from harness.bench import Bench
+from harness.budget import Budget
 from harness.clock import stamp_promptly
+from harness.commands.asking import asked_for
 from harness.commands.models import Models, open_models
+from harness.commands.planning import Planned, planned
 from harness.commands.preparing import Features, prepare_features
+from harness.commands.run_folders import Held, look, open_journal, refuse_new
+from harness.commands.secrets import redactor_for
 from harness.commands.session import Session
 from harness.commands.soundness import refuse_unsound, refuse_weakened
 from harness.commands.watching import Watch
-from harness.config import Matrix, key_for
-from harness.digests import manifest_problem, trial_digests
-from harness.errors import ConfigError
+from harness.config import Matrix
+from harness.digests import manifest_problem
+from harness.errors import ConfigError, InfraError
 from harness.features import Feature
-from harness.files import disk_errors, write_atomic
-from harness.inputs import Options, load_inputs
+from harness.files import disk_errors, disk_full, write_atomic
+from harness.inputs import Inputs, Options, load_inputs
 from harness.interrupt import Interrupts
 from harness.journal import Entry, Journal, Kind, new_run_folder
-from harness.matrix import MatrixRun, journalled, run_matrix
+from harness.journal_reader import run_label
+from harness.ledger import spent_so_far
+from harness.matrix import Ended, MatrixRun, journalled, run_matrix
 from harness.models.price_table import table_name
 from harness.models.wire_file import FileWireLog
 from harness.monitor import Monitor
-from harness.plan import Trial, plan
-from harness.prepare import Prepared, source_digest
+from harness.open_calls import from_wire
+from harness.past import How, read_pasts
+from harness.prepare import Prepared
 from harness.progress import Progress
-from harness.provenance import host_facts, prompt_digest, usable_cores
+from harness.provenance import host_facts, usable_cores
 from harness.record import Record
 from harness.redact import Redactor
 from harness.regrade import feature_body
+from harness.run_plan import Asked
 from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.slots import Slots, slot_count
-from harness.submissions import keep_submission
+from harness.submissions import keep_submission, read_submission
 from harness.work import work_of
 from sandbox.checkout import Checkouts
 
@@ -46,8 +55,10 @@ from sandbox.checkout import Checkouts
 class Job:
     """What to run and where to write it; `matrix_file` is copied into the run folder.
 
-    `allow_weakened` names what an engine may leave out of the sandboxes' hardening. With `json_lines` events go to
-    standard output. `began` is told of the run's folder once its journal is there.
+    `allow_weakened` names what an engine may leave out of the sandboxes' hardening. `out` may hold a run: then only
+    trials without a finished record are run, and none but those that it planned where `is_resumed`. `asked` is what
+    the run folder keeps of the command line.. With `json_lines` events go to standard output. `began` is told
+    of the run's folder once its journal is held.
     """
 
     matrix: Matrix
@@ -56,28 +67,40 @@ class Job:
     out: Path | None = None
     quiet: bool = False
     allow_weakened: tuple[str, ...] = ()
+    asked: Asked = field(default_factory=Asked)
+    is_resumed: bool = False
+    how: How = How.REPLAY
     json_lines: bool = False
     began: Callable[[Path], None] = lambda _folder: None
+
+    def planned(self, checkouts: Checkouts, sandbox: str) -> Planned:
+        """Its trials in a kind of sandbox, with their ids, and the plan to keep. Raises ConfigError, InfraError."""
+        return planned(Inputs(matrix=self.matrix, features=self.features), self.asked, checkouts, sandbox)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A run as it ended: its folder, its records in plan order, how many trials were planned, and if it was stopped.
+    """A run as it ended: its folder, its trials in plan order, how many were planned, and if it was stopped.
 
-    `losses` is a line for each provider that was lost for good: which, for which models, and what to do.
+    They are the latest of all planned trials, of those too that an earlier process finished. `losses` is a line for
+    each provider that was lost for good: which, for which models, and what to do. `over_budget` says which bound of the
+    budget ended it, `not_begun` how many trials it kept from beginning.
     """
 
     folder: Path
-    records: tuple[Record, ...]
+    records: tuple[Ended, ...]
     planned: int
     interrupted: bool
     losses: tuple[str, ...] = ()
+    not_begun: int = 0
+    over_budget: str = ""
 
 
 def load_job(matrix_file: Path, given: Options, out: Path | None = None) -> Job:
     """The job that a command line asks for. Raises ConfigError with every problem of every file it names."""
     inputs = load_inputs(matrix_file, given)
-    return Job(matrix=inputs.matrix, features=inputs.features, matrix_file=matrix_file, out=out)
+    asked = asked_for(given, matrix_file)
+    return Job(matrix=inputs.matrix, features=inputs.features, matrix_file=matrix_file, out=out, asked=asked)
 
 
 def check_gradable(features: Sequence[Feature]) -> None:
@@ -88,20 +111,14 @@ def check_gradable(features: Sequence[Feature]) -> None:
         raise ConfigError(*dict.fromkeys(problems))
 
 
-def planned_trials(job: Job, checkouts: Checkouts, sandbox: str) -> tuple[Trial, ...]:
-    """The trials of a job in a kind of sandbox, with their ids. Raises ConfigError, InfraError."""
-    sources = {feature.key: source_digest(feature, checkouts) for feature in job.features}
-    settings = {"sandbox": sandbox, "prompts": prompt_digest()}
-    return plan(job.matrix, job.features, trial_digests(job.features, sources, job.matrix.scripts, settings))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opening:
-    """A run whose folder is made and whose user is told of it; what opens later is closed by `stack`."""
+    """A run whose folder is held and whose user is told of it; what opens later is closed by `stack`."""
 
     job: Job
     session: Session
-    trials: tuple[Trial, ...]
+    planned: Planned
+    held: Held
     journal: Journal
     redactor: Redactor
     progress: Progress
@@ -114,23 +131,58 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
     stamp_promptly()
     check_gradable(job.features)
     refuse_unsound(session.provider, job.features, job.allow_weakened)
-    trials = planned_trials(job, session.checkouts, session.provider.kind)
+    plan = job.planned(session.checkouts, session.provider.kind)
     with ExitStack() as stack:
-        opening = _open(job, session, trials, console, stack)
-        journal, interrupts = opening.journal, opening.interrupts
-        features = prepare_features(job.features, session, opening.progress, interrupts)
-        weakened = {} if interrupts.flag.is_set() else _looked_at(job, session, features)
-        opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
-        models = stack.enter_context(_models(opening, features.prepared))
-        records = run_matrix(_matrix_run(opening, features, models, weakened))
-        stopped = interrupts.flag.is_set()
-        journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(records), "interrupted": stopped}))
+        opening = _open(job, session, plan, console, stack)
+        for line in opening.held.lines:
+            opening.progress.say(line)
+        return _run(opening) if opening.held.todo else _nothing_done(opening)
+
+
+def _run(opening: _Opening) -> Finished:
+    """Run what is to do. Raises DiskFullError where the last rows had to go into the space reserved for them."""
+    journal, interrupts, held = opening.journal, opening.interrupts, opening.held
+    wanted = {trial.feature.key: trial.feature for trial in held.todo}
+    features = prepare_features(wanted.values(), opening.session, opening.progress, interrupts)
+    weakened = {} if interrupts.flag.is_set() else _looked_at(opening.job, opening.session, features)
+    opening.progress.say(f"run folder: {_shown(journal.folder.root)}")
+    models = opening.stack.enter_context(_models(opening, features.prepared))
+    try:
+        ran = run_matrix(_matrix_run(opening, features, models, weakened))
+    except InfraError as error:
+        with suppress(InfraError):  # where not even that can be written, the error says so
+            journal.append(Entry(kind=Kind.RUN_FINISHED, body={"interrupted": True, "error": str(error)}))
+        raise
+    stopped = interrupts.flag.is_set()
+    journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(ran.trials), "interrupted": stopped}))
+    if journal.is_full:
+        raise disk_full(journal.folder.root)
+    done = replace(_finished(opening, ran.trials), interrupted=stopped, losses=models.losses())
+    return replace(done, not_begun=ran.not_begun, over_budget=ran.over_budget)
+
+
+def _nothing_done(opening: _Opening) -> Finished:
+    """The run as it lies there; only a plan that is another one now, or was never written, is kept."""
+    if opening.held.before != opening.planned.plan:
+        _write_opening(opening, host_facts(opening.session.provider))
+    return _finished(opening, ())
+
+
+def _earlier(records: Mapping[str, Record]) -> dict[str, Ended]:
+    """How trials ended that other processes ran."""
+    return {
+        trial: Ended(trial=trial, verdict=one.verdict, stop=one.stop, error=one.error) for trial, one in records.items()
+    }
+
+
+def _finished(opening: _Opening, ended: Sequence[Ended]) -> Finished:
+    latest = {**_earlier(opening.held.records), **{one.trial: one for one in ended}}
+    trials = opening.planned.trials
     return Finished(
-        folder=journal.folder.root,
-        records=records,
+        folder=opening.journal.folder.root,
+        records=tuple(latest[trial.id] for trial in trials if trial.id in latest),
         planned=len(trials),
-        interrupted=stopped,
-        losses=models.losses(),
+        interrupted=False,
     )
 
 
@@ -141,20 +193,25 @@ def _looked_at(job: Job, session: Session, features: Features) -> dict[str, str]
     return {}
 
 
-def _open(job: Job, session: Session, trials: tuple[Trial, ...], console: Console, stack: ExitStack) -> _Opening:
-    folder = _folder(job, session)
+def _open(job: Job, session: Session, plan: Planned, console: Console, stack: ExitStack) -> _Opening:
+    redactor = redactor_for(job.matrix)
+    folder = job.out or new_run_folder(Path("runs"), job.matrix.name, session.clock.utc())
     interrupts = Interrupts()
-    redactor = Redactor([key for model in job.matrix.models.values() if (key := key_for(model))])
-    journal = stack.enter_context(Journal.create(folder, redactor))
+    journal = stack.enter_context(open_journal(folder, redactor))
+    journal.on_full = interrupts.interrupt
+    held = look(journal, plan)
+    if job.is_resumed:
+        refuse_new(folder, held.before, plan.plan)
     watch = Watch(matrix=job.matrix, redactor=redactor, quiet=job.quiet, json_lines=job.json_lines)
-    progress = stack.enter_context(watch.progress(trials, session.clock, console))
+    progress = stack.enter_context(watch.progress(held.todo, session.clock, console))
     progress.begun(folder)
     job.began(folder)
     stack.enter_context(_listening(interrupts, session, progress))
     return _Opening(
         job=job,
         session=session,
-        trials=trials,
+        planned=plan,
+        held=held,
         journal=journal,
         redactor=redactor,
         progress=progress,
@@ -175,7 +232,8 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
     for prepared in features.prepared.values():
         opening.journal.append(Entry(kind=Kind.FEATURE, body=feature_body(opening.journal, prepared)))
     bench = Bench(
-        run=opening.journal.folder.root.name,
+        run=opening.held.name,
+        label=run_label(opening.journal.folder.root),
         provider=session.provider,
         clock=session.clock,
         slots=slots,
@@ -184,13 +242,18 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
             opening.journal, opening.progress, trial, attempt, (kind, body)
         ),
         interrupts=opening.interrupts,
-        keep=lambda trial, attempt, handed_in: keep_submission(opening.journal, trial.id, attempt, handed_in),
+        keep=lambda trial, attempt, handed_in, facts: keep_submission(
+            opening.journal, trial.id, attempt, handed_in, facts
+        ),
+        kept=lambda row: read_submission(opening.journal.folder.root, row),
+        came_of=lambda trial_id, attempt, call: from_wire(opening.journal.folder.wire(trial_id, attempt), call),
         wire_log=lambda trial, attempt: FileWireLog(opening.journal.folder.wire(trial.id, attempt), opening.redactor),
+        budget=_budget(opening),
         monitor=stack.enter_context(Monitor(session.clock)),
         provenance=provenance,
     )
     return MatrixRun(
-        trials=opening.trials,
+        trials=opening.held.todo,
         prepared=features.prepared,
         bench=bench,
         journal=opening.journal,
@@ -199,17 +262,17 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
         checkouts=session.checkouts,
         parallel=job.matrix.parallel.trials,
         unavailable=lambda trial: features.failed.get(trial.feature.key) or models.unavailable(trial),
+        pasts=read_pasts(opening.journal.folder.root, [trial.id for trial in opening.held.todo]),
+        how=job.how,
+        quiet_s=models.quiet_s,
     )
 
 
-def _folder(job: Job, session: Session) -> Path:
-    if job.out is None:
-        return new_run_folder(Path("runs"), job.matrix.name, session.clock.utc())
-    if job.out.exists() and not job.out.is_dir():
-        raise ConfigError(f"{job.out}: is a file; choose a folder for --out")
-    if job.out.exists() and any(job.out.iterdir()):
-        raise ConfigError(f"{job.out}: is not empty; choose another folder for --out")
-    return job.out
+def _budget(opening: _Opening) -> Budget:
+    """What the run may spend, less what its earlier lives have spent."""
+    prices = {trial.id: trial.settings.price for trial in opening.held.todo}
+    spent = spent_so_far(opening.journal.folder.root, prices)
+    return Budget(opening.job.matrix.budget, spent, opening.session.clock)
 
 
 def _shown(folder: Path) -> str:
@@ -236,7 +299,7 @@ def _models(opening: _Opening, prepared: Mapping[str, Prepared]) -> AbstractCont
         for name in sorted(job.matrix.scripts)
     }
     log = opening.journal.folder.root / "simulator.jsonl"
-    return open_models(job.matrix.models, scripts, session.clock, log)
+    return open_models(job.matrix.models, scripts, session.clock, log, job.matrix.parallel.trials)
 
 
 def _prices(matrix: Matrix) -> dict[str, str]:
@@ -260,13 +323,13 @@ def _slot_count(job: Job, provenance: Mapping[str, str]) -> int:
 
 
 def _write_opening(opening: _Opening, provenance: Mapping[str, str]) -> None:
-    """What a run folder holds before its first trial: matrix, plan, provenance, and the first row."""
-    job, trials, redactor = opening.job, opening.trials, opening.redactor
-    folder = opening.journal.folder
+    """What a run folder holds before its first trial, and again where it is gone on with: matrix, plan, provenance."""
+    job, redactor, held = opening.job, opening.redactor, opening.held
+    folder, plan = opening.journal.folder, opening.planned.plan
     with disk_errors(job.matrix_file, "read"):
         matrix = job.matrix_file.read_bytes()
     write_atomic(folder.matrix, redactor.data(matrix))
-    rows = [{"id": t.id, "model": t.model, "feature": t.feature.key, "repeat": t.repeat} for t in trials]
-    for path, value in ((folder.plan, {"schema": 1, "trials": rows}), (folder.provenance, provenance)):
+    for path, value in ((folder.plan, plan.document()), (folder.provenance, provenance)):
         write_atomic(path, (redactor.json(value, indent=1) + "\n").encode())
-    opening.journal.append(Entry(kind=Kind.RUN_STARTED, body={"matrix": job.matrix.name, "trials": len(trials)}))
+    body = {"matrix": job.matrix.name, "trials": len(plan.trials), "to_run": len(held.todo)}
+    opening.journal.append(Entry(kind=Kind.RUN_STARTED, body=body))

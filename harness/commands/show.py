@@ -10,11 +10,11 @@ import typer
 from harness.commands import options
 from harness.commands.picking import pick_record
 from harness.commands.session import output
+from harness.current import current_attempts
 from harness.errors import ConfigError, InfraError
 from harness.files import disk_errors
 from harness.journal import Kind, Row, read_body, read_rows
 from harness.record import Record
-from harness.regrade import graded_attempts
 from harness.run_folder import RunFolder
 from harness.story import Story, brief_of, turns_of
 from scoreboards.report.story_machine import story_json
@@ -48,7 +48,7 @@ def command(
 
 def load_story(run: Path, trial: str | None, attempt: int | None) -> Story:
     """What the run folder tells of one attempt. Raises ConfigError where it is not clear which, InfraError."""
-    records = graded_attempts(run)
+    records = current_attempts(run)
     record = pick_record(run, trial, attempt, records)
     folder = RunFolder(root=run).trial(record.trial.id, record.attempt)
     files = {name: folder / name for name in NAMES if (folder / name).is_file()}

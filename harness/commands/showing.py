@@ -6,8 +6,8 @@ from typing import Any
 
 from harness.commands.session import output
 from harness.commands.summing_up import document, sum_up
+from harness.current import current_attempts, each_current_in_turn
 from harness.record import Record
-from harness.regrade import each_graded_attempt_in_turn, graded_attempts
 from harness.run_folders import names_apart
 from scoreboards.board import Board, BoardPool, build_board
 from scoreboards.report.terminal import print_board
@@ -17,7 +17,7 @@ def load_board(folders: Iterable[Path]) -> Board:
     """The board of one or more runs, its trials with all that they did. Raises ConfigError, InfraError."""
     runs = list(folders)
     names = names_apart(runs)
-    return build_board([_named(record, names.get(run)) for run in runs for record in graded_attempts(run)])
+    return build_board([_named(record, names.get(run)) for run in runs for record in current_attempts(run)])
 
 
 def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
@@ -25,7 +25,7 @@ def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
     runs = list(folders)
     names = names_apart(runs)
     for run in runs:
-        for record, final in each_graded_attempt_in_turn(run):
+        for record, final in each_current_in_turn(run):
             yield _named(record, names.get(run)), final
 
 

@@ -12,6 +12,7 @@ from harness.clock import SystemClock
 from harness.commands import options
 from harness.commands.session import output, print_json
 from harness.commands.showing import summary
+from harness.current import left_out
 from harness.errors import ConfigError
 from harness.follow import Follower, planned_trials
 from harness.progress.lines import heartbeat
@@ -21,7 +22,7 @@ from harness.progress.tally import Cell
 from harness.progress.words import seconds, waiting
 from harness.record import Verdict
 from harness.run_plan import planned_rows
-from harness.untrusted import one_line, plain
+from harness.untrusted import one_line, plain, rich_text
 
 ROWS = 40
 """A run of more trials is summed up, unless its rows are asked for."""
@@ -108,8 +109,12 @@ def _print_end(follower: Follower) -> None:
     cells = follower.cells()
     finished = sum(cell.head is not None for cell in cells)
     if finished < len(cells) and not follower.live:
-        output().print("nobody writes this run any more: trials without a record were left as they are")
+        output().print(
+            rich_text(f"nobody writes this run any more: `splitclock resume {follower.folder}` goes on with it")
+        )
     output().print(f"{finished} of {len(cells)} trials have a record")
+    if earlier := left_out(follower.folder):
+        output().print(f"{earlier} records of earlier settings are left out")
 
 
 def _is_failed(cell: Cell) -> bool:

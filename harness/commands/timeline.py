@@ -8,8 +8,8 @@ from harness.artefacts import read_spans
 from harness.commands import options
 from harness.commands.picking import pick_record
 from harness.commands.session import output
+from harness.current import current_attempts
 from harness.errors import ConfigError, InfraError
-from harness.regrade import graded_attempts
 from harness.run_folder import RunFolder
 from scoreboards.bounds import bound, pieces
 from scoreboards.report.timeline_machine import timeline_json
@@ -29,7 +29,7 @@ def command(
 
     Example: splitclock timeline runs/demo-20260101T120000Z fast/bookings/waitlist/1
     """
-    record = pick_record(run, trial, attempt, graded_attempts(run))
+    record = pick_record(run, trial, attempt, current_attempts(run))
     rows = timeline_rows(record, read_spans(RunFolder(root=run), record.trial.id, record.attempt))
     try:
         bounds = bound(record, rows)

@@ -16,6 +16,9 @@ from harness.models.line import Line, unwatched
 from harness.models.reception import Reception
 from harness.models.settings import ModelSettings
 
+MOST_WARM_S = 5.0
+"""A server that leaves the list of models unanswered may hold up the start of a trial, and Ctrl-C, for no longer."""
+
 
 class Carrier(Protocol):
     """Carries one request at a time, for one trial; `cut` and `close` may come from any thread."""
@@ -58,7 +61,7 @@ class HttpCarrier:
     def __init__(self, settings: ModelSettings, key: str | None, dialect: Dialect) -> None:
         self._line = Line(settings, key)
         self._dialect = dialect
-        self._connect_s = settings.timeouts.connect_s
+        self._warm_s = min(settings.timeouts.connect_s, MOST_WARM_S)
 
     def talk(self, history: History, options: Mapping[str, Any]) -> Talk:
         """One POST."""
@@ -83,12 +86,12 @@ class HttpCarrier:
 
     def warm(self) -> None:
         """Ask for the list of models, for the sake of the connection; whatever comes back is fine."""
-        deadline = threading.Timer(self._connect_s, self._line.cut)
+        deadline = threading.Timer(self._warm_s, self._line.cut)
         deadline.daemon = True
         deadline.start()
         try:
             with unwatched():
-                self._line.client.get("/models", cast_to=httpx2.Response, options={"timeout": self._connect_s})
+                self._line.client.get("/models", cast_to=httpx2.Response, options={"timeout": self._warm_s})
         except (openai.OpenAIError, httpx2.HTTPError, OSError):
             return  # the first call will tell what is wrong, on the record
         finally:

@@ -113,9 +113,13 @@ class CallAttempt:
         return not refused or bool(self.times.deltas)
 
 
+OWN_QUEUE = "model_slot"
+"""Why a call waits that waits for other trials of this harness, not for its provider."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """Time asleep between two attempts; `reason` is a sub-phase of waiting: "backoff" or "rate_limit"."""
+    """Time before an attempt; `reason` is a sub-phase of waiting: "backoff", "rate_limit", or `OWN_QUEUE`."""
 
     t0: int
     t1: int
@@ -177,7 +181,8 @@ class Model(Protocol):
     def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec], left_s: float = math.inf) -> Reply:
         """Ask for the next message. Raises CallFailedError; `fault` "context_length" means the history is too long.
 
-        A provider that asks to be left alone for longer than `left_s` is not waited for: the fault is "deferred".
+        A provider that asks to be left alone for longer than `left_s` is not waited for: the fault is "deferred". Time
+        in the harness's own queue is not part of `left_s`.
         """
         ...
 

@@ -8,9 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from harness.models.contract import CallFailedError
+from harness.models.gate import MOST, Gate
 
 OnTrouble = Callable[[str, Mapping[str, Any]], None]
-"""Told of trouble as it happens: a kind ("attempt_failed", "cool_down", "attempt") and a JSON-able body."""
+"""Told of trouble as it happens: a kind and a JSON-able body.
+
+Kinds: "attempt_failed", "cool_down", "attempt"; "model_queued" and "model_slot" where the wait in the harness's own
+queue for the provider begins and is over; "throttled" where the provider gets fewer requests at once, or more again.
+"""
 
 _listener: ContextVar[OnTrouble | None] = ContextVar("on_trouble", default=None)
 
@@ -39,11 +44,14 @@ class ProviderHealth:
     """Shared by the models of one provider and key, from any thread. Moments are monotonic nanoseconds.
 
     With a `provider` it is that of one of its models: they cool down together, but a model that does not exist is
-    lost alone.
+    lost alone, and they share its gate. `name` is what people call the provider, `most` how many requests it gets at
+    once.
     """
 
-    def __init__(self, provider: "ProviderHealth | None" = None) -> None:
+    def __init__(self, provider: "ProviderHealth | None" = None, *, name: str = "", most: int = MOST) -> None:
         self._provider = provider
+        self.name: str = provider.name if provider is not None else name
+        self.gate: Gate = provider.gate if provider is not None else Gate(most)
         self._lock = threading.Lock()
         self._quiet_until = 0
         self._lost: CallFailedError | None = None

@@ -10,9 +10,11 @@ from typing import Any
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from harness.clock import Clock
-from harness.models.contract import CallAttempt, CallFailedError, Pause, Reply
+from harness.models.contract import OWN_QUEUE, CallAttempt, CallFailedError, Pause, Reply
 from harness.models.faults import FailedAttemptError, Failure, Fault
+from harness.models.gate import Outcome, Passage, Ticket
 from harness.models.health import ProviderHealth, tell, too_long
+from harness.models.parking import place_for
 from harness.models.settings import RetryPolicy
 from harness.models.wire_log import wire_log
 
@@ -61,27 +63,36 @@ class Persistence:
         self._clock = clock
         self._draw = draw
         self._interrupted = threading.Event()
+        self._ticket: Ticket | None = None
 
     def interrupt(self) -> None:
-        """End a sleep, and let no further attempt start."""
+        """End a sleep or a wait in the queue, and let no further attempt start."""
         self._interrupted.set()
+        ticket = self._ticket
+        if ticket is not None:
+            ticket.wake()
 
     def call(self, attempt: Callable[[], Reply], left_s: float = math.inf) -> Reply:
         """The reply, with the attempts and pauses before it.
 
         `attempt` returns a reply of one attempt or raises FailedAttemptError. Raises CallFailedError once the fault
         does not pass by itself, the policy's attempts are used up, the provider is lost to other trials too, or wants
-        to be left alone for longer than `left_s`.
+        to be left alone for longer than `left_s`, which stand still while the call waits in the harness's own queue.
         """
         effort = _Effort(until=self._clock.now_ns() + left_s * _NS_A_SECOND)
 
         def once() -> Reply:
-            self._get_ready(effort)
+            passage, outcome = self._get_ready(effort), Outcome.FAILED
             try:
-                return attempt()
+                reply = attempt()
+                outcome = Outcome.ANSWERED
             except FailedAttemptError as error:
-                self._note(error, effort)
+                outcome = Outcome.THROTTLED if error.failure.fault is Fault.RATE_LIMIT else Outcome.FAILED
+                self._note(error, effort)  # before the next one is let in, who shall know of it
                 raise
+            finally:
+                self._leave(passage, outcome)
+            return reply
 
         retrying = Retrying(
             stop=stop_after_attempt(self._policy.attempts),
@@ -97,22 +108,62 @@ class Persistence:
             raise self._given_up(error.failure, effort) from error
         return replace(reply, attempts=(*effort.failed, *reply.attempts), pauses=tuple(effort.pauses))
 
-    def _get_ready(self, effort: _Effort) -> None:
+    def _get_ready(self, effort: _Effort) -> Passage:
         """Wait until the provider may be asked again. Raises CallFailedError where there is no use in waiting."""
+        gate = self._health.gate
         while True:
             self._stop_if_hopeless(effort)
             rest_ns = self._health.quiet_until - self._clock.now_ns()
-            if rest_ns <= 0:
+            if rest_ns > 0:
+                self._cool_down(rest_ns, effort)
+                continue
+            passage = self._enter(effort)
+            if passage is None:
+                continue
+            if not self._useless() and self._health.quiet_until <= self._clock.now_ns():
                 break
-            words = self._too_long(rest_ns, effort)
-            if words:
-                raise effort.failure(Fault.DEFERRED, words)
-            seconds = rest_ns / _NS_A_SECOND * self._spread()
-            tell("cool_down", fault=_RATE_LIMIT, wait_s=seconds)
-            effort.reason = _RATE_LIMIT
-            self._pause(seconds, effort)
+            gate.leave(passage, Outcome.FAILED)
         if effort.pauses:
             tell("attempt", attempt=len(effort.failed) + 1)
+        return passage
+
+    def _cool_down(self, rest_ns: int, effort: _Effort) -> None:
+        words = self._too_long(rest_ns, effort)
+        if words:
+            raise effort.failure(Fault.DEFERRED, words)
+        seconds = rest_ns / _NS_A_SECOND * self._spread()
+        tell("cool_down", fault=_RATE_LIMIT, wait_s=seconds)
+        effort.reason = _RATE_LIMIT
+        self._pause(seconds, effort)
+
+    def _enter(self, effort: _Effort) -> Passage | None:
+        """A passage through the provider's gate, its queue waited out; None once there is no use in waiting."""
+        gate = self._health.gate
+        ticket = gate.line_up()
+        if ticket.passage is None:
+            self._ticket = ticket
+            self._queue(effort, lambda: gate.wait(ticket, self._useless))
+            self._ticket = None
+        return ticket.passage
+
+    def _queue(self, effort: _Effort, wait: Callable[[], object]) -> None:
+        """Wait for other trials: on the record under a name of its own, and not held against this one."""
+        t0 = self._clock.now_ns()
+        tell("model_queued")
+        wait()
+        t1 = self._clock.now_ns()
+        tell("model_slot")
+        effort.until += t1 - t0
+        effort.pauses.append(Pause(t0=t0, t1=t1, reason=OWN_QUEUE))
+
+    def _leave(self, passage: Passage, outcome: Outcome) -> None:
+        gate = self._health.gate
+        allowed = gate.leave(passage, outcome)
+        if allowed is not None:
+            tell("throttled", provider=self._health.name, at_once=allowed, of=gate.most)
+
+    def _useless(self) -> bool:
+        return self._interrupted.is_set() or self._health.lost is not None
 
     def _stop_if_hopeless(self, effort: _Effort) -> None:
         if self._interrupted.is_set():
@@ -151,12 +202,23 @@ class Persistence:
         return 1 + _SPREAD * self._draw()
 
     def _pause(self, seconds: float, effort: _Effort) -> None:
-        """Sleep in naps, so that it is soon seen when there is no use in it; the clock says how long it was."""
+        """Sleep in naps, so that it is soon seen when there is no use in it; the clock says how long it was.
+
+        Who sleeps long lets another trial work meanwhile, and then waits for a place again.
+        """
         if seconds <= 0:
             return
+        place = place_for(seconds)
+        if place is not None:
+            place.leave()
+        self._sleep(seconds, effort)
+        if place is not None:
+            self._queue(effort, lambda: place.come_back(self._useless))
+
+    def _sleep(self, seconds: float, effort: _Effort) -> None:
         t0 = self._clock.now_ns()
         left = round(seconds * _NS_A_SECOND)
-        while left > 0 and not self._interrupted.is_set() and self._health.lost is None:
+        while left > 0 and not self._useless():
             nap = min(left, _NAP_NS)
             self._clock.sleep(nap / _NS_A_SECOND)
             left -= nap

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.clock import Phase, Span
-from harness.models.contract import CallAttempt, CallFailedError, CallTimes, Pause, Reply
+from harness.models.contract import OWN_QUEUE, CallAttempt, CallFailedError, CallTimes, Pause, Reply
 from harness.models.prices import Price, cost_usd
 from harness.record import CallRow
 
@@ -65,8 +65,9 @@ def call_row(reply: Reply, turn: int, price: Price | None) -> CallRow:
 
 
 def _waited_ns(failed: Sequence[CallAttempt], pauses: Sequence[Pause]) -> int:
-    """What failed attempts and pauses took; they never overlap."""
-    return sum(each.times.end - each.times.send for each in failed) + sum(pause.t1 - pause.t0 for pause in pauses)
+    """What failed attempts and pauses took, but the harness's own queue; they never overlap."""
+    theirs = [pause for pause in pauses if pause.reason != OWN_QUEUE]
+    return sum(each.times.end - each.times.send for each in failed) + sum(pause.t1 - pause.t0 for pause in theirs)
 
 
 def _answered(times: CallTimes, turn: int) -> list[Span]:

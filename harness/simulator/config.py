@@ -15,7 +15,9 @@ MOST_TOKENS_PER_CHUNK = 10_000
 class Pace(BaseModel):
     """How fast a simulated model speaks; `tokens_per_s` 0 is as fast as the machine can.
 
-    With `timings` the end of a streamed answer says how long the server took, from what was really sent when.
+    More than `most_in_flight` requests at once, of all trials, are refused with a 429 that does not say when to come
+    back; 0 is no bound. With `timings` the end of a streamed answer says how long the server took, from what was really
+    sent when.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,6 +26,7 @@ class Pace(BaseModel):
     tokens_per_s: float = Field(default=0.0, ge=0, le=MOST_TOKENS_PER_S)
     tokens_per_chunk: int = Field(default=1, ge=1, le=MOST_TOKENS_PER_CHUNK)
     timings: bool = False
+    most_in_flight: int = Field(default=0, ge=0)
 
 
 class SimulatorConfig(BaseModel):

@@ -83,7 +83,11 @@ class Handler(BaseHTTPRequestHandler):
         perform(self._stage, part, HttpChannel(self, stream=stream, done=done), sent)
 
     def _audience(self) -> Audience:
-        return Audience(script=self.headers.get(SCRIPT_HEADER, ""), trial=self.headers.get(TRIAL_HEADER, ""))
+        return Audience(
+            script=self.headers.get(SCRIPT_HEADER, ""),
+            trial=self.headers.get(TRIAL_HEADER, ""),
+            authorization=self.headers.get("authorization", ""),
+        )
 
     def _body(self) -> bytes:
         length = self.headers.get("content-length", "")

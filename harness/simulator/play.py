@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.simulator.answer import Answer
 from harness.simulator.channel import Channel, to_json
 from harness.simulator.config import Pace
+from harness.simulator.echo import echoing
 from harness.simulator.log import Sent
 from harness.simulator.rejection import RejectedError
 from harness.simulator.schedule import schedule
@@ -35,13 +36,26 @@ def perform(stage: Stage, part: Part, channel: Channel, sent: Sent) -> Answer:
     The log gets the line of the beginning here; the one of the end is the caller's, who knows every way to end.
     """
     sent.model, sent.turn = part.model, part.number
+    with stage.room(part.model) as free:
+        return _performed(stage, part, channel, (sent, free))
+
+
+def _performed(stage: Stage, part: Part, channel: Channel, request: tuple[Sent, Callable[[], None]]) -> Answer:
+    """`request` is its line of the log, and what makes room for the next one: before the client knows of its end."""
+    sent, free = request
     pace, turn = stage.pace(part.model), stage.turn(part.audience, part.number)
     sent.attempt = stage.attempt(part.audience, part.number)
     stage.log.begun(sent)
     fault = turn.faults[sent.attempt - 1] if sent.attempt <= len(turn.faults) else None
+    fault = echoing(fault, part.audience.authorization) if fault else None
     sent.fault = fault.kind if fault else ""
     answer = part.answer(turn, pace)
-    player = _Player(channel, sent, pace, lambda: stage.answered(part.audience, part.number))
+
+    def ended() -> None:
+        stage.answered(part.audience, part.number)
+        free()
+
+    player = _Player(channel, sent, pace, ended)
     if fault and player.instead(answer, fault):
         return answer
     if answer.stream:

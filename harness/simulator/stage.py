@@ -4,9 +4,12 @@ import itertools
 import secrets
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from harness.simulator.config import Pace, SimulatorConfig
+from harness.simulator.echo import echoing
 from harness.simulator.log import SentLog
 from harness.simulator.rejection import RejectedError
 from harness.turns import ScriptedFault, Turn
@@ -20,10 +23,11 @@ TRIAL_HEADER = "x-splitclock-trial"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """Who asks: a trial, for the turns of a script."""
+    """Who asks: a trial, for the turns of a script; `authorization` is the header that it came with."""
 
     script: str
     trial: str
+    authorization: str = field(default="", compare=False, repr=False)
 
 
 class Stage:
@@ -36,6 +40,7 @@ class Stage:
         self._run = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._attempts: Counter[tuple[Audience, int]] = Counter()
+        self._in_flight: Counter[str] = Counter()
         self._next: dict[Audience, int] = {}
         self._lock = threading.Lock()
 
@@ -51,6 +56,29 @@ class Stage:
         except KeyError:
             known = ", ".join(sorted(self.models))
             raise RejectedError(404, f"no model {model!r}; known: {known}", "model_not_found", "model") from None
+
+    @contextmanager
+    def room(self, model: str) -> Iterator[Callable[[], None]]:
+        """One request more of this model, until what is yielded is called or the body is over.
+
+        Raises RejectedError where that is one too many.
+        """
+        most = self.pace(model).most_in_flight
+        held = [model]
+
+        def free() -> None:
+            with self._lock:
+                if held:
+                    self._in_flight[held.pop()] -= 1
+
+        with self._lock:
+            if most and self._in_flight[model] >= most:
+                raise RejectedError(429, f"no more than {most} requests at once", "rate_limit_exceeded")
+            self._in_flight[model] += 1
+        try:
+            yield free
+        finally:
+            free()
 
     def turn(self, audience: Audience, number: int) -> Turn:
         """The turn with this number, from 0. Raises RejectedError."""
@@ -92,4 +120,4 @@ class Stage:
             if done >= len(faults) or faults[done].kind != "handshake":
                 return None
             self._attempts[audience, number] += 1
-            return number, done + 1, faults[done]
+            return number, done + 1, echoing(faults[done], audience.authorization)

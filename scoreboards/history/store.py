@@ -28,17 +28,18 @@ _SIGN = "splitclock-history.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A run as its journal knows it: its name, when it began, and the number of the journal's last row."""
+    """A run as its journal knows it: its name, when it began, its id if any, and the number of the last row."""
 
     run: str
     created_utc: str
+    id: str = ""
     last_row: int
 
     @property
     def key(self) -> str:
         """The run's name in the store: the same wherever its folder lies."""
         slug = re.sub(r"[^A-Za-z0-9._]+", "-", self.run).strip("-.")[:60] or "run"
-        mark = hashlib.sha256(json.dumps([self.run, self.created_utc]).encode()).hexdigest()
+        mark = hashlib.sha256(json.dumps([self.run, self.created_utc, self.id]).encode()).hexdigest()
         return f"{slug}-{mark[:12]}"
 
 

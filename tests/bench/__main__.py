@@ -12,7 +12,20 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.clock import SystemClock, stamp_promptly
-from tests.bench import contention, delays, exports, fixed, memory, residual, saturation, transport, truth
+from tests.bench import (
+    contention,
+    delays,
+    exports,
+    fixed,
+    interrupts,
+    memory,
+    power,
+    residual,
+    saturation,
+    scale,
+    transport,
+    truth,
+)
 from tests.bench.figures import Figure, Findings, figure_table, show, write
 from tests.bench.rig import NoEngineError, Rig, quiet_logs
 
@@ -26,6 +39,9 @@ BENCHMARKS: dict[str, Callable[[Rig], Findings]] = {
     "saturation": saturation.measure,
     "contention": contention.measure,
     "exports": exports.measure,
+    "interrupts": interrupts.measure,
+    "power": power.measure,
+    "scale": scale.measure,
 }
 
 _WIDTH = 160

@@ -18,7 +18,7 @@ from harness.errors import InfraError
 from harness.features import EnvironmentSpec, Feature, Manifest
 from harness.fixtures import bundled_roots, load_features
 from harness.interrupt import Interrupts
-from harness.journal import Journal
+from harness.journal import Journal, read_records
 from harness.matrix import MatrixRun, journalled, run_matrix
 from harness.model_config import ModelConfig
 from harness.models.contract import Model
@@ -148,7 +148,7 @@ class Workshop:
     def _run(self, journal: Journal, count: int, bench: Bench) -> tuple[Record, ...]:
         trials = tuple(trial(self._prepared.feature, self._number + each) for each in range(1, count + 1))
         self._number += count
-        records = run_matrix(
+        ended = run_matrix(
             MatrixRun(
                 trials=trials,
                 prepared={self._prepared.feature.key: self._prepared},
@@ -160,10 +160,11 @@ class Workshop:
                 parallel=count,
             )
         )
-        for record in records:
-            if record.stop != "finished" or record.verdict.value.startswith("error"):
-                raise RuntimeError(f"a trial of this benchmark ended as {record.stop} {record.verdict}: {record.error}")
-        return records
+        for one in ended.trials:
+            if one.stop != "finished" or one.verdict.value.startswith("error"):
+                raise RuntimeError(f"a trial of this benchmark ended as {one.stop} {one.verdict}: {one.error}")
+        wanted = {one.trial for one in ended.trials}
+        return tuple(record for record in read_records(journal.folder.root) if record.trial.id in wanted)
 
     def _bench(self, journal: Journal, slots: int, monitor: Monitor) -> Bench:
         return Bench(

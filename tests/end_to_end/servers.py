@@ -13,14 +13,16 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close
 class Server(socketserver.ThreadingTCPServer):
     """Answers every request with `answer`, as it is; with None it answers nothing and stays on the line.
 
-    `asked` is set by the first request.
+    `asked` is set by the first request that is treated so. The list of models, by which connections are opened, is
+    refused at once where there is no answer, unless the server is `mute`.
     """
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, answer: bytes | None) -> None:
+    def __init__(self, answer: bytes | None, *, mute: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.mute = mute
         self.answer = answer
         self.asked = threading.Event()
         self.over = threading.Event()
@@ -38,13 +40,16 @@ class Server(socketserver.ThreadingTCPServer):
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         server = cast("Server", self.server)
-        length = 0
+        length, verb = 0, self.rfile.readline().partition(b" ")[0]
         for line in iter(self.rfile.readline, b"\r\n"):
             if not line:
                 return
             name, _, value = line.partition(b":")
             length = int(value) if name.lower() == b"content-length" else length
         self.rfile.read(length)
+        if verb == b"GET" and server.answer is None and not server.mute:
+            self.wfile.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return
         server.asked.set()
         if server.answer is None:
             self.wfile.write(HEAD)
@@ -54,9 +59,9 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def serving(answer: bytes | None) -> Iterator[Server]:
+def serving(answer: bytes | None, *, mute: bool = False) -> Iterator[Server]:
     """A server at work."""
-    with Server(answer) as server:
+    with Server(answer, mute=mute) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.journal import Kind, read_records, read_rows
+from harness.turns import ScriptedFault, Turn
 from sandbox.engine import Engine
 from tests.end_to_end.desk import Desk, Said, Started, journalled, until
 from tests.end_to_end.servers import serving
@@ -32,8 +33,14 @@ TOOL_S = 25
 """How long the tool call would take that is interrupted; a stalled model would take longer still."""
 
 SLOW_SUITE = {"tests/test_double.py": f"import time\n\n\ndef test_double():\n    time.sleep({TOOL_S})\n"}
+BUSY = ScriptedFault(kind="status", status=429, headers={"retry-after": "600"})
 SLEEPS = FeatureFiles(
-    turns={"demo": (say("", shell(f"sleep {TOOL_S}")), FINISH), "slept": (FINISH,)}, hidden=SLOW_SUITE
+    turns={
+        "demo": (say("", shell(f"sleep {TOOL_S}")), FINISH),
+        "slept": (FINISH,),
+        "busy": (Turn(content="never", faults=(BUSY,)),),
+    },
+    hidden=SLOW_SUITE,
 )
 INTERRUPTED = 130
 
@@ -67,12 +74,32 @@ def in_tool_call(desk: Desk, *options: str) -> Iterator[Blocked]:
 @contextmanager
 def in_model_stream(desk: Desk, *options: str) -> Iterator[Blocked]:
     """Blocked in an answer that has begun and never goes on."""
-    with serving(None) as silent:
+    yield from _in_silence(desk, *options, mute=False)
+
+
+@contextmanager
+def in_opening(desk: Desk, *options: str) -> Iterator[Blocked]:
+    """Blocked where a trial's connection is opened, before its first call."""
+    yield from _in_silence(desk, *options, mute=True)
+
+
+def _in_silence(desk: Desk, *options: str, mute: bool) -> Iterator[Blocked]:
+    with serving(None, mute=mute) as silent:
         file = matrix(desk.folder / "stream.toml", {"first": silent.table(), "second": silent.table()}, trials=1)
         run = desk.folder / "run-stream"
         started = desk.start("run", file, "--out", run, *options)
         until(silent.asked.is_set, started, "the request")
         yield Blocked(desk=desk, started=started, run=run)
+
+
+@contextmanager
+def in_wait(desk: Desk, *options: str) -> Iterator[Blocked]:
+    """Left alone by a provider that is busy for minutes."""
+    file = matrix(desk.folder / "wait.toml", {"first": simulated("busy"), "second": simulated("busy")}, trials=1)
+    run = desk.folder / "run-wait"
+    started = desk.start("run", file, "--out", run, *options)
+    until(lambda: any(row.body.get("wait_s") for row in journalled(run, Kind.NOTE)), started, "the wait")
+    yield Blocked(desk=desk, started=started, run=run)
 
 
 @contextmanager
@@ -85,7 +112,13 @@ def in_grading(desk: Desk, *options: str) -> Iterator[Blocked]:
     yield Blocked(desk=desk, started=started, run=run)
 
 
-BLOCKED = {"tool": in_tool_call, "stream": in_model_stream, "grading": in_grading}
+BLOCKED = {
+    "tool": in_tool_call,
+    "opening": in_opening,
+    "stream": in_model_stream,
+    "wait": in_wait,
+    "grading": in_grading,
+}
 
 
 def own_containers(desk: Desk, started: Started) -> list[Mapping[str, str]]:
@@ -130,16 +163,41 @@ def check(blocked: Blocked, number: signal.Signals) -> None:
     told = blocked.desk.must("status", blocked.run).out
     assert "not begun" in told
     assert "nobody writes this run any more" in told
+    assert said.err.splitlines()[-1] == f"splitclock: interrupted; go on with: splitclock resume {blocked.run}"
 
 
 @pytest.mark.parametrize(
-    ("where", "number"), [("tool", signal.SIGINT), ("stream", signal.SIGTERM), ("grading", signal.SIGINT)]
+    ("where", "number"),
+    [
+        ("opening", signal.SIGINT),
+        ("tool", signal.SIGINT),
+        ("stream", signal.SIGTERM),
+        ("wait", signal.SIGINT),
+        ("grading", signal.SIGINT),
+    ],
 )
 def test_interrupt_ends_a_run_on_this_machine(desk: Desk, where: str, number: signal.Signals) -> None:
-    """In a tool call, in a stalled stream and while the suite runs, on local sandboxes."""
+    """Wherever a trial may be blocked, on local sandboxes."""
     TargetFiles().write(desk.folder / "targets", SLEEPS)
     with BLOCKED[where](desk, "--fixtures", str(desk.folder / "targets"), "--sandbox", "local") as blocked:
         check(blocked, number)
+
+
+def test_interrupt_reaches_who_waits_for_a_provider(desk: Desk) -> None:
+    """One trial has the only request that its provider gets at once, and stalls; the other one waits for that."""
+    TargetFiles().write(desk.folder / "targets", SLEEPS)
+    with serving(None) as silent:
+        table = {**silent.table(), "concurrency": 1}
+        file = matrix(desk.folder / "gate.toml", {"first": table, "second": table}, trials=2)
+        run = desk.folder / "run-gate"
+        started = desk.start("run", file, "--out", run, "--fixtures", "targets", "--sandbox", "local")
+        until(lambda: silent.asked.is_set() and len(journalled(run, Kind.INTENT)) == 2, started, "both calls")
+        said, took_s = Blocked(desk=desk, started=started, run=run).interrupt(signal.SIGINT)
+    assert said.code == INTERRUPTED, said.err + said.out
+    assert took_s < TOOL_S
+    records = read_records(run)
+    assert [record.stop for record in records] == ["interrupted"] * 2
+    assert all(sum(record.phases.values()) == record.wall_ns for record in records)
 
 
 @pytest.mark.docker

@@ -1,5 +1,6 @@
 """Matrix files and the environment: a frozen matrix, or every problem at once and no key anywhere."""
 
+import math
 import string
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.config import (
     Parallel,
     Slice,
     TrialLimits,
+    capped,
     key_for,
     load_matrix,
     settings,
@@ -56,6 +58,7 @@ def test_defaults(tmp_path: Path) -> None:
     matrix = load(tmp_path, HEAD + FAST)
     assert matrix.limits == TrialLimits(turns=100, wall_s=1800, output_tokens=200_000, cost_usd=None)
     assert matrix.parallel == Parallel(trials=4, tool_slots="auto")
+    assert (matrix.budget.bounds, matrix.budget.per_trial, matrix.models["fast"].concurrency) == ({}, {}, None)
     assert (matrix.name, matrix.features, matrix.repeats, matrix.only) == ("m", ("shop/*",), 1, ())
     fast = matrix.models["fast"]
     assert (fast.api, fast.base_url, fast.key_env) == ("chat", PRESETS["openai"].base_url, "OPENAI_API_KEY")
@@ -68,16 +71,19 @@ def test_everything_written_arrives(tmp_path: Path) -> None:
     matrix = load(
         tmp_path,
         HEAD + "repeats = 3\n[limits]\nturns = 5\nwall_s = 60\noutput_tokens = 7\ncost_usd = 1\n"
-        "[parallel]\ntrials = 8\ntool_slots = 2\n"
+        "[parallel]\ntrials = 8\ntool_slots = 2\n[budget]\nturns = 50\nwall_s = 90\n"
         + FAST
         + 'base_url = "http://localhost:1/v1/"\nkey_env = ""\ncontext_window = 128_000\nclaimed_tokens_per_s = 1000\n'
-        "[models.fast.parameters]\ntemperature = 0.5\nstop = ['a']\nextra = {deep = true}\n"
+        "concurrency = 3\n[models.fast.parameters]\ntemperature = 0.5\nstop = ['a']\nextra = {deep = true}\n"
         "[models.fast.price]\ninput = 1.75\noutput = 14\n[models.fast.quirks]\nreasoning_field = 'reasoning'\n"
         "[models.fast.timeouts]\nidle_s = 5\n",
     )
     assert matrix.repeats == 3
     assert matrix.limits == TrialLimits(turns=5, wall_s=60.0, output_tokens=7, cost_usd=1.0)
     assert matrix.parallel == Parallel(trials=8, tool_slots=2)
+    assert matrix.budget.bounds == {"turns": 50, "wall_s": 90}
+    assert matrix.budget.per_trial == {"turns": 5, "wall_s": 60, "output_tokens": 7, "cost_usd": 1}
+    assert matrix.models["fast"].concurrency == 3
     fast = matrix.models["fast"]
     assert (fast.base_url, fast.key_env, fast.context_window) == ("http://localhost:1/v1", None, 128_000)
     assert fast.parameters == {"temperature": 0.5, "stop": ["a"], "extra": {"deep": True}}
@@ -101,6 +107,17 @@ def test_simulated_model(tmp_path: Path) -> None:
     assert replayed.simulated
 
 
+def test_simulator_elsewhere(tmp_path: Path) -> None:
+    """One with a `base_url` may want a key, and has a pace of its own; it stays a simulated one."""
+    table = '[models.sim]\nprovider = "simulator"\nturns = "demo"\nbase_url = "http://127.0.0.1:9/v1"\nkey_env = "K"\n'
+    sim = load(tmp_path, HEAD + table, environ={"K": "sk-canary"}).models["sim"]
+    assert (sim.base_url, sim.key_env, sim.simulated, sim.billed) == ("http://127.0.0.1:9/v1", "K", True, False)
+    assert problems_of(tmp_path, HEAD + table + "tokens_per_s = 3\n") == [
+        "models.sim.tokens_per_s: is said where that simulator is started, not here beside its `base_url`",
+        "models.sim: no key: set K",
+    ]
+
+
 def test_all_problems_at_once(tmp_path: Path) -> None:
     """Shape, meaning and missing keys of every table come together, one line each."""
     text = (
@@ -108,7 +125,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         '[limits]\nturns = -1\nwall_s = "long"\ncost_usd = 0\n[parallel]\ntrials = 1.5\ntool_slots = "many"\n'
         '[models.a]\nprovider = "opnai"\nmodel = "x"\n'
         '[models.b]\nprovider = "openai"\napi = "responses"\nmodel = "x"\nclaimed_tokens_per_sec = 3\n'
-        '[models.c]\nprovider = "simulator"\nturns = "../x"\nfirst_token_ms = -1\nbase_url = "http://x"\n'
+        '[models.c]\nprovider = "simulator"\nturns = "../x"\nfirst_token_ms = -1\nkey_env = "X"\n'
         '[models.d]\nmodel = "x"\n'
         "[models.e]\nprovider = 'groq'\nturns = 'demo'\n"
         '[models."f g"]\nprovider = "ollama"\nmodel = "x"\n'
@@ -130,7 +147,8 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         'models.c.turns: "../x" should be the name of scripted turns, without folder or .jsonl',
         "models.c.first_token_ms: should be greater than or equal to 0, not -1",
         "models.c.tokens_per_s: is missing; provider `simulator` needs it",
-        "models.c.base_url: means nothing to provider `simulator`, which calls nobody",
+        "models.c.key_env: means nothing to provider `simulator`, which calls nobody; one elsewhere has a `base_url`",
+        "models.c: no key: set X",
         f"models.d.provider: is missing; name one of {known}, or give `base_url`",
         "models.e.model: is missing; it is what the provider calls the model",
         "models.e.turns: is only for the providers `simulator` and `replay`",
@@ -276,6 +294,22 @@ def test_a_cost_limit_needs_prices(tmp_path: Path) -> None:
     ]
     for table in (FAST + GIVEN, PAID, LOCAL, SIMULATED):
         assert load(tmp_path, HEAD + LIMITED + table).limits.cost_usd == 1
+    both = LIMITED + "[budget]\ncost_usd = 9\n"
+    assert problems_of(tmp_path, HEAD + both + FAST) == [
+        "models.fast.price: limits.cost_usd and budget.cost_usd need a price; add [models.fast.price]"
+    ]
+
+
+def test_a_command_line_may_set_the_budget(tmp_path: Path) -> None:
+    """It goes over the matrix's own, must be something, and needs prices as well."""
+    matrix = load(tmp_path, HEAD + "[budget]\ncost_usd = 9\nturns = 5\n" + PAID)
+    assert capped(matrix, None, tmp_path) is matrix
+    assert capped(matrix, 2.5, tmp_path).budget.bounds == {"turns": 5, "cost_usd": 2.5}
+    for usd in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ConfigError, match="--max-cost"):
+            capped(matrix, usd, tmp_path)
+    with pytest.raises(ConfigError, match=r"budget\.cost_usd needs a price"):
+        capped(load(tmp_path, HEAD + FAST), 1.0, tmp_path)
 
 
 def test_an_answer_is_priced_as_it_was_served(tmp_path: Path) -> None:

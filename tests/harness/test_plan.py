@@ -12,6 +12,7 @@ from harness.features import EnvironmentSpec, Feature, Source, Suite, Target
 from harness.models.prices import Price
 from harness.models.settings import Quirks, Timeouts
 from harness.plan import Trial, identity, plan, trial_id
+from harness.run_budget import RunBudget
 from sandbox.contract import Limits
 
 TARGET = Target(
@@ -104,6 +105,7 @@ def test_id_is_the_same_tomorrow() -> None:
         replace(SIMULATED, first_token_ms=2),
         replace(SIMULATED, tokens_per_s=3),
         replace(SIMULATED, tokens_per_chunk=3),
+        replace(SIMULATED, most_in_flight=3),
     ],
     ids=str,
 )
@@ -118,10 +120,11 @@ def test_what_changes_the_measurement_changes_the_id(changed: ModelConfig) -> No
     [
         replace(MODEL, claimed_tokens_per_s=65),
         replace(MODEL, key_env="OTHER"),
+        replace(MODEL, concurrency=3),
         replace(MODEL, price=Price(input=1, output=2)),
         replace(MODEL, price_source="another edition of the table"),
     ],
-    ids=["claim", "key", "price", "source"],
+    ids=["claim", "key", "concurrency", "price", "source"],
 )
 def test_what_changes_nothing_keeps_the_id(changed: ModelConfig) -> None:
     """A claim, the name of a key's variable, and a price that stops nothing are no reason to pay again."""
@@ -129,9 +132,11 @@ def test_what_changes_nothing_keeps_the_id(changed: ModelConfig) -> None:
 
 
 def test_the_matrix_around_keeps_the_id() -> None:
-    """Its name, its other models and features, its repeats and parallelism are not the trial's."""
+    """Its name, its other models and features, its repeats, parallelism and budget are not the trial's."""
     wide = matrix(replace(MODEL, name="b"), MODEL, repeats=5)
-    wide = replace(wide, name="other", parallel=Parallel(trials=9, tool_slots=1), only=("shop/one",))
+    wide = replace(
+        wide, name="other", parallel=Parallel(trials=9, tool_slots=1), only=("shop/one",), budget=RunBudget(turns=1)
+    )
     ids = {trial.id for trial in plan(wide, [TWO, ONE], DIGESTS)}
     assert only_id(matrix(MODEL)) in ids
 

@@ -186,12 +186,17 @@ def test_a_provider_lost_meanwhile_ends_a_sleep() -> None:
 
 
 def test_trouble_is_told_as_it_happens() -> None:
-    """Each failed attempt with the wait that follows it, each new attempt, and the last failure without one."""
+    """Each failed attempt with the wait that follows it, each new attempt, and the last failure without one.
+
+    And how many requests at once a rate limit leaves, and an answer gives back.
+    """
     told: list[tuple[str, Mapping[str, Any]]] = []
     with telling(lambda kind, body: told.append((kind, body))):
         called(lambda: 1.0, failure(Fault.RATE_LIMIT, 10.0), failure(Fault.STALLED))
         refused(ManualClock(), failure(Fault.BAD_REQUEST), ProviderHealth())
-    assert [(kind, body.get("attempt"), body.get("fault"), body.get("wait_s")) for kind, body in told] == [
+    assert [body["at_once"] for kind, body in told if kind == "throttled"] == [1, 2]
+    troubles = [(kind, body) for kind, body in told if kind != "throttled"]
+    assert [(kind, body.get("attempt"), body.get("fault"), body.get("wait_s")) for kind, body in troubles] == [
         ("attempt_failed", 1, "rate_limit", 10.5),
         ("attempt", 2, None, None),
         ("attempt_failed", 2, "stalled", 2.0),

@@ -98,7 +98,7 @@ def test_a_resumed_attempt_counts_once(run: Path) -> None:
     assert after[0] == pytest.approx(0.53)
     assert before[1]
     assert after[1]
-    assert len(read_attempts(run)) == 6
+    assert len(read_attempts(run)) == 5
     assert list(latest_heads(heads)) == [FIRST.id, SECOND.id, FOURTH.id, THIRD.id]
 
 

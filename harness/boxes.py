@@ -1,0 +1,40 @@
+"""The sandbox that an attempt goes on in: the one its last life left, or a new one in which its work is done again."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from harness.bench import Bench
+from harness.past import Past
+from harness.rerun import rerun
+from sandbox.contract import BoxSpec, Sandbox
+from sandbox.errors import NothingToReopenError
+
+
+@contextmanager
+def agent_box(spec: BoxSpec, bench: Bench, past: Past | None) -> Iterator[Sandbox]:
+    """The agent's sandbox, as far along as its attempt is; an interrupt kills what runs in it.
+
+    The spec's `on_stage` is told of two stages more: "start", and "replay" where tool calls were run again. Raises
+    DivergedError, SandboxError, InterruptedRunError.
+    """
+    with ExitStack() as stack:
+        left = _left(spec, bench, past, stack)
+        box = stack.enter_context(bench.provider.open(spec)) if left is None else left
+        stack.enter_context(bench.interrupts.ending(box.kill))  # before it has started there is nothing to kill
+        if left is None and past is not None and past.recorded.tools:
+            spec.on_stage("start")
+            try:
+                rerun(past, box, bench.clock, bench.slots)
+            finally:
+                spec.on_stage("replay")
+        yield box
+
+
+def _left(spec: BoxSpec, bench: Bench, past: Past | None, stack: ExitStack) -> Sandbox | None:
+    """The sandbox that the last life left, entered, where that is known to stand where the record ends."""
+    if past is None or not past.whole_box:
+        return None
+    try:
+        return stack.enter_context(bench.provider.reopen(spec))
+    except NothingToReopenError:
+        return None

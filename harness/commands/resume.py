@@ -1,0 +1,65 @@
+"""`splitclock resume`: go on with a run from nothing but its folder."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from harness.commands import options
+from harness.commands.asking import options_again
+from harness.commands.options import SandboxKind
+from harness.commands.run import go
+from harness.commands.running import load_job
+from harness.config import Slice, capped
+from harness.errors import ConfigError
+from harness.files import disk_errors
+from harness.past import How
+from harness.run_folder import RunFolder
+from harness.run_plan import RunPlan, read_plan
+from harness.untrusted import one_line
+
+
+def command(
+    run: options.RunFolderArgument,
+    *,
+    how: options.HowToGoOn = How.REPLAY,
+    source: options.Sources = None,
+    working_tree: options.WorkingTrees = None,
+    fixtures: options.Fixtures = None,
+    allow_weakened: options.Weakened = None,
+    max_cost: options.MaxCost = None,
+    as_json: options.Json = False,
+    json_lines: options.JsonLines = False,
+    board: options.WithBoard = False,
+    on_finish: options.OnFinish = None,
+) -> int:
+    """Run what a run has left to do, by its own matrix, as it was asked for; finished trials stay as they are.
+
+    Example: splitclock resume runs/demo-20260101T120000Z
+    """
+    before = read_plan(run)
+    over = options.given(Slice(), fixtures, source, working_tree)
+    job = load_job(RunFolder(root=run).matrix, options_again(before.asked, over, run), run)
+    weakened = tuple(allow_weakened or before.asked.allow_weakened)
+    asked = job.asked.model_copy(update={"shard": before.asked.shard, "allow_weakened": weakened})
+    job = replace(
+        job,
+        matrix=capped(job.matrix, max_cost, job.matrix_file),
+        asked=asked,
+        allow_weakened=weakened,
+        is_resumed=True,
+        how=how,
+    )
+    shown = options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish)
+    return go(job, _sandbox(run, before), shown)
+
+
+def _sandbox(run: Path, plan: RunPlan) -> SandboxKind:
+    """The kind of sandbox that the run had; in plans of schema 1 its provenance tells. Raises ConfigError."""
+    kind, path = plan.asked.sandbox, RunFolder(root=run).provenance
+    try:
+        if plan.schema_ == 1 and path.exists():
+            with disk_errors(path, "read"):
+                kind = json.loads(path.read_text(encoding="utf-8", errors="replace"))["sandbox"]
+        return SandboxKind(kind)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{run}: does not tell the kind of sandbox that it had: {one_line(str(error))}") from error
