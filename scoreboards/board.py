@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.record import Record, latest
-from scoreboards.figures import Figures, FiguresPool, agent_shares
+from scoreboards.figures import Figures, agent_shares
+from scoreboards.pools import FiguresPool
 
 __all__ = ["Board", "BoardPool", "FeatureRow", "Figures", "agent_shares", "build_board"]
 

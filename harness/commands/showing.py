@@ -7,7 +7,7 @@ from typing import Any
 from harness.commands.session import output
 from harness.commands.summing_up import document, sum_up
 from harness.current import current_attempts, each_current_in_turn
-from harness.record import Record
+from harness.record import Record, slim
 from harness.run_folders import names_apart
 from scoreboards.board import Board, BoardPool, build_board
 from scoreboards.report.terminal import print_board
@@ -29,6 +29,9 @@ def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
             yield _named(record, names.get(run)), final
 
 
+_UNTOLD = {"calls": (), "tool_calls": (), "summed": {}, "provenance": {}}
+
+
 def board_of(folders: Iterable[Path]) -> Board:
     """The board with no more of its trials than tables and notes tell: their calls and tool calls are not held."""
     pool = BoardPool()
@@ -36,7 +39,7 @@ def board_of(folders: Iterable[Path]) -> Board:
     for record, final in attempts(folders):
         pool.add(record, final=final)
         if final:
-            trials.append(record.model_copy(update={"calls": (), "tool_calls": (), "provenance": {}}))
+            trials.append(slim(record.model_copy(update=_UNTOLD)))
     return pool.board(tuple(trials))
 
 
