@@ -29,7 +29,7 @@ def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
             yield _named(record, names.get(run)), final
 
 
-_UNTOLD = {"calls": (), "tool_calls": (), "summed": {}, "provenance": {}}
+_UNTOLD: dict[str, object] = {"calls": (), "tool_calls": (), "summed": {}, "provenance": {}}
 
 
 def board_of(folders: Iterable[Path]) -> Board:
