@@ -128,7 +128,7 @@ class Settings:
 
     `registry` is where the base image is pulled from if it is not local (None: built here), `runtime` the OCI runtime
     of trial containers ("runsc" for gVisor; None: the engine's default), `disk_floor` how many bytes of the engine's
-    disk must be free for anything to start.
+    disk must be free for anything to start. `history` is the folder of the history store, if one is set.
     """
 
     cache: Path
@@ -136,6 +136,7 @@ class Settings:
     registry: str | None = None
     runtime: str | None = None
     disk_floor: int = FLOOR_BYTES
+    history: Path | None = None
 
 
 def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Matrix:
@@ -228,6 +229,7 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         registry=given.get("SPLITCLOCK_REGISTRY") or None,
         runtime=given.get("SPLITCLOCK_RUNTIME") or None,
         disk_floor=_bytes("SPLITCLOCK_DISK_FLOOR", given, FLOOR_BYTES),
+        history=user_path(given["SPLITCLOCK_HISTORY"]).absolute() if given.get("SPLITCLOCK_HISTORY") else None,
     )
 
 
@@ -273,7 +275,7 @@ def _matrix(file: MatrixFile, path: Path, part: Slice, models: Mapping[str, Mode
     limits, parallel = file.limits, file.parallel
     return Matrix(
         name=file.name,
-        features=tuple(_beside(path, pattern) for pattern in file.features),
+        features=tuple(pattern_beside(path, pattern) for pattern in file.features),
         models=models,
         repeats=file.repeats if part.repeats is None else part.repeats,
         only=part.features,
@@ -288,5 +290,6 @@ def _matrix(file: MatrixFile, path: Path, part: Slice, models: Mapping[str, Mode
     )
 
 
-def _beside(path: Path, pattern: str) -> str:
+def pattern_beside(path: Path, pattern: str) -> str:
+    """A feature pattern of the matrix file at `path`, a path in it made absolute."""
     return str((path.parent / user_path(pattern)).resolve()) if is_path(pattern) else pattern
