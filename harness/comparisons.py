@@ -1,8 +1,8 @@
 """Comparisons that a test's assertions make, and how a probe lends them to the runner's plugin; pure.
 
 In the probe `compared` an assertion stays as true as it was. Its comparisons are made by a function of the plugin,
-which first makes the same comparison with changed values. A value that is what it should be is unequal to these; one that
-equals everything is not, and shows, whichever assertion of the test it meets.
+which first makes the same comparison with changed values. A value that is what it should be is unequal to these; one
+that equals everything is not, and shows, whichever assertion of the test it meets.
 """
 
 import ast

@@ -100,8 +100,9 @@ class Manifest:
     `regained` are ids that pass on the untouched base and again with the reference, but not with the hidden tests on
     the base; they must pass as `fail_to_pass` must. `probes` are, by kind of probe, the `fail_to_pass` that fail by
     assertion in it with the reference: those where a probe tells something. `compared` are, by test, the comparisons
-    (numbered within its file) that the reference makes, and that do not hold with changed values. `duration_s` is the band (least, most) of
-    the reference runs. `made_from` names the digests it was made from, so that a stale manifest is seen.
+    (numbered within its file) that the reference makes, and that do not hold with changed values. `duration_s` is the
+    band (least, most) of the reference runs. `made_from` names the digests it was made from, so that a stale manifest
+    is seen.
     """
 
     fail_to_pass: tuple[str, ...]

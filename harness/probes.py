@@ -88,14 +88,14 @@ def read_comparisons(probe: Probe, known: Mapping[str, frozenset[int]], report: 
     results = {one: report.results.get(one, CaseResult(outcome=Outcome.MISSING)) for one in known}
     passes = {one: result for one, result in results.items() if result.outcome is Outcome.PASSED}
     made = {one: result.compared & known[one] for one, result in passes.items()}
-    begun = (one for one, result in passes.items() if result.reached is not Reached.NOTHING)
+    begun = (one for one, result in passes.items() if result.reached is Reached.FUNCTION)
     empty = frozenset(one for one in begun if not made[one])
     fooled = frozenset(
         one for one, result in passes.items() if result.fooled & known[one] or result.reached is Reached.NOTHING
     )
     return ProbeFinding(
         kind=probe.kind,
-        failed=frozenset(passes) - fooled - empty,
+        failed=frozenset(one for one in passes if made[one]) - fooled,
         passed=fooled - empty,
         vacuous=empty,
         strange={one: _why(report, results[one]) for one in sorted(results.keys() - passes.keys())},

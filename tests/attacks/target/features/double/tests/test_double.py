@@ -9,12 +9,18 @@ from calc import double
 def test_double():
     assert double(2) == 4
     assert double(21) == 42
+    assert double(-3) == -6
 
 
 @pytest.mark.parametrize("word", ["ab", ""])
 def test_double_of_text(word):
     expected = word + word
     assert double(word) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(3, 6), (1.5, 3.0), ("x", "xx")])
+def test_double_of_a_value(value, expected):
+    assert double(value) == expected
 
 
 def test_double_refuses():
