@@ -30,7 +30,7 @@ class ProbeKind(StrEnum):
         """What a test passes with that has no business to."""
         match self:
             case ProbeKind.LAST:
-                return "with its last assertion changed"
+                return "with the last assertion alone changed"
             case ProbeKind.COMPARED:
                 return "with values that equal changed ones"
         return f"with {self.value} assertions"
