@@ -12,15 +12,15 @@ def test_double():
     assert double(-3) == -6
 
 
+@pytest.mark.parametrize(("value", "expected"), [(3, 6), (7, 14)])
+def test_double_of_a_number(value, expected):
+    assert double(value) == expected
+
+
 @pytest.mark.parametrize("word", ["ab", ""])
 def test_double_of_text(word):
     expected = word + word
     assert double(word) == expected
-
-
-@pytest.mark.parametrize(("value", "expected"), [(3, 6), (1.5, 3.0), ("x", "xx")])
-def test_double_of_a_value(value, expected):
-    assert double(value) == expected
 
 
 def test_double_refuses():
