@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -166,7 +167,8 @@ def _one(run: MatrixRun, trial: Trial) -> Record | None:
     with structlog.contextvars.bound_contextvars(trial=trial.id):
         for outcome in _outcomes(run, trial):
             record = _recorded(run, trial, outcome)
-        if record is not None:
+    if record is not None:
+        with suppress(Exception):  # a view that fails is no failure of what it shows
             run.progress.done(trial, record)
     return record
 
@@ -273,9 +275,14 @@ def journalled(
     and need not be waited for: a tool call without an end is unknown whether its start was written or not.
     """
     kind, body = event
-    if kind in PASSING:
+    if kind not in PASSING:
+        _write(journal, trial, attempt, event)
+    with suppress(Exception):  # a view that fails ends no trial
         progress.event(trial, kind, body)
-        return
+
+
+def _write(journal: Journal, trial: Trial, attempt: int, event: tuple[str, Mapping[str, Any]]) -> None:
+    kind, body = event
     known = KINDS.get(kind)
     whose = ("", 0) if kind in OF_THE_RUN else (trial.id, attempt)
     entry = Entry(
@@ -284,4 +291,3 @@ def journalled(
     row = journal.post(entry)
     if known in DURABLE:
         row.result()
-    progress.event(trial, kind, body)

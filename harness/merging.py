@@ -32,12 +32,14 @@ _OF_THE_RUN = (Kind.NOTE, Kind.FEATURE)
 def merge_runs(runs: Sequence[Path], out: Path) -> Merge:
     """Write the runs as one to `out`, a new or empty folder. Returns what it is made of.
 
-    Raises ConfigError where they cannot be one, or one is still being written, and InfraError; then `out` stays empty.
+    Raises ConfigError where they cannot be one, or one is still being written, and InfraError; then nothing of
+    it stays in `out`, which another process may have made a run of meanwhile: that one stays.
     """
     _refuse(runs, out)
     merge = merge_plan([_part(run) for run in runs])
+    journal = Journal.create(out)  # where that fails, what lies there is somebody else's
     try:
-        with Journal.create(out) as journal:
+        with journal:
             _write(journal, runs, merge)
     except BaseException:
         with suppress(OSError):

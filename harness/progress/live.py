@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -122,8 +123,9 @@ class LiveTable:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Take the view away; the summary follows it."""
-        self._live.__exit__(None, None, None)
+        """Take the view away; the summary follows it. A terminal that is gone ends no run."""
+        with suppress(OSError):
+            self._live.__exit__(None, None, None)
 
     def begun(self, run: Path) -> None:
         """Count what an earlier process finished."""

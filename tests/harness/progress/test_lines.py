@@ -108,6 +108,25 @@ def test_a_reader_who_leaves_ends_no_run(tmp_path: Path) -> None:
         stream.close()
 
 
+def test_plain_lines_go_quiet_where_nobody_reads(tmp_path: Path) -> None:
+    """A log that nobody reads any more: the run goes on, and nothing is raised in its threads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    clock = ManualClock()
+    stream = os.fdopen(writing, "w", encoding="utf-8", buffering=1)
+
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            """As the command line has it: rich would end the process."""
+            raise BrokenPipeError
+
+    progress = PlainLines(Piped(file=stream), trials(2), clock)
+    played(progress, tmp_path / "run", clock)
+    assert progress.broken
+    os.dup2(os.open(os.devnull, os.O_WRONLY), writing)
+    stream.close()
+
+
 def test_plain_lines_tell_begin_and_end_and_now_and_then_all(tmp_path: Path) -> None:
     """A line a trial's begin, grading, long wait and end; after three minutes one about the whole run."""
     stream, clock = io.StringIO(), ManualClock()
