@@ -516,3 +516,55 @@ def test_a_run_folder_names_what_it_holds(tmp_path: Path) -> None:
     assert [name().name for name in names] == ["matrix.toml", "plan.json", "provenance.json"]
     assert run.trial("t1") == tmp_path / "trials" / "t1"
     assert run.trial("t1", 2) == tmp_path / "trials" / "t1" / "attempt-2"
+
+
+class Tight(Journal):
+    """A journal on a disk that is full once, or that meets with what nobody thought of."""
+
+    error: BaseException | None = None
+    while_writing: Callable[[], object] = staticmethod(lambda: None)
+
+    def _insert(self, rows: list[tuple[str, str, int, str, str]]) -> list[int]:
+        error, self.error = self.error, None
+        if error is not None:
+            self.while_writing()
+            raise error
+        return super()._insert(rows)
+
+
+def no_space() -> sqlite3.Error:
+    """What SQLite says of a full disk."""
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
+def test_space_that_another_thread_freed_serves_the_writer(tmp_path: Path) -> None:
+    """A trial's files meet the full disk while rows are written: both go into what was reserved; no intent does."""
+    with Tight.create(tmp_path / "run") as journal:
+        written: list[int] = []
+
+        def files() -> None:
+            written.append(1)
+            if len(written) == 1:
+                raise DiskFullError
+
+        journal.error, journal.while_writing = no_space(), lambda: journal.at_last(files)
+        assert journal.post(note(1)).result(60) == 1
+        assert written == [1, 1]
+        assert journal.is_full
+        assert journal.post(note(2)).result(60) == 2
+        with pytest.raises(DiskFullError):
+            journal.post(Entry(kind=Kind.INTENT, body={}, trial="t", attempt=1))
+    assert [row.body["number"] for row in read_rows(tmp_path / "run")] == [1, 2]
+
+
+def test_the_writer_never_dies_unheard(tmp_path: Path) -> None:
+    """What nobody thought of fails the rows that were to be written, and all later ones; nobody waits for ever."""
+    with Tight.create(tmp_path / "run") as journal:
+        assert journal.post(note(1)).result(60) == 1
+        journal.error = MemoryError("no more")
+        for number in (2, 3):
+            with pytest.raises(InfraError, match="MemoryError: no more"):
+                journal.post(note(number)).result(60)
+    assert [row.body["number"] for row in read_rows(tmp_path / "run")] == [1]

@@ -50,7 +50,7 @@ def test_a_view_that_fails_ends_no_trial(tmp_path: Path) -> None:
     assert ran.turns_asked == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_the_exit_code_is_the_runs_though_nobody_reads(tmp_path: Path) -> None:
+def test_the_exit_code_is_the_runs_though_nobody_reads() -> None:
     """The summary goes into a pipe without a reader: the code is that of the run all the same."""
     code = (
         "import sys\n"
