@@ -57,7 +57,7 @@ class Job:
 
     `allow_weakened` names what an engine may leave out of the sandboxes' hardening. `out` may hold a run: then only
     trials without a finished record are run, and none but those that it planned where `is_resumed`. `asked` is what
-    the run folder keeps of the command line.. With `json_lines` events go to standard output. `began` is told
+    the run folder keeps of the command line. With `json_lines` events go to standard output. `began` is told
     of the run's folder once its journal is held.
     """
 

@@ -33,6 +33,7 @@ from harness.journal import (
     read_records,
     read_rows,
 )
+from harness.journal_reader import run_label
 from harness.journal_schema import MIGRATIONS, SCHEMA, database_errors, migrate
 from harness.lock import Owner, RunLockedError, boot_id, process_start
 from harness.record import Record, TrialRow, Verdict
@@ -81,6 +82,35 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert datetime.fromisoformat(first.at_utc).utcoffset() == datetime.now(UTC).utcoffset()
     assert read_rows(tmp_path / "run", after=1) == (second,)
     assert read_rows(tmp_path / "run", Kind.NOTE) == (second,)
+
+
+def test_a_run_is_known_by_its_journal_and_its_place(tmp_path: Path) -> None:
+    """Two runs of one name, and a copy of a run, share no sandboxes; the same folder by another path does."""
+    run, other = tmp_path / "a" / "demo", tmp_path / "b" / "demo"
+    for folder in (run, other):
+        Journal.create(folder).close()
+    copy = Path(shutil.copytree(run, tmp_path / "c" / "demo"))
+    (tmp_path / "link").symlink_to(run)
+    labels = [run_label(folder) for folder in (run, other, copy)]
+    assert len(set(labels)) == 3
+    assert all(label.startswith("demo.") for label in labels)
+    assert run_label(tmp_path / "link") == run_label(run) == labels[0]
+    with closing(sqlite3.connect(run / "journal.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE key = 'id'")
+    assert run_label(run) not in {*labels, "demo"}
+
+
+def test_journals_of_version_one_are_taken_on(tmp_path: Path) -> None:
+    """They read as they are, and once written to they are of this version, which an older one refuses."""
+    with Journal.create(tmp_path) as journal:
+        journal.append(note(1))
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as connection, connection:
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
+    assert len(read_rows(tmp_path)) == 1
+    with Journal.open(tmp_path) as journal:
+        journal.append(note(2))
+    assert read_meta(tmp_path)["schema"] == "2"
+    assert len(read_rows(tmp_path)) == 2
 
 
 def test_meta_names_schema_and_run(tmp_path: Path) -> None:
