@@ -111,6 +111,7 @@ def run_matrix(run: MatrixRun) -> Ran:
         room=lambda trial: _is_free(run, trial) or not budget.lacks(trial.model),
         begun=lambda trial: budget.begin(trial.id, trial.model),
         stopped=stopped,
+        group=lambda trial: (trial.model, _asks_nobody(run, trial), trial.feature.key in run.prepared),
     )
     dispatcher = Dispatcher(run.trials, run.parallel, rules, lambda trial: _at_work(run, trial, ended))
     with run.bench.interrupts.ending(dispatcher.wake):
