@@ -124,7 +124,13 @@ class _Attempt:
         if past is None:
             self._event("trial_started", {"attempt": self._number, "boot": boot_id()})
             return
-        life = {"life": past.lives + 1, "step": past.step.value, "elapsed_ns": past.elapsed_ns, "boot": boot_id()}
+        life = {
+            "attempt": self._number,
+            "life": past.lives + 1,
+            "step": past.step.value,
+            "elapsed_ns": past.elapsed_ns,
+            "boot": boot_id(),
+        }
         self._event("resumed", life)
         if past.open_call is not None and not past.stop:
             came = self._bench.came_of(self._trial.id, self._number, past.open_call)

@@ -203,7 +203,7 @@ def _open(job: Job, session: Session, plan: Planned, console: Console, stack: Ex
     if job.is_resumed:
         refuse_new(folder, held.before, plan.plan)
     watch = Watch(matrix=job.matrix, redactor=redactor, quiet=job.quiet, json_lines=job.json_lines)
-    progress = stack.enter_context(watch.progress(held.todo, session.clock, console))
+    progress = stack.enter_context(watch.progress(plan.trials, session.clock, console))
     progress.begun(folder)
     job.began(folder)
     stack.enter_context(_listening(interrupts, session, progress))

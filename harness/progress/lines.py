@@ -68,6 +68,8 @@ class PlainLines(Quiet):
         self._shared.event(trial, kind, body)
         if kind == "trial_started":
             self.say(f"{trial.label}: started (attempt {body['attempt']})")
+        elif kind == "resumed":
+            self.say(f"{trial.label}: goes on (attempt {body['attempt']})")
         elif kind == "suite":
             self.say(f"{trial.label}: agent stopped ({body['stop']}), grading")
         elif (body.get("wait_s") or 0.0) >= LONG_WAIT_S:
