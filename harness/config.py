@@ -200,15 +200,24 @@ def key_for(model: ModelConfig, environ: Mapping[str, str] | None = None) -> str
     return (_environ(environ).get(model.key_env) or None) if model.key_env else None
 
 
+LEAST_KEY = 6
+"""Characters from which on a key is looked for inside of other values."""
+
+
 def environment_without_keys(models: Iterable[ModelConfig], environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a user's own program: without the keys of these models and of all presets.
 
-    A variable that holds the value of a key goes too, whatever its name.
+    A variable that holds a key goes too, whatever its name, and whatever else it holds ("Bearer sk-...").
     """
     given = _environ(environ)
     names = {preset.key_env for preset in PRESETS.values()} | {model.key_env for model in models}
     values = {given[name] for name in names if name and given.get(name)}
-    return {name: value for name, value in given.items() if name not in names and value not in values}
+    long = tuple(value for value in values if len(value) >= LEAST_KEY)  # a short one may stand in anything by chance
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in names and value not in values and not any(key in value for key in long)
+    }
 
 
 def is_set(name: str, environ: Mapping[str, str] | None = None) -> bool:

@@ -92,7 +92,8 @@ class Figures:
     """Everything about one model, on all features or on one. `simulated` when any of its trials was.
 
     `noise` counts noisy trials by reason, most frequent first; a trial may have several. `calls` are of all trials,
-    `tools` of the scored ones.
+    `tools` of the scored ones. `resumed` are trials of which some attempt went on after an interruption, `in_doubt`
+    calls of all attempts that were under way at a kill, and may have been paid for without an answer.
     """
 
     model: str
@@ -100,6 +101,7 @@ class Figures:
     noisy: int
     noise: Mapping[str, int]
     resumed: int
+    in_doubt: int
     features: int
     outcomes: Outcomes
     times: Times
@@ -178,7 +180,8 @@ def _figures(attempts: Records) -> Figures:
         simulated=any(record.trial.simulated for record in records),
         noisy=sum(record.noisy for record in records),
         noise=noise_reasons(records),
-        resumed=sum(record.resumed for record in records),
+        resumed=len({(record.run, record.trial.id) for record in attempts if record.resumed}),
+        in_doubt=sum(record.in_doubt for record in attempts),
         features=len({record.trial.feature for record in records}),
         outcomes=_outcomes(records, scored),
         times=_times(scored),

@@ -8,7 +8,7 @@ import pytest
 from harness import merging
 from harness.errors import ConfigError
 from harness.journal import Entry, Journal, Kind, read_rows
-from harness.merge_plan import Merge, Part
+from harness.merge_plan import Merge, Part, merge_plan
 from harness.merging import merge_runs
 from tests.harness.progress.runs import record_of, trials, write_plan
 
@@ -26,12 +26,11 @@ def shard(folder: Path) -> Path:
 def test_another_processs_run_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that came to lie in the folder after it was looked at: the merge is refused, and removes nothing."""
     part, out = shard(tmp_path / "part"), tmp_path / "out"
-    real = merging.merge_plan
 
     def meanwhile(parts: Iterable[Part]) -> Merge:
         with Journal.create(out) as journal:
             journal.append(Entry(kind=Kind.NOTE, body={"note": "theirs"}))
-        return real(tuple(parts))
+        return merge_plan(tuple(parts))
 
     monkeypatch.setattr(merging, "merge_plan", meanwhile)
     with pytest.raises(ConfigError, match="already holds a run"):

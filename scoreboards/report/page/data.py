@@ -107,7 +107,8 @@ def warnings(board: Board) -> list[str]:
         "trials ended in errors and are not scored": sum(one.startswith("error:") for one in verdicts),
         "trials did not run, or not to their end": verdicts.count(Verdict.NOT_RUN),
         "trials tampered with their grade: they count as failed": verdicts.count(Verdict.TAMPERED),
-        "trials were resumed: what was under way at the kill is in no figure": sum(one.resumed for one in every),
+        "trials were resumed: what was under way at the kill is in no figure": sum(row.resumed for row in board.models),
+        "calls were in doubt: asked anew, they may have been paid for twice": sum(row.in_doubt for row in board.models),
         "trials were graded again": sum(one.regraded is not None for one in every),
     }
     lines = [f"{number} {what}" for what, number in counted.items() if number]
