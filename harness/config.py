@@ -17,6 +17,7 @@ from harness.errors import ConfigError
 from harness.matrix_file import MatrixFile
 from harness.model_config import ModelConfig, ModelReading, read_model
 from harness.models.presets import PRESETS
+from harness.redact import SHORTEST
 from harness.run_budget import RunBudget, run_budget
 from sandbox.contract import FLOOR_BYTES
 
@@ -200,10 +201,6 @@ def key_for(model: ModelConfig, environ: Mapping[str, str] | None = None) -> str
     return (_environ(environ).get(model.key_env) or None) if model.key_env else None
 
 
-LEAST_KEY = 6
-"""Characters from which on a key is looked for inside of other values."""
-
-
 def environment_without_keys(models: Iterable[ModelConfig], environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a user's own program: without the keys of these models and of all presets.
 
@@ -212,7 +209,7 @@ def environment_without_keys(models: Iterable[ModelConfig], environ: Mapping[str
     given = _environ(environ)
     names = {preset.key_env for preset in PRESETS.values()} | {model.key_env for model in models}
     values = {given[name] for name in names if name and given.get(name)}
-    long = tuple(value for value in values if len(value) >= LEAST_KEY)  # a short one may stand in anything by chance
+    long = tuple(value for value in values if len(value) >= SHORTEST)  # a short one may stand in anything by chance
     return {
         name: value
         for name, value in given.items()
