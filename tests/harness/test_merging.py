@@ -8,6 +8,7 @@ import pytest
 from harness import merging
 from harness.errors import ConfigError
 from harness.journal import Entry, Journal, Kind, read_rows
+from harness.ledger import spent_so_far
 from harness.merge_plan import Merge, Part, merge_plan
 from harness.merging import merge_runs
 from tests.harness.progress.runs import record_of, trials, write_plan
@@ -45,3 +46,21 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"matrix\.toml|merged into"):
         merge_runs([part], out)
     assert not out.exists()
+
+
+def test_a_merged_run_was_at_work_for_as_long_as_its_parts(tmp_path: Path) -> None:
+    """What its budget of time has used is the sum over the shards, not the moment that merging them took."""
+    both = trials(2)
+    for number, trial in enumerate(both):
+        at = f"2026-01-0{number + 1}T10:{{:02d}}:00+00:00"
+        with Journal.create(tmp_path / f"part-{number}") as journal:
+            journal.append(Entry(kind=Kind.RUN_STARTED, at_utc=at.format(0)))
+            body = record_of(trial).model_dump(mode="json", by_alias=True)
+            end = at.format(10 * (number + 1))
+            journal.append(Entry(kind=Kind.RECORD, body=body, trial=trial.id, attempt=1, at_utc=end))
+        write_plan(tmp_path / f"part-{number}", both)
+        (tmp_path / f"part-{number}" / "matrix.toml").write_text("schema = 1\n", encoding="utf-8")
+    parts = [tmp_path / "part-0", tmp_path / "part-1"]
+    merge_runs(parts, tmp_path / "out")
+    assert [spent_so_far(part).wall_s for part in parts] == [600.0, 1200.0]
+    assert 1800 <= spent_so_far(tmp_path / "out").wall_s < 3600
