@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.features import Manifest
-from harness.grade_policy import Submission
+from harness.grade_policy import MOST_LETTERS, MOST_TOLD, Submission, shortened
 from harness.probes import ProbeFinding
 from harness.record import GradeRow, Verdict
 from harness.runners.contract import Outcome, ProblemKind, SuiteReport, is_black_box
@@ -45,9 +45,11 @@ class Grade:
             reason=self.reason,
             fail_to_pass=dict(self.fail_to_pass),
             lost=dict(self.lost),
-            denied=tuple(f"{path}: {reason}" for path, reason in submission.denied),
-            restored=submission.restored,
+            denied=tuple(_denied(path, reason) for path, reason in submission.denied[:MOST_TOLD]),
+            restored=tuple(shortened(path) for path in submission.restored[:MOST_TOLD]),
             notes=self.notes,
+            denied_count=submission.denied_in_all,
+            restored_count=submission.restored_in_all,
         )
 
 
@@ -212,7 +214,12 @@ def _notes(report: SuiteReport, manifest: Manifest, submission: Submission) -> I
     seconds = report.duration_ns / 1e9
     if most and not least / _BAND <= seconds <= most * _BAND:
         yield f"the suite took {seconds:.1f} s, the reference {least:.1f} to {most:.1f} s"
-    if submission.denied:
-        yield f"{len(submission.denied)} paths of the submission were denied"
-    if submission.restored:
-        yield f"{len(submission.restored)} changed test paths were put back"
+    if submission.denied_in_all:
+        yield f"{submission.denied_in_all} paths of the submission were denied"
+    if submission.restored_in_all:
+        yield f"{submission.restored_in_all} changed test paths were put back"
+
+
+def _denied(path: str, reason: str) -> str:
+    """A denied path with its reason, which is never what is cut off."""
+    return f"{shortened(path, MOST_LETTERS - len(reason) - 2)}: {reason}"

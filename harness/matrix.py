@@ -18,6 +18,7 @@ from harness.given_up import Ending, given_up
 from harness.journal import Entry, Journal, Kind
 from harness.models.contract import CallFailedError
 from harness.past import ABANDONED, DIVERGED, How, Past, Step, read_pasts
+from harness.patches import bounded_patch
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.progress import Progress
@@ -258,7 +259,7 @@ def _keep(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:
     if handed_in is not None:
         snapshot = run.prepared[trial.feature.key].snapshot
         try:
-            patch = run.checkouts.difference(snapshot, handed_in.kept, handed_in.deleted, handed_in.links)
+            patch = bounded_patch(run.checkouts, snapshot, handed_in)
         except SandboxError as error:  # the grade stands on file contents; the patch is for people, and may be lacking
             note = {"note": "no difference.patch", "error": str(error)}
             entry = Entry(kind=Kind.NOTE, body=note, trial=trial.id, attempt=outcome.record.attempt)

@@ -166,7 +166,7 @@ def _policy_notes(solved: Submission) -> Iterable[str]:
     yield from (f"the reference changes {path}, which is not handed in: {reason}" for path, reason in solved.denied)
     if solved.restored:
         named = ", ".join(solved.restored[:5])
-        yield f"the reference changes {len(solved.restored)} test files, which are put back: {named}"
+        yield f"the reference changes {solved.restored_in_all} test files, which are put back: {named}"
 
 
 def _summary(report: SuiteReport) -> str:
