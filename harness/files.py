@@ -12,10 +12,15 @@ from harness.errors import InfraError
 TEMPORARY = ".tmp"
 """How the name of a file that is still being written ends; such a file is left-over once its writer is gone."""
 
+WRITTEN = "written"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-class DiskFullError(InfraError):
+class NotKeptError(InfraError):
+    """Something cannot be written down: nothing more shall be paid for."""
+
+
+class DiskFullError(NotKeptError):
     """No space is left where a run is written."""
 
 
@@ -25,14 +30,18 @@ def disk_full(path: Path) -> DiskFullError:
 
 
 @contextmanager
-def disk_errors(path: Path, doing: str = "written") -> Iterator[None]:
-    """Type what the operating system says about `path`: DiskFullError, or InfraError with its words."""
+def disk_errors(path: Path, doing: str = WRITTEN) -> Iterator[None]:
+    """Type what the operating system says about `path`: DiskFullError, or InfraError with its words.
+
+    The latter is a NotKeptError where something was to be written.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise disk_full(path) from error
-        raise InfraError(f"{path}: cannot be {doing}: {error.strerror or error}") from error
+        kind = NotKeptError if doing == WRITTEN else InfraError
+        raise kind(f"{path}: cannot be {doing}: {error.strerror or error}") from error
 
 
 def write_atomic(path: Path, data: bytes) -> None:
