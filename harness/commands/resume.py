@@ -40,10 +40,11 @@ def command(
     over = options.given(Slice(), fixtures, source, working_tree)
     job = load_job(RunFolder(root=run).matrix, options_again(before.asked, over, run), run)
     weakened = tuple(allow_weakened or before.asked.allow_weakened)
-    asked = job.asked.model_copy(update={"shard": before.asked.shard, "allow_weakened": weakened})
+    most = before.asked.max_cost if max_cost is None else max_cost
+    asked = job.asked.model_copy(update={"shard": before.asked.shard, "allow_weakened": weakened, "max_cost": most})
     job = replace(
         job,
-        matrix=capped(job.matrix, max_cost, job.matrix_file),
+        matrix=capped(job.matrix, most, job.matrix_file),
         asked=asked,
         allow_weakened=weakened,
         is_resumed=True,
