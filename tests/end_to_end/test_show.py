@@ -108,7 +108,7 @@ def test_what_looks_like_tampering_is_named(ran: Ran) -> None:
         "hint, history: git reflog (turn 2)",
         "hint, network: Could not resolve host: example.org (turn 2)",
         "failed new tests/test_double.py::test_double",
-        "2 = double(2)",
+        "assert 2 == 4",
         "exit code 3",
         "lines left out; --full shows them",
         "harness: ",
