@@ -12,6 +12,7 @@ from harness.commands.running import load_job
 from harness.config import Slice, capped
 from harness.errors import ConfigError
 from harness.files import disk_errors
+from harness.journal_schema import must_exist
 from harness.past import How
 from harness.run_folder import RunFolder
 from harness.run_plan import RunPlan, read_plan
@@ -36,9 +37,10 @@ def command(
 
     Example: splitclock resume runs/demo-20260101T120000Z
     """
+    must_exist(RunFolder(root=run))
     before = read_plan(run)
     over = options.given(Slice(), fixtures, source, working_tree)
-    job = load_job(RunFolder(root=run).matrix, options_again(before.asked, over, run), run)
+    job = load_job(RunFolder(root=run).matrix, options_again(before, over, run), run)
     weakened = tuple(allow_weakened or before.asked.allow_weakened)
     asked = job.asked.model_copy(update={"shard": before.asked.shard, "allow_weakened": weakened})
     job = replace(

@@ -8,6 +8,7 @@ from harness.commands.planning import Planned
 from harness.errors import ConfigError
 from harness.journal import Journal, read_meta
 from harness.journal_reader import run_label
+from harness.journal_schema import began, must_exist
 from harness.plan import Trial
 from harness.plan_compare import compare
 from harness.record import Record
@@ -46,6 +47,8 @@ def open_journal(folder: Path, redactor: Redactor) -> Journal:
     if names <= _BEGUN:
         return Journal.enter(folder, redactor)
     if "journal.sqlite" not in names:
+        if began(RunFolder(root=folder)):
+            must_exist(RunFolder(root=folder))  # says that the journal is gone
         raise ConfigError(f"{folder}: is not empty, and holds no run; choose another folder for --out")
     return Journal.open(folder, redactor)
 
