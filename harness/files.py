@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ TEMPORARY = ".tmp"
 """How the name of a file that is still being written ends; such a file is left-over once its writer is gone."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class DiskFullError(InfraError):
@@ -21,7 +23,16 @@ class DiskFullError(InfraError):
 
 def disk_full(path: Path) -> DiskFullError:
     """The error that says so, with the next step."""
-    return DiskFullError(f"{path}: no space left on the disk; free some, then start or resume the run again")
+    return DiskFullError(f"{path}: no space left on the disk; free some, then {_again(path)}")
+
+
+def _again(path: Path) -> str:
+    """The command that goes on with the run to which a file belongs, where it is one of its first files."""
+    if path.name.startswith("journal.sqlite"):
+        return f"`splitclock resume {shlex.quote(str(path.parent))}`"
+    if (path / "journal.sqlite").exists():
+        return f"`splitclock resume {shlex.quote(str(path))}`"
+    return "start or resume the run again"
 
 
 @contextmanager
@@ -32,7 +43,8 @@ def disk_errors(path: Path, doing: str = "written") -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise disk_full(path) from error
-        raise InfraError(f"{path}: cannot be {doing}: {error.strerror or error}") from error
+        step = "; give this user the right to it" if error.errno in _FORBIDDEN else ""
+        raise InfraError(f"{path}: cannot be {doing}: {error.strerror or error}{step}") from error
 
 
 def write_atomic(path: Path, data: bytes) -> None:

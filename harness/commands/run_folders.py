@@ -1,5 +1,6 @@
 """The folder that a run is written to: a fresh one, or that of a run to go on with."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +93,7 @@ def refuse_new(run: Path, before: RunPlan | None, now: RunPlan) -> None:
     raise ConfigError(
         *(f"{run}: {line}" for line in lines),
         f"{run}: nothing was resumed: put back what changed, or take the new trials with "
-        f"`splitclock run MATRIX --out {run}`",
+        f"`splitclock run MATRIX --out {shlex.quote(str(run))}`",
     )
 
 
