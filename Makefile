@@ -62,7 +62,7 @@ wheel: $(READY) ## build/dist/*.whl
 	@$(BIN)/python -m build --wheel --outdir build/dist
 
 RUN ?= build/pictures
-pictures: $(READY) ## the board and a timeline in docs/images and in README.md, from a new demo or from RUN=runs/demo-...
+pictures: $(READY) ## the board, a timeline and the report in docs/images and in README.md, from a new demo or from RUN=runs/demo-...
 	@if [ "$(RUN)" = build/pictures ]; then rm -rf $(RUN) && $(BIN)/splitclock demo --out $(RUN); fi
 	@$(BIN)/python docs/pictures.py $(RUN)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from page_pictures import page_pictures  # beside this file
 from rich.console import Console, RenderableType
 
 from harness.artefacts import read_spans
@@ -80,6 +81,7 @@ def main() -> None:
     (docs / "images").mkdir(exist_ok=True)
     for name, image in views.items():
         (docs / "images" / f"{name}.svg").write_text(image, encoding="utf-8")
+    page_pictures(run, docs / "images")
     readme = docs.parent / "README.md"
     block = f"```text\n{text(board)}```\n"
     readme.write_text(BLOCK.sub(lambda _: block, readme.read_text(encoding="utf-8")), encoding="utf-8")

@@ -17,6 +17,7 @@ from harness.commands import (
     demo,
     doctor,
     export,
+    history,
     merge,
     plan,
     regrade,
@@ -51,6 +52,7 @@ for verb in (
     *(regrade, merge, doctor, clean),
 ):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
+app.add_typer(history.app, name="history")
 
 
 def _version(*, wanted: bool) -> None:

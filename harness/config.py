@@ -128,7 +128,7 @@ class Settings:
 
     `registry` is where the base image is pulled from if it is not local (None: built here), `runtime` the OCI runtime
     of trial containers ("runsc" for gVisor; None: the engine's default), `disk_floor` how many bytes of the engine's
-    disk must be free for anything to start.
+    disk must be free for anything to start. `history` is the folder of the history store, if one is set.
     """
 
     cache: Path
@@ -136,6 +136,7 @@ class Settings:
     registry: str | None = None
     runtime: str | None = None
     disk_floor: int = FLOOR_BYTES
+    history: Path | None = None
 
 
 def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Matrix:
@@ -228,6 +229,7 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         registry=given.get("SPLITCLOCK_REGISTRY") or None,
         runtime=given.get("SPLITCLOCK_RUNTIME") or None,
         disk_floor=_bytes("SPLITCLOCK_DISK_FLOOR", given, FLOOR_BYTES),
+        history=user_path(given["SPLITCLOCK_HISTORY"]).absolute() if given.get("SPLITCLOCK_HISTORY") else None,
     )
 
 

@@ -16,6 +16,8 @@ from harness.errors import HarnessError, InfraError
 from harness.files import TEMPORARY, DiskFullError, disk_errors, disk_full, write_atomic
 from harness.journal_reader import (
     Row,
+    each_attempt,
+    each_attempt_in_turn,
     read_attempts,
     read_body,
     read_last_at,
@@ -44,6 +46,8 @@ __all__ = [
     "Journal",
     "Kind",
     "Row",
+    "each_attempt",
+    "each_attempt_in_turn",
     "new_run_folder",
     "read_attempts",
     "read_body",

@@ -102,15 +102,35 @@ def _rows(found: Iterable[tuple[int, str, str, int, str, str]]) -> tuple[Row, ..
     )
 
 
-def read_attempts(folder: Path) -> tuple[Record, ...]:
-    """The record of every attempt of a run in the order they were written, superseded attempts included.
+def each_attempt(folder: Path) -> Iterator[Record]:
+    """The record of every attempt of a run in the order they were written, read one by one.
 
     An attempt that was interrupted and went on later has several records: the last one is its record.
     """
     last = "SELECT max(seq) FROM rows WHERE kind = ?1 GROUP BY trial, attempt"
     query = f"SELECT seq, body FROM rows WHERE seq IN ({last}) ORDER BY seq"  # noqa: S608 - ours
     with reading(folder) as connection:  # one text at a time: all of them together are larger than the records
-        return tuple(_record(folder, seq, body) for seq, body in connection.execute(query, (str(Kind.RECORD),)))
+        for seq, body in connection.execute(query, (str(Kind.RECORD),)):
+            yield _record(folder, seq, body)
+
+
+def read_attempts(folder: Path) -> tuple[Record, ...]:
+    """All of them at once, superseded attempts included."""
+    return tuple(map(slim, each_attempt(folder)))
+
+
+def each_attempt_in_turn(folder: Path) -> Iterator[tuple[Record, bool]]:
+    """The same, the attempts at one trial together, and with each whether it is the trial's latest.
+
+    Trials come in the order in which they first finished.
+    """
+    last = "SELECT trial, attempt, max(seq) AS seq FROM rows WHERE kind = ?1 GROUP BY trial, attempt"
+    final = "attempt = max(attempt) OVER (PARTITION BY trial)"
+    query = f"SELECT seq, {final}, min(seq) OVER (PARTITION BY trial) AS first FROM ({last}) ORDER BY first, seq"  # noqa: S608 - ours
+    with reading(folder) as connection:
+        for seq, is_final, _ in connection.execute(query, (str(Kind.RECORD),)).fetchall():
+            (body,) = connection.execute("SELECT body FROM rows WHERE seq = ?", (seq,)).fetchone()
+            yield _record(folder, seq, body), bool(is_final)
 
 
 def read_records(folder: Path) -> tuple[Record, ...]:
@@ -130,7 +150,7 @@ def read_body(folder: Path, digest: str) -> bytes:
 
 def _record(folder: Path, seq: int, body: str) -> Record:
     try:
-        return slim(Record.model_validate_json(body))
+        return Record.model_validate_json(body)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

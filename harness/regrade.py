@@ -1,7 +1,7 @@
 """Grading again from what a run journalled: no model is asked, and no old grade is touched."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,17 @@ from harness.digests import asked_of, decided, digest
 from harness.errors import InfraError, blame
 from harness.grade_policy import Submission
 from harness.grading_job import grading_job
-from harness.journal import Entry, Journal, Kind, Row, read_attempts, read_records, read_rows
+from harness.journal import (
+    Entry,
+    Journal,
+    Kind,
+    Row,
+    each_attempt,
+    each_attempt_in_turn,
+    read_attempts,
+    read_records,
+    read_rows,
+)
 from harness.judge import judge
 from harness.prepare import Prepared
 from harness.provenance import splitclock_version
@@ -160,10 +170,28 @@ def graded_attempts(folder: Path) -> tuple[Record, ...]:
     return with_regrades(read_attempts(folder), read_rows(folder, Kind.REGRADE))
 
 
+def each_graded_attempt(folder: Path) -> Iterator[Record]:
+    """The same read one by one, for runs of more trials than are to be held at once."""
+    later = _latest(read_rows(folder, Kind.REGRADE))
+    for record in each_attempt(folder):
+        yield _applied(record, later.get((record.trial.id, record.attempt)))
+
+
+def each_graded_attempt_in_turn(folder: Path) -> Iterator[tuple[Record, bool]]:
+    """The same, the attempts at one trial together, and with each whether it is the trial's latest."""
+    later = _latest(read_rows(folder, Kind.REGRADE))
+    for record, final in each_attempt_in_turn(folder):
+        yield _applied(record, later.get((record.trial.id, record.attempt))), final
+
+
 def with_regrades(records: Iterable[Record], rows: Iterable[Row]) -> tuple[Record, ...]:
     """The records, with the latest later grade of the same attempt instead of their own, and saying so."""
-    latest = {(row.trial, row.attempt): row for row in rows}
-    return tuple(_applied(record, latest.get((record.trial.id, record.attempt))) for record in records)
+    later = _latest(rows)
+    return tuple(_applied(record, later.get((record.trial.id, record.attempt))) for record in records)
+
+
+def _latest(rows: Iterable[Row]) -> dict[tuple[str, int], Row]:
+    return {(row.trial, row.attempt): row for row in rows}
 
 
 def _applied(record: Record, row: Row | None) -> Record:

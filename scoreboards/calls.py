@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from harness.record import CallRow, Record
-from scoreboards.served import Served, served_models
-from scoreboards.server_time import BothClocks, both_clocks
+from scoreboards.served import Answered, Served, answered_by, served
+from scoreboards.server_time import BothClocks, ClockPool
 from scoreboards.statistics import median_int
-from scoreboards.sums import Sum, known_sum, says
+from scoreboards.sums import Adder, Numbers, Sum, numbers, says
 
 PROVIDER_WAITS = ("failed_call", "backoff", "rate_limit")
 """Sub-phases of waiting that a provider causes."""
@@ -62,60 +62,139 @@ class Calls:
 
 def model_calls(records: Iterable[Record]) -> Calls:
     """The calls of some trials."""
-    trials = tuple(records)
-    calls = tuple(call for trial in trials for call in trial.calls)
-    unanswered = sum(trial.unanswered_calls for trial in trials)
-    given_up = tuple(fault for trial in trials for fault in trial.unanswered_faults)
-    faults = (*given_up, *(fault for call in calls for fault in call.faults))
-    return Calls(
-        answered=len(calls),
-        unanswered=unanswered,
-        headers_median_ns=_median(call.connect_ns for call in calls),
-        first_chunk_median_ns=_median(call.first_chunk_ns for call in calls),
-        first_token_median_ns=_median(call.first_token_ns for call in calls),
-        first_answer_median_ns=_median(call.first_answer_ns for call in calls),
-        largest_gap_ns=max((call.largest_gap_ns for call in calls if says(call, "largest_gap_ns")), default=None),
-        input_tokens=_tokens((call.input_tokens for call in calls), unanswered),
-        cached_input_tokens=_tokens((call.cached_input_tokens for call in calls), unanswered),
-        output_tokens=_tokens((call.output_tokens for call in calls), unanswered),
-        reasoning_tokens=_tokens((call.reasoning_tokens for call in calls), unanswered),
-        failed_attempts=len(faults),
-        faults=_counted(faults),
-        unanswered_faults=_counted(given_up),
-        fault_groups=_fault_groups(calls),
-        provider_wait={sub: sum(trial.sub_phases.get(f"wait.{sub}", 0) for trial in trials) for sub in PROVIDER_WAITS},
-        wires=_counted((call.api, call.transport) for call in calls),
-        tiers=_counted(call.service_tier for call in calls),
-        served=served_models(trials),
-        server=both_clocks(calls),
-    )
+    pool = CallPool()
+    for record in records:
+        pool.add(record)
+    return pool.calls()
 
 
-def _median(values: Iterable[int | None]) -> int | None:
-    return median_int(value for value in values if value is not None)
+_MOMENTS = ("connect_ns", "first_chunk_ns", "first_token_ns", "first_answer_ns")
+_TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
 
 
-def _tokens(values: Iterable[int | None], unanswered: int) -> Sum:
-    """The sum of what is known, with one unknown for each call that began to be answered and did not end."""
-    return known_sum([*values, *[None] * unanswered])
+@dataclass(slots=True)
+class _Faulty:
+    """Calls whose failed attempts were of the same kinds."""
+
+    calls: int = 0
+    attempts: int = 0
+    wait: Adder = field(default_factory=Adder)
 
 
-def _counted(keys: Iterable[Key]) -> Mapping[Key, int]:
-    """How often each occurs, the most frequent first, ties by name."""
-    return dict(sorted(Counter(keys).items(), key=lambda item: (-item[1], item[0])))
+@dataclass(slots=True)
+class CallPool:
+    """The calls of trials that come one by one: no more of a call is kept than the figures need."""
 
+    answered: int = 0
+    unanswered: int = 0
+    largest_gap_ns: int | None = None
+    moments: dict[str, Numbers] = field(default_factory=lambda: {name: numbers() for name in _MOMENTS})
+    tokens: dict[str, Adder] = field(default_factory=lambda: {name: Adder() for name in _TOKENS})
+    given_up: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    faulty: dict[tuple[str, ...], _Faulty] = field(default_factory=dict)
+    waits: Counter[str] = field(default_factory=Counter)
+    wires: Counter[tuple[str, str]] = field(default_factory=Counter)
+    tiers: Counter[str] = field(default_factory=Counter)
+    answerers: Counter[Answered] = field(default_factory=Counter)
+    clocks: ClockPool = field(default_factory=ClockPool)
 
-def _fault_groups(calls: Iterable[CallRow]) -> tuple[FaultGroup, ...]:
-    found: dict[tuple[str, ...], list[CallRow]] = {}
-    for call in calls:
+    def add(self, record: Record) -> None:
+        """One more attempt at a trial, whatever became of it."""
+        self.unanswered += record.unanswered_calls
+        self.given_up.update(record.unanswered_faults)
+        for sub in PROVIDER_WAITS:
+            self.waits[sub] += record.sub_phases.get(f"wait.{sub}", 0)
+        for call in record.calls:
+            self.answerers[answered_by(record, call)] += 1
+            self._add(call)
+
+    def _add(self, call: CallRow) -> None:
+        self.answered += 1
+        for name, values in self.moments.items():
+            moment = getattr(call, name)
+            if moment is not None:
+                values.append(moment)
+        for name, adder in self.tokens.items():
+            adder.add(getattr(call, name))
+        if says(call, "largest_gap_ns"):
+            self.largest_gap_ns = max(call.largest_gap_ns, self.largest_gap_ns or 0)
+        self.wires[call.api, call.transport] += 1
+        self.tiers[call.service_tier] += 1
+        self.clocks.add(call)
         if call.faults:
-            found.setdefault(tuple(sorted(set(call.faults))), []).append(call)
-    return tuple(
-        FaultGroup(
-            kinds=kinds,
-            calls=len(own),
-            attempts=sum(len(call.faults) for call in own),
-            wait_ns=sum(call.wait_ns for call in own) if all(says(call, "wait_ns") for call in own) else None,
+            self.faults.update(call.faults)
+            faulty = self.faulty.setdefault(tuple(sorted(set(call.faults))), _Faulty())
+            faulty.calls += 1
+            faulty.attempts += len(call.faults)
+            faulty.wait.add(call.wait_ns if says(call, "wait_ns") else None)
+
+    def take(self, other: "CallPool") -> None:
+        """All of another's."""
+        self.answered += other.answered
+        self.unanswered += other.unanswered
+        gaps = [gap for gap in (self.largest_gap_ns, other.largest_gap_ns) if gap is not None]
+        self.largest_gap_ns = max(gaps, default=None)
+        for name, values in self.moments.items():
+            values.extend(other.moments[name])
+        for name, adder in self.tokens.items():
+            adder.take(other.tokens[name])
+        for kinds, own in other.faulty.items():
+            faulty = self.faulty.setdefault(kinds, _Faulty())
+            faulty.calls += own.calls
+            faulty.attempts += own.attempts
+            faulty.wait.take(own.wait)
+        self.given_up.update(other.given_up)
+        self.faults.update(other.faults)
+        self.waits.update(other.waits)
+        self.wires.update(other.wires)
+        self.tiers.update(other.tiers)
+        self.answerers.update(other.answerers)
+        self.clocks.take(other.clocks)
+
+    def calls(self) -> Calls:
+        """The figures of those that were added."""
+        faults = self.given_up + self.faults
+        return Calls(
+            answered=self.answered,
+            unanswered=self.unanswered,
+            headers_median_ns=median_int(self.moments["connect_ns"]),
+            first_chunk_median_ns=median_int(self.moments["first_chunk_ns"]),
+            first_token_median_ns=median_int(self.moments["first_token_ns"]),
+            first_answer_median_ns=median_int(self.moments["first_answer_ns"]),
+            largest_gap_ns=self.largest_gap_ns,
+            input_tokens=self._tokens("input_tokens"),
+            cached_input_tokens=self._tokens("cached_input_tokens"),
+            output_tokens=self._tokens("output_tokens"),
+            reasoning_tokens=self._tokens("reasoning_tokens"),
+            failed_attempts=faults.total(),
+            faults=_counted(faults),
+            unanswered_faults=_counted(self.given_up),
+            fault_groups=self._fault_groups(),
+            provider_wait={sub: self.waits[sub] for sub in PROVIDER_WAITS},
+            wires=_counted(self.wires),
+            tiers=_counted(self.tiers),
+            served=served(self.answerers),
+            server=self.clocks.both(),
         )
-        for kinds, own in sorted(found.items())
-    )
+
+    def _tokens(self, name: str) -> Sum:
+        """The sum of what is known, with one unknown for each call that began to be answered and did not end."""
+        known = self.tokens[name]
+        return Adder(total=known.total, known=known.known, given=known.given + self.unanswered).sum
+
+    def _fault_groups(self) -> tuple[FaultGroup, ...]:
+        return tuple(
+            FaultGroup(
+                kinds=kinds,
+                calls=own.calls,
+                attempts=own.attempts,
+                wait_ns=own.wait.total if own.wait.known == own.wait.given else None,
+            )
+            for kinds, own in sorted(self.faulty.items())
+        )
+
+
+def _counted(found: Mapping[Key, int]) -> Mapping[Key, int]:
+    """How often each occurs, the most frequent first, ties by name."""
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

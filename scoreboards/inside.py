@@ -1,12 +1,12 @@
 """What is inside the phases: sub-phases of the clock, and work that ran at once. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.clock import SUB_PHASES, Phase
 from harness.record import OWN_QUEUES, Record
 from scoreboards.statistics import median_int
-from scoreboards.sums import share
+from scoreboards.sums import Adder, Numbers, numbers, share
 
 AGENT_PHASES = (Phase.MODEL, Phase.TOOL, Phase.OVERLAP, Phase.WAIT, Phase.HARNESS)
 """The phases that make up the agent wall; set-up and grading stand beside it."""
@@ -34,51 +34,98 @@ class Inside:
 
 def inside(scored: Iterable[Record]) -> Inside | None:
     """The inside of scored trials; None when there are none."""
-    trials = tuple(scored)
-    if not trials:
-        return None
-    keys = {key: phase for phase in WORKED for key in _keys(phase, trials)}
-    split = {phase: tuple(trial for trial in trials if _splits(trial, phase)) for phase in WORKED}
-    sums = {
-        key: sum(trial.sub_phases.get(key, 0) for trial in split[phase]) if split[phase] else None
-        for key, phase in keys.items()
-    }
-    wall_ns = sum(trial.agent_wall_ns for trial in trials)
-    return Inside(
-        sums=sums,
-        medians={
-            key: median_int(trial.sub_phases.get(key, 0) for trial in split[phase]) for key, phase in keys.items()
-        },
-        shares={key: share(sums[key], wall_ns) for key, phase in keys.items() if _is_agents(key, phase)},
-        unsplit={phase: _unsplit(trials, phase) for phase in WORKED},
-        phase_medians={phase: median_int(trial.phases[phase] for trial in trials) or 0 for phase in Phase},
-        summed={phase: _summed(trials, phase) for phase in WORKED},
-    )
+    pool = InsidePool()
+    for record in scored:
+        pool.add(record)
+    return pool.inside()
 
 
-def _keys(phase: Phase, trials: tuple[Record, ...]) -> tuple[str, ...]:
+@dataclass(slots=True)
+class _Worked:
+    """A phase of trials that come one by one: its sub-phases in those that split all of it, and the rest."""
+
+    split: int = 0
+    unsplit_ns: int = 0
+    subs: dict[str, Numbers] = field(default_factory=dict)
+    summed: Adder = field(default_factory=Adder)
+
+    def take(self, other: "_Worked") -> None:
+        self.split += other.split
+        self.unsplit_ns += other.unsplit_ns
+        self.summed.take(other.summed)
+        for key, values in other.subs.items():
+            self.subs.setdefault(key, numbers()).extend(values)
+
+    def median(self, key: str) -> int | None:
+        """Over all trials that split the phase; one that does not name the sub-phase spent none in it."""
+        values = self.subs.get(key, numbers())
+        return median_int([*values, *[0] * (self.split - len(values))])
+
+    def total(self, key: str) -> int | None:
+        return sum(self.subs.get(key, ())) if self.split else None
+
+
+@dataclass(slots=True)
+class InsidePool:
+    """The inside of scored trials that come one by one; `phases` has each one's length of each phase."""
+
+    trials: int = 0
+    wall_ns: int = 0
+    phases: dict[Phase, Numbers] = field(default_factory=lambda: {phase: numbers() for phase in Phase})
+    worked: dict[Phase, _Worked] = field(default_factory=lambda: {phase: _Worked() for phase in WORKED})
+
+    def add(self, record: Record) -> None:
+        """One more scored trial."""
+        self.trials += 1
+        self.wall_ns += record.agent_wall_ns
+        for phase, lengths in self.phases.items():
+            lengths.append(record.phases[phase])
+        for phase, worked in self.worked.items():
+            own = {key: ns for key, ns in record.sub_phases.items() if key.split(".")[0] == phase}
+            splits = sum(own.values()) == record.phases[phase]
+            worked.split += splits
+            worked.unsplit_ns += 0 if splits else record.phases[phase]
+            worked.summed.add(record.summed.get(phase.value))
+            for key, ns in own.items():
+                values = worked.subs.setdefault(key, numbers())
+                if splits:
+                    values.append(ns)
+
+    def take(self, other: "InsidePool") -> None:
+        """All of another's."""
+        self.trials += other.trials
+        self.wall_ns += other.wall_ns
+        for phase, lengths in self.phases.items():
+            lengths.extend(other.phases[phase])
+        for phase, worked in self.worked.items():
+            worked.take(other.worked[phase])
+
+    def inside(self) -> Inside | None:
+        """The figures of those that were added; None when there were none."""
+        if not self.trials:
+            return None
+        keys = {key: phase for phase, worked in self.worked.items() for key in _keys(phase, worked.subs)}
+        sums = {key: self.worked[phase].total(key) for key, phase in keys.items()}
+        return Inside(
+            sums=sums,
+            medians={key: self.worked[phase].median(key) for key, phase in keys.items()},
+            shares={key: share(sums[key], self.wall_ns) for key, phase in keys.items() if _is_agents(key, phase)},
+            unsplit={phase: worked.unsplit_ns for phase, worked in self.worked.items()},
+            phase_medians={phase: median_int(lengths) or 0 for phase, lengths in self.phases.items()},
+            summed={phase: _exact(worked.summed) for phase, worked in self.worked.items()},
+        )
+
+
+def _keys(phase: Phase, named: Iterable[str]) -> tuple[str, ...]:
     """The phase's sub-phases in the clock's order, then any others that the records name."""
     known = tuple(f"{phase}.{sub}" for sub in SUB_PHASES[phase])
-    named = {key for trial in trials for key in trial.sub_phases if key.split(".")[0] == phase}
-    return known + tuple(sorted(named.difference(known)))
-
-
-def _splits(record: Record, phase: Phase) -> bool:
-    """Whether the record says of every nanosecond of the phase which sub-phase it was."""
-    own = sum(ns for key, ns in record.sub_phases.items() if key.split(".")[0] == phase)
-    return own == record.phases[phase]
-
-
-def _unsplit(trials: tuple[Record, ...], phase: Phase) -> int:
-    return sum(trial.phases[phase] for trial in trials if not _splits(trial, phase))
+    return known + tuple(sorted(set(named).difference(known)))
 
 
 def _is_agents(key: str, phase: Phase) -> bool:
     return phase in AGENT_PHASES and key not in OWN_QUEUES
 
 
-def _summed(trials: tuple[Record, ...], phase: Phase) -> int | None:
+def _exact(summed: Adder) -> int | None:
     """Summed work; None as soon as one record does not say."""
-    values = [trial.summed.get(phase.value) for trial in trials]
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
+    return summed.total if summed.known == summed.given else None

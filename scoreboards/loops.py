@@ -33,9 +33,14 @@ def retry_loops(calls: Sequence[ToolRow]) -> Loops | None:
 
 def loops_of(records: Iterable[Record]) -> Loops | None:
     """The loops of several trials, each looked through by itself; None where some trial cannot tell."""
-    found = [retry_loops(record.tool_calls) for record in records]
-    known = [loops for loops in found if loops is not None]
-    return _total(known) if len(known) == len(found) else None
+    return sum_loops(retry_loops(record.tool_calls) for record in records)
+
+
+def sum_loops(found: Iterable[Loops | None]) -> Loops | None:
+    """All of them; None where one is unknown."""
+    every = tuple(found)
+    known = [loops for loops in every if loops is not None]
+    return _total(known) if len(known) == len(every) else None
 
 
 def _failure(call: ToolRow) -> str:

@@ -1,6 +1,7 @@
 """Why trials are noisy: like reasons put together, their figures as ranges. Pure."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from harness.record import Record
@@ -13,12 +14,21 @@ def noise_reasons(records: Iterable[Record]) -> Mapping[str, int]:
 
     Reasons that differ in figures alone are one: "for 12 % of the time" and "for 30 % ..." are "for 12 to 30 % ...".
     """
-    alike: dict[str, list[str]] = {}
-    for record in records:
-        for reason in dict.fromkeys(record.noise if record.noisy else ()):
-            alike.setdefault(_NUMBER.sub("0", reason), []).append(reason)
-    counted = sorted(((_merged(texts), len(texts)) for texts in alike.values()), key=lambda item: (-item[1], item[0]))
-    return dict(counted)
+    return like_reasons(Counter(reason for record in records for reason in own_reasons(record)))
+
+
+def own_reasons(record: Record) -> tuple[str, ...]:
+    """Why one trial is noisy, each reason once."""
+    return tuple(dict.fromkeys(record.noise)) if record.noisy else ()
+
+
+def like_reasons(reasons: Mapping[str, int]) -> Mapping[str, int]:
+    """Like reasons put together, from how many trials have each."""
+    alike: dict[str, dict[str, int]] = {}
+    for reason, number in reasons.items():
+        alike.setdefault(_NUMBER.sub("0", reason), {})[reason] = number
+    merged = ((_merged(texts), sum(texts.values())) for texts in alike.values())
+    return dict(sorted(merged, key=lambda item: (-item[1], item[0])))
 
 
 def _merged(texts: Iterable[str]) -> str:

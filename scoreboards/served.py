@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.record import CallRow, Record
@@ -24,20 +24,29 @@ class Served:
     other: bool
 
 
+Answered = tuple[str, str, bool]
+"""What was asked for, what was served, and whether the call left the process."""
+
+
+def answered_by(record: Record, call: CallRow) -> Answered:
+    """Who answered a call."""
+    return record.trial.requested_model, call.served_model, _has_wire(record, call)
+
+
 def served_models(records: Iterable[Record]) -> tuple[Served, ...]:
     """Who answered the calls of some trials, most calls first."""
-    found = Counter(
-        (record.trial.requested_model, call.served_model, _has_wire(record, call))
-        for record in records
-        for call in record.calls
-    )
-    rows: dict[tuple[str, str, bool], int] = {}
-    for (requested, served, wire), calls in found.items():
-        key = (requested, served, wire and is_other(requested, served))
+    return served(Counter(answered_by(record, call) for record in records for call in record.calls))
+
+
+def served(found: Mapping[Answered, int]) -> tuple[Served, ...]:
+    """The same from how many calls were answered by whom."""
+    rows: dict[Answered, int] = {}
+    for (requested, name, wire), calls in found.items():
+        key = (requested, name, wire and is_other(requested, name))
         rows[key] = rows.get(key, 0) + calls
     return tuple(
-        Served(requested=requested, served=served, calls=calls, other=other)
-        for (requested, served, other), calls in sorted(rows.items(), key=lambda row: (-row[1], row[0]))
+        Served(requested=requested, served=name, calls=calls, other=other)
+        for (requested, name, other), calls in sorted(rows.items(), key=lambda row: (-row[1], row[0]))
     )
 
 

@@ -1,10 +1,12 @@
 """A provider's own clock beside ours: what it says of a call, and what is left for the network and buffers. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.record import CallRow
 from scoreboards.statistics import median_int
+from scoreboards.sums import Adder, Numbers, numbers
 
 MS, S = 10**6, 10**9
 
@@ -76,19 +78,10 @@ def server_time(timings: Mapping[str, float]) -> ServerTime | None:
 
 def both_clocks(calls: Iterable[CallRow]) -> BothClocks | None:
     """The calls that carry a server's figures, on both clocks; None when none does."""
-    pairs = [(call, server) for call in calls if (server := server_time(call.server_timings)) is not None]
-    if not pairs:
-        return None
-    sources: dict[str, int] = {}
-    for _, server in pairs:
-        sources[server.source] = sources.get(server.source, 0) + 1
-    queues = [server.queue_ns for _, server in pairs if server.queue_ns is not None]
-    stretches = {name: _compared(pairs, of) for name, of in _STRETCHES.items()}
-    return BothClocks(
-        sources=sources,
-        queue_ns=sum(queues) if queues else None,
-        stretches={name: found for name, found in stretches.items() if found is not None},
-    )
+    pool = ClockPool()
+    for call in calls:
+        pool.add(call)
+    return pool.both()
 
 
 _Pair = tuple[CallRow, ServerTime]
@@ -101,16 +94,62 @@ _STRETCHES: Mapping[str, Callable[[_Pair], tuple[int | None, int | None]]] = {
 }
 
 
-def _compared(pairs: Iterable[_Pair], of: Callable[[_Pair], tuple[int | None, int | None]]) -> Compared | None:
-    known = [(client, server) for client, server in map(of, pairs) if client is not None and server is not None]
-    if not known:
-        return None
-    return Compared(
-        calls=len(known),
-        client_ns=sum(client for client, _ in known),
-        server_ns=sum(server for _, server in known),
-        median_ns=median_int(client - server for client, server in known) or 0,
-    )
+@dataclass(slots=True)
+class _Stretch:
+    client_ns: int = 0
+    server_ns: int = 0
+    differences: Numbers = field(default_factory=numbers)
+
+    def compared(self) -> Compared:
+        return Compared(
+            calls=len(self.differences),
+            client_ns=self.client_ns,
+            server_ns=self.server_ns,
+            median_ns=median_int(self.differences) or 0,
+        )
+
+
+@dataclass(slots=True)
+class ClockPool:
+    """Calls on both clocks, one by one."""
+
+    sources: Counter[str] = field(default_factory=Counter)
+    queue: Adder = field(default_factory=Adder)
+    stretches: dict[str, _Stretch] = field(default_factory=lambda: {name: _Stretch() for name in _STRETCHES})
+
+    def add(self, call: CallRow) -> None:
+        """One more call."""
+        server = server_time(call.server_timings) if call.server_timings else None
+        if server is None:
+            return
+        self.sources[server.source] += 1
+        self.queue.add(server.queue_ns)
+        for name, of in _STRETCHES.items():
+            client_ns, server_ns = of((call, server))
+            if client_ns is not None and server_ns is not None:
+                stretch = self.stretches[name]
+                stretch.client_ns += client_ns
+                stretch.server_ns += server_ns
+                stretch.differences.append(client_ns - server_ns)
+
+    def take(self, other: "ClockPool") -> None:
+        """All of another's."""
+        self.sources.update(other.sources)
+        self.queue.take(other.queue)
+        for name, stretch in self.stretches.items():
+            stretch.client_ns += other.stretches[name].client_ns
+            stretch.server_ns += other.stretches[name].server_ns
+            stretch.differences.extend(other.stretches[name].differences)
+
+    def both(self) -> BothClocks | None:
+        """The calls so far on both clocks; None when none carries a server's figures."""
+        if not self.sources:
+            return None
+        return BothClocks(
+            sources=dict(self.sources),
+            queue_ns=self.queue.total if self.queue.known else None,
+            stretches={name: found.compared() for name, found in self.stretches.items() if found.differences},
+        )
 
 
 def _llama_cpp(timings: Mapping[str, float]) -> ServerTime | None:

@@ -1,12 +1,13 @@
 """Where tool time goes: calls by class of work or by tool, in summed work. Pure."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from harness.record import Record, ToolRow
-from scoreboards.loops import Loops, loops_of
+from scoreboards.loops import Loops, retry_loops, sum_loops
 from scoreboards.statistics import median_int, percentile_int
-from scoreboards.sums import Sum, known_sum, says, share
+from scoreboards.sums import Adder, Numbers, Sum, numbers, says, share
 
 LONG_NS = 60 * 10**9
 """A call that takes longer than this is a long one."""
@@ -62,63 +63,115 @@ class ToolWork:
 
 def tool_work(scored: Iterable[Record]) -> ToolWork:
     """The tool work of scored trials."""
-    trials = tuple(scored)
-    calls = tuple(call for trial in trials for call in trial.tool_calls)
-    return ToolWork(
-        whole=_group("", calls, calls) if calls else None,
-        by_class=_groups(calls, _work),
-        by_tool=_groups(calls, lambda call: call.tool),
-        loops=loops_of(trials),
-    )
+    pool = ToolPool()
+    for record in scored:
+        pool.add(record)
+    return pool.work()
 
 
-def _work(call: ToolRow) -> str | None:
-    return call.work if says(call, "work") else None
+@dataclass(slots=True)
+class _Group:
+    """Calls of one kind: no more of a call is kept than the figures need."""
+
+    times: Numbers = field(default_factory=numbers)
+    exec_ns: int = 0
+    transport_ns: int = 0
+    cpu: Adder = field(default_factory=Adder)
+    io: Adder = field(default_factory=Adder)
+    timed_exec_ns: int = 0
+    output_bytes: int = 0
+    failed: int = 0
+    timed_out: int = 0
+
+    def add(self, call: ToolRow) -> None:
+        self.times.append(call.total_ns)
+        self.exec_ns += call.exec_ns or 0
+        self.transport_ns += call.transport_ns
+        self.output_bytes += call.output_bytes
+        self.failed += call.failed
+        self.timed_out += call.timed_out
+        if call.exec_ns is not None:
+            cpu_ns = None if call.cpu_s is None else round(call.cpu_s * 1e9)
+            self.cpu.add(cpu_ns)
+            self.io.add(None if cpu_ns is None else max(0, call.exec_ns - cpu_ns))
+            self.timed_exec_ns += 0 if cpu_ns is None else call.exec_ns
+
+    def take(self, other: "_Group") -> None:
+        self.times.extend(other.times)
+        self.exec_ns += other.exec_ns
+        self.transport_ns += other.transport_ns
+        self.cpu.take(other.cpu)
+        self.io.take(other.io)
+        self.timed_exec_ns += other.timed_exec_ns
+        self.output_bytes += other.output_bytes
+        self.failed += other.failed
+        self.timed_out += other.timed_out
+
+    def group(self, name: str | None, calls: int, total_ns: int) -> ToolGroup:
+        """The figures; `calls` and `total_ns` are those of all groups."""
+        times = sorted(self.times)
+        long = times[bisect_right(times, LONG_NS) :]
+        return ToolGroup(
+            name=name,
+            calls=len(times),
+            calls_share=share(len(times), calls),
+            total_ns=sum(times),
+            time_share=share(sum(times), total_ns),
+            median_ns=median_int(times) or 0,
+            p90_ns=percentile_int(times, 90) or 0,
+            max_ns=times[-1],
+            exec_ns=self.exec_ns,
+            transport_ns=self.transport_ns,
+            cpu_ns=self.cpu.sum,
+            io_ns=self.io.sum,
+            cpu_share=share(self.cpu.total, self.timed_exec_ns),
+            output_bytes=self.output_bytes,
+            failed=self.failed,
+            timed_out=self.timed_out,
+            long_calls=len(long),
+            long_ns=sum(long),
+        )
 
 
-def _groups(calls: tuple[ToolRow, ...], key: Callable[[ToolRow], str | None]) -> tuple[ToolGroup, ...]:
-    found: dict[str | None, list[ToolRow]] = {}
-    for call in calls:
-        found.setdefault(key(call), []).append(call)
-    groups = (_group(name, tuple(own), calls) for name, own in found.items())
-    return tuple(sorted(groups, key=lambda group: (-group.total_ns, group.name or "")))
+_Groups = dict[str | None, _Group]
 
 
-def _group(name: str | None, own: tuple[ToolRow, ...], everything: tuple[ToolRow, ...]) -> ToolGroup:
-    times = [call.total_ns for call in own]
-    long = [ns for ns in times if ns > LONG_NS]
-    timed = [call for call in own if call.exec_ns is not None and call.cpu_s is not None]
-    return ToolGroup(
-        name=name,
-        calls=len(own),
-        calls_share=share(len(own), len(everything)),
-        total_ns=sum(times),
-        time_share=share(sum(times), sum(call.total_ns for call in everything)),
-        median_ns=median_int(times) or 0,
-        p90_ns=percentile_int(times, 90) or 0,
-        max_ns=max(times),
-        exec_ns=sum(call.exec_ns or 0 for call in own),
-        transport_ns=sum(call.transport_ns for call in own),
-        cpu_ns=_ran(own, _cpu_ns),
-        io_ns=_ran(own, _io_ns),
-        cpu_share=share(sum(_cpu_ns(call) or 0 for call in timed), sum(call.exec_ns or 0 for call in timed)),
-        output_bytes=sum(call.output_bytes for call in own),
-        failed=sum(call.failed for call in own),
-        timed_out=sum(call.timed_out for call in own),
-        long_calls=len(long),
-        long_ns=sum(long),
-    )
+@dataclass(slots=True)
+class ToolPool:
+    """The tool calls of scored trials that come one by one."""
+
+    by_class: _Groups = field(default_factory=dict)
+    by_tool: _Groups = field(default_factory=dict)
+    loops: Loops | None = field(default_factory=Loops)
+
+    def add(self, record: Record) -> None:
+        """One more scored trial."""
+        for call in record.tool_calls:
+            self.by_class.setdefault(call.work if says(call, "work") else None, _Group()).add(call)
+            self.by_tool.setdefault(call.tool, _Group()).add(call)
+        self.loops = sum_loops((self.loops, retry_loops(record.tool_calls)))
+
+    def take(self, other: "ToolPool") -> None:
+        """All of another's."""
+        for own, others in ((self.by_class, other.by_class), (self.by_tool, other.by_tool)):
+            for name, group in others.items():
+                own.setdefault(name, _Group()).take(group)
+        self.loops = sum_loops((self.loops, other.loops))
+
+    def work(self) -> ToolWork:
+        """The figures of those that were added."""
+        whole = _Group()
+        for group in self.by_tool.values():
+            whole.take(group)
+        calls, total_ns = len(whole.times), sum(whole.times)
+        return ToolWork(
+            whole=whole.group("", calls, total_ns) if calls else None,
+            by_class=_ranked(self.by_class, calls, total_ns),
+            by_tool=_ranked(self.by_tool, calls, total_ns),
+            loops=self.loops,
+        )
 
 
-def _ran(calls: tuple[ToolRow, ...], figure: Callable[[ToolRow], int | None]) -> Sum:
-    """The sum over the calls that ran a process; of none it is 0."""
-    return known_sum(figure(call) for call in calls if call.exec_ns is not None)
-
-
-def _cpu_ns(call: ToolRow) -> int | None:
-    return None if call.cpu_s is None else round(call.cpu_s * 1e9)
-
-
-def _io_ns(call: ToolRow) -> int | None:
-    cpu_ns = _cpu_ns(call)
-    return None if cpu_ns is None or call.exec_ns is None else max(0, call.exec_ns - cpu_ns)
+def _ranked(groups: _Groups, calls: int, total_ns: int) -> tuple[ToolGroup, ...]:
+    found = (group.group(name, calls, total_ns) for name, group in groups.items())
+    return tuple(sorted(found, key=lambda group: (-group.total_ns, group.name or "")))

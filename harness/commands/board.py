@@ -1,19 +1,22 @@
 """`splitclock board`: the leaderboard of one or more runs."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from harness.commands import options
 from harness.commands.session import output
-from harness.commands.showing import load_board
+from harness.commands.showing import attempts, board_of
 from harness.errors import ConfigError
+from harness.run_folders import runs_since
 from scoreboards.report.tool_tables import By
 
 
 def command(
     runs: options.RunFolders,
     *,
+    since: options.Since = None,
     as_json: options.Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print GitHub-flavoured Markdown.")] = False,
     by_class: Annotated[
@@ -27,16 +30,17 @@ def command(
     """
     if as_json and markdown:
         raise ConfigError("--json and --markdown: choose one")
+    runs = runs_since(runs, since)
     kinds = [by for by, asked in ((By.CLASS, by_class), (By.TOOL, by_tool)) if asked]
     if as_json:
-        from scoreboards.report.machine import board_json
+        from scoreboards.report.machine import write_board_json
 
-        typer.echo(board_json(load_board(runs)))
+        write_board_json(attempts(runs), sys.stdout)
     elif markdown:
         from scoreboards.report.markdown import board_markdown
 
-        typer.echo(board_markdown(load_board(runs), kinds))
+        typer.echo(board_markdown(board_of(runs), kinds))
     else:
         from scoreboards.report.terminal import print_board
 
-        print_board(load_board(runs), output(), kinds)
+        print_board(board_of(runs), output(), kinds)

@@ -14,7 +14,7 @@ import typer
 from harness.artefacts import read_spans
 from harness.commands import options
 from harness.commands.session import say
-from harness.current import current_attempts
+from harness.current import each_current_attempt
 from harness.errors import ConfigError, InfraError
 from harness.files import disk_errors
 from harness.run_folder import RunFolder
@@ -75,7 +75,7 @@ def command(
 def _told(runs: Iterable[Path], *, spans: bool) -> Iterator[Told]:
     """Each attempt of the runs with its spans, where they are wanted and there are any; read one by one."""
     for run in runs:
-        for record in current_attempts(run):
+        for record in each_current_attempt(run):
             own = read_spans(RunFolder(root=run), record.trial.id, record.attempt) if spans and record.wall_ns else ()
             yield Told(record=record, spans=own)
 

@@ -15,7 +15,7 @@ from harness.merging import merge_runs
 
 
 def command(
-    runs: options.RunFolders,
+    runs: options.ShardFolders,
     *,
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder of the merged run, new or empty.")],
     as_json: options.Json = False,

@@ -11,6 +11,8 @@ from harness.config import Slice
 from harness.fixtures import parse_overrides
 from harness.inputs import Options
 from harness.past import How
+from harness.run_folders import runs_in
+from harness.untrusted import plain
 
 
 class SandboxKind(StrEnum):
@@ -20,8 +22,20 @@ class SandboxKind(StrEnum):
     LOCAL = "local"
 
 
+def _expanded(folders: list[Path]) -> list[Path]:
+    return runs_in(folders, lambda line: typer.echo(plain(line), err=True))
+
+
 MatrixFile = Annotated[Path, typer.Argument(help="The matrix file (TOML).", show_default=False)]
-RunFolders = Annotated[list[Path], typer.Argument(help="Run folders.", show_default=False)]
+RunFolders = Annotated[
+    list[Path],
+    typer.Argument(help="Run folders, or folders that hold some.", show_default=False, callback=_expanded),
+]
+ShardFolders = Annotated[list[Path], typer.Argument(help="The run folders of the shards.", show_default=False)]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="DATE", help="Only runs since then: 2026-11-01, or 30d (12h, 2w) ago."),
+]
 RunFolderArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 Sandbox = Annotated[
     SandboxKind,

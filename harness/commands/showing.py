@@ -1,24 +1,55 @@
 """What commands print about runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.commands.session import output
 from harness.commands.summing_up import document, sum_up
-from harness.current import current_attempts
-from scoreboards.board import Board, build_board
+from harness.current import current_attempts, each_current_in_turn
+from harness.record import Record, slim
+from harness.run_folders import names_apart
+from scoreboards.board import Board, BoardPool, build_board
 from scoreboards.report.terminal import print_board
 
 
 def load_board(folders: Iterable[Path]) -> Board:
-    """The board of one or more runs. Raises ConfigError for a folder that holds no run."""
-    return build_board([record for folder in folders for record in current_attempts(folder)])
+    """The board of one or more runs, its trials with all that they did. Raises ConfigError, InfraError."""
+    runs = list(folders)
+    names = names_apart(runs)
+    return build_board([_named(record, names.get(run)) for run in runs for record in current_attempts(run)])
+
+
+def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
+    """Every attempt of one or more runs, read one by one, and whether it is the one at its trial that counts."""
+    runs = list(folders)
+    names = names_apart(runs)
+    for run in runs:
+        for record, final in each_current_in_turn(run):
+            yield _named(record, names.get(run)), final
+
+
+_UNTOLD: dict[str, object] = {"calls": (), "tool_calls": (), "summed": {}, "provenance": {}}
+
+
+def board_of(folders: Iterable[Path]) -> Board:
+    """The board with no more of its trials than tables and notes tell: their calls and tool calls are not held."""
+    pool = BoardPool()
+    trials: list[Record] = []
+    for record, final in attempts(folders):
+        pool.add(record, final=final)
+        if final:
+            trials.append(slim(record.model_copy(update=_UNTOLD)))
+    return pool.board(tuple(trials))
 
 
 def show_board(folders: Sequence[Path]) -> None:
     """The tables of a board and, under them, the sentence that it comes to."""
-    print_board(load_board(folders), output())
+    print_board(board_of(folders), output())
+
+
+def _named(record: Record, name: str | None) -> Record:
+    return record if name is None else record.model_copy(update={"run": name})
 
 
 def summary(folder: Path, planned: int) -> dict[str, Any]:

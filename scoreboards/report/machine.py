@@ -1,22 +1,30 @@
 """A board as machines read it: stable names, whole nanoseconds, null for what is unknown."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from harness.clock import Phase
 from harness.record import Record
-from scoreboards.board import Board, Figures
+from scoreboards.board import Board, BoardPool, Figures
 from scoreboards.loops import retry_loops
 from scoreboards.report.machine_parts import calls_value, inside_value, loops_value, summed, tools_value, whole
+from scoreboards.report.spreadsheet import Writes
 from scoreboards.sums import Sum, known_sum
 
 SCHEMA = 1
 """Number of the form; goes up when a field changes its meaning, fields are only added."""
 
+_AT_ONCE = 2**20
+
 
 def board_value(board: Board) -> dict[str, Any]:
     """The board as a JSON object: "schema", "models", "features", "trials"."""
+    return {**_rows(board), "trials": [trial_value(record) for record in board.trials]}
+
+
+def _rows(board: Board) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "models": [
@@ -25,13 +33,43 @@ def board_value(board: Board) -> dict[str, Any]:
         "features": [
             {"feature": row.feature, "models": [_figures(figures) for figures in row.models]} for row in board.features
         ],
-        "trials": [trial_value(record) for record in board.trials],
     }
 
 
 def board_json(board: Board) -> str:
     """The board as JSON text that no terminal can be steered by: everything but ASCII is escaped."""
     return json.dumps(board_value(board), indent=2, allow_nan=False)
+
+
+def write_board_json(attempts: Iterable[tuple[Record, bool]], to: Writes) -> None:
+    """The same text and a line end, of attempts that come one by one, each with whether it is the one that counts.
+
+    Models stand before trials, so that the trials' lines wait in a temporary file.
+    """
+    pool = BoardPool()
+    with TemporaryFile("w+", encoding="ascii") as lines:
+        for record, final in attempts:
+            pool.add(record, final=final)
+            if final:
+                lines.write(
+                    json.dumps(trial_value(record), indent=2, allow_nan=False).replace("\n", "\n    ") + ",\n    "
+                )
+        head = json.dumps(_rows(pool.board(())), indent=2, allow_nan=False).removesuffix("\n}")
+        size = lines.tell()
+        lines.seek(0)
+        to.write(f'{head},\n  "trials": [')
+        if size:
+            to.write("\n    ")
+            _copy(lines, size - len(",\n    "), to)
+            to.write("\n  ")
+    to.write("]\n}\n")
+
+
+def _copy(source: IO[str], size: int, to: Writes) -> None:
+    while size > 0:
+        text = source.read(min(size, _AT_ONCE))
+        to.write(text)
+        size -= len(text)
 
 
 def trial_value(record: Record) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def notes(board: Board) -> tuple[str, ...]:
     simulated = [_name(row) for row in board.models if row.simulated]
     if simulated:
         lines.append(f"Simulated (scripted turns at a set speed, no real model): {', '.join(simulated)}.")
-    lines += [line for row in board.models for line in _outside(row)]
+    lines += [*_mixed(board), *(line for row in board.models for line in _outside(row))]
     if any(row.work.cost_usd.is_lower_bound or row.work.output_tokens.is_lower_bound for row in board.models):
         lines.append("≥: the usage or the price of some calls is not known, so the sum is a lower bound.")
     lines += [*_tampering(board), *_regraded(board)]
@@ -35,6 +35,23 @@ def notes(board: Board) -> tuple[str, ...]:
     if resumed:
         lines.append(f"{_trials(resumed)} went on after an interruption (resumed): the gap is not in their wall.")
     return tuple(lines)
+
+
+def _mixed(board: Board) -> list[str]:
+    """A line for each name under which several models were asked for: its row is of no one model."""
+    asked: dict[str, set[str]] = {}
+    for record in board.trials:
+        if record.trial.requested_model:
+            asked.setdefault(record.trial.model, set()).add(record.trial.requested_model)
+    return [
+        f"{_name(row)}: several models were asked for under this name, and are mixed: {_listed(asked[row.model])}."
+        for row in board.models
+        if len(asked.get(row.model, ())) > 1
+    ]
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(one_line(name, 60) for name in sorted(names))
 
 
 def _tampering(board: Board) -> list[str]:

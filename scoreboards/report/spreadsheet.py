@@ -2,23 +2,31 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, _TemporaryFileWrapper
 from typing import Protocol
 
 from scoreboards.flat import Flat, FlatTable, Told, Value
 
 
-class _Writes(Protocol):
-    def write(self, text: str, /) -> object: ...
+class Writes(Protocol):
+    """Whatever text can be written to."""
 
+    def write(self, text: str, /) -> object:
+        """Take the text."""
+
+
+MEMORY = "1GB"
+"""What DuckDB may take while it writes a file."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_TYPES: Mapping[type, str] = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
+TYPES: Mapping[type, str] = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
+"""Columns in SQL."""
 
 
-def write_csv(table: FlatTable, told: Iterable[Told], to: _Writes) -> int:
+def write_csv(table: FlatTable, told: Iterable[Told], to: Writes) -> int:
     """One line for each row under a line of names; returns the number of rows.
 
     Unknown is empty. Text that a spreadsheet would run as a formula gets an apostrophe in front.
@@ -27,12 +35,12 @@ def write_csv(table: FlatTable, told: Iterable[Told], to: _Writes) -> int:
     writer.writerow(table.columns)
     number = 0
     for row in _rows(table, told):
-        writer.writerow([_cell(row[name]) for name in table.columns])
+        writer.writerow([cell(row[name]) for name in table.columns])
         number += 1
     return number
 
 
-def write_ndjson(table: FlatTable, told: Iterable[Told], to: _Writes) -> int:
+def write_ndjson(table: FlatTable, told: Iterable[Told], to: Writes) -> int:
     """One JSON object a line, all but ASCII escaped; returns the number of rows."""
     number = 0
     for row in _rows(table, told):
@@ -46,19 +54,40 @@ def write_parquet(table: FlatTable, told: Iterable[Told], path: Path) -> int:
 
     Raises OSError where the file cannot be written.
     """
+    return write_tables([(table, path)], told)[table.name]
+
+
+def write_tables(files: Sequence[tuple[FlatTable, Path]], told: Iterable[Told]) -> dict[str, int]:
+    """A Parquet file for each of some tables, in one pass; returns each one's number of rows, by its name.
+
+    Raises OSError where a file cannot be written.
+    """
+    numbers = {table.name: 0 for table, _ in files}
+    with ExitStack() as opened:
+        drafts = [(table, path, opened.enter_context(_draft(path))) for table, path in files]
+        for one in told:
+            for table, _, draft in drafts:
+                numbers[table.name] += write_ndjson(table, (one,), draft)
+        for table, path, draft in drafts:
+            draft.flush()
+            _to_parquet(table, Path(draft.name), path)
+    return numbers
+
+
+def _draft(path: Path) -> "_TemporaryFileWrapper[str]":
+    return NamedTemporaryFile("w", suffix=".ndjson", dir=path.parent)
+
+
+def _to_parquet(table: FlatTable, rows: Path, path: Path) -> None:
     import duckdb  # only who needs it pays for loading it
 
-    columns = ", ".join(f"'{name}': '{_TYPES[kind]}'" for name, kind in table.columns.items())
-    with NamedTemporaryFile("w", suffix=".ndjson", dir=path.parent) as rows:
-        number = write_ndjson(table, told, rows)
-        rows.flush()
-        source = f"read_json({_quoted(rows.name)}, columns={{{columns}}}, format='newline_delimited')"
-        with duckdb.connect() as connection:
-            try:
-                connection.execute(f"COPY (SELECT * FROM {source}) TO {_quoted(str(path))} (FORMAT parquet)")  # noqa: S608 - quoted
-            except duckdb.IOException as error:
-                raise OSError(str(error)) from error
-    return number
+    columns = ", ".join(f"'{name}': '{TYPES[kind]}'" for name, kind in table.columns.items())
+    source = f"read_json({quoted(str(rows))}, columns={{{columns}}}, format='newline_delimited')"
+    with duckdb.connect(config={"memory_limit": MEMORY, "threads": 2}) as connection:
+        try:
+            connection.execute(f"COPY (SELECT * FROM {source}) TO {quoted(str(path))} (FORMAT parquet)")  # noqa: S608 - quoted
+        except duckdb.IOException as error:
+            raise OSError(str(error)) from error
 
 
 def _rows(table: FlatTable, told: Iterable[Told]) -> Iterator[Flat]:
@@ -66,7 +95,8 @@ def _rows(table: FlatTable, told: Iterable[Told]) -> Iterator[Flat]:
         yield from table.rows(one)
 
 
-def _cell(value: Value) -> Value:
+def cell(value: Value) -> Value:
+    """A value as a spreadsheet may read it: no text of it is run as a formula."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -75,5 +105,6 @@ def _cell(value: Value) -> Value:
     return value
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """The text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

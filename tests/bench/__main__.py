@@ -15,6 +15,7 @@ from harness.clock import SystemClock, stamp_promptly
 from tests.bench import (
     contention,
     delays,
+    exports,
     fixed,
     interrupts,
     memory,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Rig], Findings]] = {
     "delays": delays.measure,
     "saturation": saturation.measure,
     "contention": contention.measure,
+    "exports": exports.measure,
     "interrupts": interrupts.measure,
     "power": power.measure,
     "scale": scale.measure,

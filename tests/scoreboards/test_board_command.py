@@ -78,3 +78,33 @@ def test_json_always_has_them(run: Path) -> None:
     assert model["sub_phases"]["tool.transport"] == SECOND // 100
     assert model["retry_loops"]["loops"] == 0
     assert model["model_calls"]["answered"] == 1
+
+
+def test_a_folder_of_runs_is_their_board(run: Path) -> None:
+    """The runs in it, unless they began before what is asked for."""
+    value = json.loads(board(run.parent, "--json", "--since", "30d").output)
+    assert [trial["run"] for trial in value["trials"]] == ["runs/test"]
+    late = board(run.parent, "--since", "2999-01-01")
+    assert "no run is as new" in str(late.exception)
+
+
+def test_runs_of_one_name_do_not_hide_each_other(tmp_path: Path, record: Callable[..., Record]) -> None:
+    """The same trial in two runs whose folders have the same name is two trials."""
+    for night in ("monday", "tuesday"):
+        with Journal.create(tmp_path / night / "run") as journal:
+            journal.append_record(record({"model": 1}, run="run"))
+    shown = CliRunner().invoke(app, ["board", str(tmp_path / "monday"), str(tmp_path / "tuesday"), "--json"])
+    value = json.loads(shown.output)
+    assert [trial["run"] for trial in value["trials"]] == [
+        str(tmp_path / "monday" / "run"),
+        str(tmp_path / "tuesday" / "run"),
+    ]
+
+
+def test_models_mixed_under_one_name_are_told(tmp_path: Path, record: Callable[..., Record]) -> None:
+    """Two runs asked for different models under the same name: the figures are of neither, and it is said."""
+    with Journal.create(tmp_path / "run") as journal:
+        for repeat, requested in enumerate(("a-1", "a-2"), 1):
+            journal.append_record(record({"model": 1}, repeat=repeat, requested_model=requested))
+    shown = " ".join(board(tmp_path / "run").output.split())
+    assert "fast: several models were asked for under this name, and are mixed: a-1, a-2." in shown

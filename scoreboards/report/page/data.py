@@ -26,8 +26,11 @@ MOST_PAIRS = 45
 """Pairs of models that are compared, as many as ten models make: of more, those with the board's first ten."""
 
 
-def page_data(board: Board) -> dict[str, Any]:
-    """Everything but the bodies of trials; a trial's place in "trials" is its number on the page."""
+def page_data(board: Board, *, with_texts: bool = True) -> dict[str, Any]:
+    """Everything but the bodies of trials; a trial's place in "trials" is its number on the page.
+
+    Without texts it has no error and no reason of a trial either: they quote what ran.
+    """
     pair = pick_pair(board)
     found = compare(board, *pair) if pair is not None else None
     return {
@@ -38,9 +41,13 @@ def page_data(board: Board) -> dict[str, Any]:
         "models": [_model(row) for row in board.models],
         "features": [row.feature for row in board.features],
         "runs": sorted({record.run for record in board.trials}),
-        "trials": [trial(record) for record in board.trials],
+        "trials": [trial(record) | ({} if with_texts else _NO_TEXTS) for record in board.trials],
+        "with_texts": with_texts,
         "comparisons": comparisons(board),
     }
+
+
+_NO_TEXTS = {"error": "", "reason": ""}
 
 
 def answer(board: Board, found: Comparison | None) -> dict[str, Any]:
@@ -48,9 +55,22 @@ def answer(board: Board, found: Comparison | None) -> dict[str, Any]:
     return {
         "sentence": "" if found is None else sentence(found.found),
         "pair": None if found is None else [found.found.slow, found.found.fast],
+        "ratios": None if found is None else ratios(found),
         "bound": "" if found is None else bound_by(board, found.found.fast),
         "warnings": warnings(board),
         "notes": list(notes(board)),
+    }
+
+
+def ratios(found: Comparison) -> dict[str, float | None]:
+    """What was promised of the fast model and what came of it, as ratios; a speed nobody claims is the measured one."""
+    known = found.found
+    return {
+        "claimed": known.claimed,
+        "decode": known.decode,
+        "real": known.real,
+        "realisation": known.realisation,
+        "ceiling": found.ceiling,
     }
 
 
@@ -85,16 +105,29 @@ def _parts(trials: Iterable[Record]) -> dict[str, int]:
 
 
 def work_ns(record: Record) -> dict[str, int]:
-    """Exclusive time of processes by class of work: the phase's, divided as the calls' own times are."""
-    each: dict[str, int] = {}
+    """Exclusive time of processes by class of work."""
+    sums: dict[str, int] = {}
+    for by_work in tool_ns(record).values():
+        for work, length in by_work.items():
+            sums[work] = sums.get(work, 0) + length
+    return sums
+
+
+def tool_ns(record: Record) -> dict[str, dict[str, int]]:
+    """Exclusive time of processes by tool and class of work: the phase's, divided as the calls' own times are."""
+    each: dict[tuple[str, str], int] = {}
     for tool in record.tool_calls:
-        each[tool.work] = each.get(tool.work, 0) + (tool.exec_ns or 0)
+        each[tool.tool, tool.work] = each.get((tool.tool, tool.work), 0) + (tool.exec_ns or 0)
     whole, exclusive = sum(each.values()), round(ledger(record).tool)
     if not whole:
-        return {"other": exclusive} if exclusive else {}
-    shared = {work: length * exclusive // whole for work, length in each.items()}
-    shared[max(each, key=lambda work: each[work])] += exclusive - sum(shared.values())
-    return shared
+        return {"other": {"other": exclusive}} if exclusive else {}
+    shared = {key: length * exclusive // whole for key, length in each.items()}
+    shared[max(each, key=lambda key: each[key])] += exclusive - sum(shared.values())
+    found: dict[str, dict[str, int]] = {}
+    for (name, work), length in shared.items():
+        if length:
+            found.setdefault(name, {})[work] = length
+    return found
 
 
 def warnings(board: Board) -> list[str]:
@@ -102,19 +135,23 @@ def warnings(board: Board) -> list[str]:
     every = board.trials
     verdicts = [one.verdict for one in every]
     counted = {
-        "models are simulated: their figures say nothing of any model": sum(row.simulated for row in board.models),
-        "trials ran on a busy machine: their times are not to be trusted": sum(one.noisy for one in every),
-        "trials ended in errors and are not scored": sum(one.startswith("error:") for one in verdicts),
-        "trials did not run, or not to their end": verdicts.count(Verdict.NOT_RUN),
-        "trials tampered with their grade: they count as failed": verdicts.count(Verdict.TAMPERED),
-        "trials were resumed: what was under way at the kill is in no figure": sum(one.resumed for one in every),
-        "trials were graded again": sum(one.regraded is not None for one in every),
+        "models|simulated: their figures say nothing of any model": sum(row.simulated for row in board.models),
+        "trials|on a busy machine: their times are not to be trusted": sum(one.noisy for one in every),
+        "trials|ended by errors, and not scored": sum(one.startswith("error:") for one in verdicts),
+        "trials|not run, or not to the end": verdicts.count(Verdict.NOT_RUN),
+        "trials|tampered with the grade: counted as failed": verdicts.count(Verdict.TAMPERED),
+        "trials|resumed: what was under way at the kill is in no figure": sum(one.resumed for one in every),
+        "trials|graded again": sum(one.regraded is not None for one in every),
     }
-    lines = [f"{number} {what}" for what, number in counted.items() if number]
+    lines = [_counted(number, *what.split("|")) for what, number in counted.items() if number]
     hosts = {one.provenance.get("cpu_model", "") + one.provenance.get("cores", "") for one in every if one.provenance}
     if len(hosts) > 1:
         lines.append(f"{len(hosts)} kinds of machine: times of different ones do not compare")
     return lines
+
+
+def _counted(number: int, things: str, what: str) -> str:
+    return f"{number} {things.removesuffix('s') if number == 1 else things} {what}"
 
 
 def comparisons(board: Board) -> list[dict[str, Any]]:
@@ -137,7 +174,7 @@ def trial(record: Record) -> dict[str, Any]:
         "error": one_line(record.error, 300),
         "reason": one_line(record.grade.reason, 300),
         "ledger": ledger_value(ledger(record)),
-        "by_work": work_ns(record),
+        "by_tool": tool_ns(record),
         "started_utc": record.started_utc,
     }
 

@@ -11,7 +11,16 @@ splitclock.charts = (() => {
 
   // Plotly reads a few tags in text, so every text from outside is escaped before it gets there.
   const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+  // A name as a chart has room for: of a long one the beginning and the end.
+  function brief(name) {
+    const most = innerWidth < 640 ? 24 : 44, text = String(name);
+    return safe(text.length <= most ? text : `${text.slice(0, most - 13)}\u2026${text.slice(-12)}`);
+  }
+  // Bars are placed by number, so that two names that look alike when shortened stay two.
+  const places = (names) => names.map((_, at) => at);
+  const named = (names) => ({ autorange: "reversed", showgrid: false, zeroline: false, tickvals: places(names), ticktext: names.map(brief) });
+  const scheme = matchMedia("screen and (prefers-color-scheme: dark)"); // paper is light
+  const dark = () => scheme.matches;
 
   function layout(extra) {
     const ink = dark() ? "#e7e5e4" : "#1c1917", line = dark() ? "#44403c" : "#e7e5e4";
@@ -28,6 +37,7 @@ splitclock.charts = (() => {
   }
   function draw(id, make, onClick) {
     const node = document.getElementById(id);
+    if (typeof Plotly === "undefined") { node.hidden = true; return; }
     const again = () => {
       const { traces, shape, height } = make();
       node.style.height = `${height || 320}px`;
@@ -38,12 +48,12 @@ splitclock.charts = (() => {
     if (node.removeAllListeners) node.removeAllListeners("plotly_click");
     if (onClick) node.on("plotly_click", (event) => onClick(event.points[0]));
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((again) => again()));
+  scheme.addEventListener("change", () => drawn.forEach((again) => again()));
 
   const fillOf = (key, place) => PHASE[key] || [SERIES[place % SERIES.length], ["", "/", "\\", "x", ".", "-", "+", "|"][place % 8]];
   const marker = (key, place) => {
     const [color, pattern] = fillOf(key, place);
     return { color, pattern: { shape: pattern, fillmode: "overlay", fgcolor: "rgba(255,255,255,.45)", size: 6 } };
   };
-  return { draw, safe, marker, PHASE, SERIES, data };
+  return { draw, safe, brief, places, named, marker, PHASE, SERIES, data };
 })();

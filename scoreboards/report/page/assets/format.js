@@ -34,14 +34,16 @@ const splitclock = (() => {
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
       else node.setAttribute(name, value === true ? "" : String(value));
     }
-    node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+    node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
     return node;
   }
   function fill(id, ...children) {
     const node = document.getElementById(id);
-    node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+    node.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
     return node;
   }
+  // What stands between backticks as code.
+  const ticked = (text) => text.split("`").map((piece, at) => at % 2 ? el("code", {}, piece) : piece);
   function choice(label, options, value, change) {
     const select = el("select", { onchange: (event) => change(event.target.value) },
       options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)));
@@ -51,5 +53,13 @@ const splitclock = (() => {
   const simulated = new Set(data.models.filter((row) => row.simulated).map((row) => row.model));
   const label = (model) => simulated.has(model) ? `${model} (simulated)` : model;
 
-  return { data, duration, signed, times, percent, usd, count, median, sum, el, fill, choice, scored, label, S };
+  const every = data.trials, counted = every.filter(scored), models = data.models.map((row) => row.model);
+  const of = (model, trials) => trials.filter((trial) => trial.model === model);
+  const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const reveal = (node, block) => node.scrollIntoView({ behavior: calm() ? "auto" : "smooth", block: block || "start" });
+  const bytes = (x) => x === null || x === undefined ? UNKNOWN : x >= 1e9 ? `${(x / 1e9).toFixed(1)} GB` : x >= 1e6 ? `${(x / 1e6).toFixed(x < 1e7 ? 1 : 0)} MB` : x >= 1e3 ? `${(x / 1e3).toFixed(0)} kB` : `${x} B`;
+
+  return {
+    views: [], ticked, every, counted, models, of, reveal, bytes, data, duration, signed, times, percent, usd, count, median, sum, el, fill, choice, scored, label, S,
+  };
 })();
