@@ -75,7 +75,7 @@ def look(journal: Journal, planned: Planned) -> Held:
     records = {one.trial.id: one for one in graded_records(run.root) if one.trial.id in planned.plan.ids}
     finished = {trial for trial, record in records.items() if record.verdict.scored}
     todo = tuple(trial for trial in planned.trials if trial.id not in finished)
-    lines = compare(before, planned.plan).lines()
+    lines = compare(before, planned.plan, records).lines()
     return Held(
         name=name,
         todo=todo,

@@ -177,7 +177,7 @@ def test_targets_that_moved_are_asked_for(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("{", "is not a run folder"),
+        ("{", "plan.json: is damaged: it is no JSON; restore the run folder from a copy"),
         ('{"schema": 9, "trials": []}', "a newer Splitclock wrote this plan"),
         ('{"schema": 2}', "trials: Field required"),
         ('{"schema": 2, "trials": [{"id": 5}]}', "trials.0.id"),
@@ -256,8 +256,9 @@ def test_a_run_that_was_killed_before_its_plan_is_begun(desk: Desk) -> None:
 
 def test_changed_hidden_tests_are_told_to_be_put_back(desk: Desk) -> None:
     """`resume` runs nothing by tests that the run was not planned with, and does not send anybody to prove them."""
-    tests = next((desk.folder / "targets/calc/features/twice/tests").rglob("*.py"))
-    tests.write_text(tests.read_text("utf-8") + "\n# changed\n", encoding="utf-8")
+    manifest = desk.folder / "targets/calc/features/twice/manifest.json"
+    proven = json.loads(manifest.read_text("utf-8")) | {"made_from": {"tests": "other ones"}}
+    manifest.write_text(json.dumps(proven), encoding="utf-8")
     refused = desk.give("resume", "out")
     assert refused.code == 2
     assert "changed since manifest.json was made; put back what it was" in refused.complaints[0]
