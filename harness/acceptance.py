@@ -18,6 +18,7 @@ from harness.place import look_around
 from harness.runners import pytest
 from harness.runners.contract import BLACK_BOX, Place, Problem, ProblemKind, SuiteReport
 from harness.service import RunningService
+from harness.untrusted import one_line
 from sandbox.contract import (
     BoxSpec,
     Command,
@@ -52,7 +53,7 @@ READY_S = 60.0
 _LIVES = 2
 _LOOK_S = 2.0
 _SPARE_S = 3600
-_POLL = """
+POLL = """
 import http.client, sys, time, urllib.request
 url, until = sys.argv[1], time.monotonic() + float(sys.argv[2])
 open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
@@ -60,11 +61,15 @@ while True:
     try:
         with open_url(url, timeout=2):
             sys.exit(0)
-    except (OSError, ValueError, EOFError, http.client.HTTPException):
+    except (OSError, ValueError, EOFError, http.client.HTTPException) as error:
         if time.monotonic() > until:
-            sys.exit(1)
+            code = getattr(error, "code", None)
+            where = error.headers.get("Location") if code and error.headers else None
+            said = f"HTTP {code}" + (f", which leads to {where}" if where else "") if code else ""
+            sys.exit(said[:300] or 1)
         time.sleep(0.02)
 """
+"""What asks a URL again and again for so many seconds: exit status 0 once it answers well, else its last answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +214,8 @@ class _Stage:
 
     def _with_service(self, service: RunningService, tester: Sandbox, place: Place, clock: Clock) -> SuiteReport | None:
         try:
-            ready_ns = self._ready_after(service, tester, place, clock)
-            report = service.never_answered() if ready_ns is None else self._run(tester, place, clock)
+            ready_ns, answer = self._ready_after(service, tester, place, clock)
+            report = service.never_ready(answer) if ready_ns is None else self._run(tester, place, clock)
         except SandboxLostError:
             raise
         except SandboxDiedError:
@@ -227,17 +232,21 @@ class _Stage:
         result = tester.run(pytest.command(suite, place, self.key), stream.feed)
         return stream.report(result, clock.now_ns() - started_ns)
 
-    def _ready_after(self, service: RunningService, tester: Sandbox, place: Place, clock: Clock) -> int | None:
-        """Nanoseconds to the first good answer, seen from the tester; None when none comes."""
-        began_ns = clock.now_ns()
-        argv = (place.program, "-I", "-c", _POLL, self.application.service.ready, str(_LOOK_S))
+    def _ready_after(
+        self, service: RunningService, tester: Sandbox, place: Place, clock: Clock
+    ) -> tuple[int | None, str]:
+        """Nanoseconds to the first good answer, seen from the tester; None when none comes, with the last bad one."""
+        began_ns, answer = clock.now_ns(), ""
+        argv = (place.program, "-I", "-c", POLL, self.application.service.ready, str(_LOOK_S))
         while clock.now_ns() - began_ns < READY_S * 1e9:
             over = service.ended
-            if tester.run(Command(argv=argv, deadline_s=READY_S)).exit_code == 0:
-                return clock.now_ns() - began_ns
+            looked = tester.run(Command(argv=argv, deadline_s=READY_S))
+            if looked.exit_code == 0:
+                return clock.now_ns() - began_ns, ""
+            answer = one_line(looked.stderr.head.decode("utf-8", "replace"))
             if over:  # before the last look already: nothing will answer any more
-                return None
-        return None
+                break
+        return None, answer
 
     def _application_spec(self) -> BoxSpec:
         tree = self.application.tree

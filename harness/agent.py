@@ -135,7 +135,7 @@ class Agent:
             reply = None if transcript.stop else self._ask(conversation, assignment, left_s)
             if reply is None:
                 break
-            outcomes = self._act(conversation, reply, lambda: self._left_s(assignment.limits, started_ns))
+            outcomes = self._act(conversation, reply, partial(self._own_left_s, assignment.limits, started_ns))
             silent = 0 if reply.message.tool_calls or reply.finish_reason == "length" else silent + 1
             for outcome in outcomes:
                 malformed = malformed + 1 if outcome.malformed else 0
@@ -186,7 +186,7 @@ class Agent:
         messages = conversation.messages
         request = self._request.of(messages)
         self._on_event("intent", {"turn": turn, "messages": len(messages), "request": request})
-        wire_log().begin(turn, request)
+        wire_log().begin(turn, request, self._recorded.life)
         try:
             with (
                 telling(partial(self._heard, turn)),
@@ -195,9 +195,16 @@ class Agent:
                 Countdown(left_s, self._end_by_wall),
             ):
                 reply = self._model.reply(messages, self._tools, left_s())
+            return self._answered(reply, turn, assignment)
         except CallFailedError as error:
             self._give_up(error, turn)
             return None
+        except Exception:  # whatever it is: what was asked for may be paid, and its answer is lost to this life
+            self.transcript.unanswered_calls += 1
+            raise
+
+    def _answered(self, reply: Reply, turn: int, assignment: Assignment) -> RecordedReply:
+        """The answer charged and kept."""
         self._stopwatch.add(*spans(reply, turn))
         row = call_row(reply, turn, assignment.price_for(reply))
         charged = self._purse.charge(self._spent.of(row, reply.message))
@@ -326,10 +333,17 @@ class Agent:
         return "limit:cost" if limits.cost_usd is not None and spent.cost_usd >= limits.cost_usd else ""
 
     def _left_s(self, limits: TrialLimits, started_ns: int) -> float:
-        """Seconds of agent wall left, no more than the run has; our own queues are not held against the trial."""
+        """Seconds that a call may take: of agent wall left, no more than the run has."""
+        return min(self._own_left_s(limits, started_ns), self._purse.left_s())
+
+    def _own_left_s(self, limits: TrialLimits, started_ns: int) -> float:
+        """Seconds of agent wall left; our own queues are not held against the trial.
+
+        What the run has left cuts no tool: its outcome would say how much that was, and a larger budget find another.
+        """
         queued_ns = self._toolbox.slot_wait_ns + self._queue.waited_ns
         spent_ns = self._stopwatch.clock.now_ns() - started_ns - queued_ns
-        return min(limits.wall_s - spent_ns / NS_A_SECOND, self._purse.left_s())
+        return limits.wall_s - spent_ns / NS_A_SECOND
 
 
 def _given_up(silent: int, malformed: int) -> str:

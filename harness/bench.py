@@ -8,6 +8,7 @@ from harness.agent import Transcript
 from harness.budget import Budget
 from harness.clock import Clock
 from harness.errors import InfraError
+from harness.files import NotKeptError
 from harness.grade_policy import Submission
 from harness.interrupt import Interrupts
 from harness.journal_reader import Row
@@ -15,7 +16,7 @@ from harness.messages import message_json
 from harness.models.contract import Model
 from harness.models.wire_log import NoWireLog, WireLog
 from harness.monitor import Monitor
-from harness.open_calls import CameOf, in_doubt
+from harness.open_calls import CameOf, nothing_known
 from harness.past import OpenCall
 from harness.plan import Trial
 from harness.record import Record, SpanRow, TrialRow
@@ -59,7 +60,7 @@ class Bench:
     interrupts: Interrupts
     keep: Callable[[Trial, int, Submission, Facts], None] = _kept_nowhere
     kept: Callable[[Row], Submission] = _never_kept
-    came_of: Callable[[str, int, OpenCall], CameOf] = in_doubt
+    came_of: Callable[[str, int, OpenCall], CameOf] = nothing_known
     wire_log: Callable[[Trial, int], WireLog] = _not_recorded
     budget: Budget = field(default_factory=Budget)
     monitor: Monitor = field(default_factory=Monitor)
@@ -69,13 +70,17 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialOutcome:
-    """Everything one attempt left behind; `record` is what counts, the rest is for its folder."""
+    """Everything one attempt left behind; `record` is what counts, the rest is for its folder.
+
+    `unkept` says what could not be written down, which ends the run.
+    """
 
     record: Record
     transcript: Transcript
     spans: tuple[SpanRow, ...] = ()
     submission: Submission | None = None
     report: SuiteReport | None = None
+    unkept: NotKeptError | None = None
 
     def messages(self) -> list[dict[str, Any]]:
         """The conversation as JSON-able messages, outputs as the model first saw them."""

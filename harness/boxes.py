@@ -1,13 +1,13 @@
 """The sandbox that an attempt goes on in: the one its last life left, or a new one in which its work is done again."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from harness.bench import Bench
 from harness.past import Past
 from harness.rerun import rerun
 from sandbox.contract import BoxSpec, Sandbox
-from sandbox.errors import NothingToReopenError
+from sandbox.errors import NothingToReopenError, SandboxError
 
 
 @contextmanager
@@ -31,10 +31,16 @@ def agent_box(spec: BoxSpec, bench: Bench, past: Past | None) -> Iterator[Sandbo
 
 
 def _left(spec: BoxSpec, bench: Bench, past: Past | None, stack: ExitStack) -> Sandbox | None:
-    """The sandbox that the last life left, entered, where that is known to stand where the record ends."""
-    if past is None or not past.whole_box:
+    """The sandbox that the last life left, entered, where that is known to stand where the record ends.
+
+    Any other that an earlier life left is removed: nobody shall take it for this life's own later on.
+    """
+    if past is None:
         return None
-    try:
-        return stack.enter_context(bench.provider.reopen(spec))
-    except NothingToReopenError:
+    if past.whole_box:
+        with suppress(NothingToReopenError):
+            return stack.enter_context(bench.provider.reopen(spec))
         return None
+    with suppress(SandboxError), bench.provider.reopen(spec):  # what cannot be removed now goes when the run ends
+        pass
+    return None

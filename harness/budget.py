@@ -4,7 +4,6 @@ import math
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.clock import Clock, SystemClock
 from harness.models.contract import CallAttempt, CallFailedError, Message
@@ -248,17 +247,6 @@ class Purse:
 def in_doubt(deltas: int, price: Price | None) -> Spent:
     """What a call comes to that was under way when the process died: nobody saw its end, and it may be billed."""
     return Spent(output_tokens=deltas, cost_usd=_guess_usd(deltas, price))
-
-
-def settled_charge(kind: str, body: Mapping[str, Any], price: Price | None) -> Spent:
-    """What a call comes to that an earlier life left open: `kind` and body of the row that settles it.
-
-    An answer that had come in full is charged as its provider counted it.
-    """
-    if kind != "response":
-        return in_doubt(int(body.get("deltas") or 0) if body.get("billable", True) else 0, price)
-    tokens, cost = body.get("output_tokens") or 0, body.get("cost_usd") or 0.0
-    return Spent(turns=1, output_tokens=tokens, cost_usd=cost)
 
 
 def total(charges: Iterable[Mapping[str, float]]) -> Spent:

@@ -18,7 +18,7 @@ _LISTED = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FeaturePlace:
     """Where a feature lies, before anything of it is checked; `key` is "target/feature"."""
 
     key: str
@@ -34,7 +34,7 @@ class Catalogue:
     shadowed: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[FeaturePlace, ...]:
         """Every feature of every target, by key."""
         return tuple(place for name in sorted(self.targets) for place in _places(self.targets[name]))
 
@@ -62,10 +62,10 @@ def catalogue(roots: Iterable[Path]) -> Catalogue:
     return Catalogue(targets=targets, shadowed=tuple(shadowed), problems=tuple(problems))
 
 
-def matched(known: Catalogue, patterns: Iterable[str]) -> tuple[list[Place], list[str]]:
+def matched(known: Catalogue, patterns: Iterable[str]) -> tuple[list[FeaturePlace], list[str]]:
     """The features that the patterns mean, each once, in the order of the patterns, and what is wrong with these."""
     by_name = known.places()
-    found: dict[Path, Place] = {}
+    found: dict[Path, FeaturePlace] = {}
     problems: list[str] = []
     for pattern in dict.fromkeys(patterns):
         places = _at(pattern) if is_path(pattern) else [one for one in by_name if fits(one.key, pattern)]
@@ -111,10 +111,10 @@ def _targets_in(root: Path) -> list[Path]:
     return sorted(path.parent for path in root.glob(f"*/{TARGET_FILE}"))
 
 
-def _places(target: Path) -> list[Place]:
+def _places(target: Path) -> list[FeaturePlace]:
     name = _name_in(target / TARGET_FILE)
     folders = [path.parent for path in target.glob(f"features/*/{FEATURE_FILE}")]
-    places = [Place(key=f"{name}/{_name_in(one / FEATURE_FILE)}", target=target, folder=one) for one in folders]
+    places = [FeaturePlace(key=f"{name}/{_name_in(one / FEATURE_FILE)}", target=target, folder=one) for one in folders]
     return sorted(places, key=lambda place: (place.key, place.folder))
 
 
@@ -136,7 +136,7 @@ def _twins(named: Iterable[tuple[str, Path]]) -> list[str]:
     ]
 
 
-def _at(path: str) -> list[Place]:
+def _at(path: str) -> list[FeaturePlace]:
     folder = user_path(path).resolve()
     if (folder / TARGET_FILE).is_file():
         return _places(folder)

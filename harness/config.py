@@ -275,7 +275,7 @@ def _matrix(file: MatrixFile, path: Path, part: Slice, models: Mapping[str, Mode
     limits, parallel = file.limits, file.parallel
     return Matrix(
         name=file.name,
-        features=tuple(_beside(path, pattern) for pattern in file.features),
+        features=tuple(pattern_beside(path, pattern) for pattern in file.features),
         models=models,
         repeats=file.repeats if part.repeats is None else part.repeats,
         only=part.features,
@@ -290,5 +290,6 @@ def _matrix(file: MatrixFile, path: Path, part: Slice, models: Mapping[str, Mode
     )
 
 
-def _beside(path: Path, pattern: str) -> str:
+def pattern_beside(path: Path, pattern: str) -> str:
+    """A feature pattern of the matrix file at `path`, a path in it made absolute."""
     return str((path.parent / user_path(pattern)).resolve()) if is_path(pattern) else pattern

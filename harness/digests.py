@@ -159,7 +159,9 @@ def decided(feature: Feature) -> dict[str, list[str]] | None:
         return None
     lists = ("fail_to_pass", "pass_to_pass", "regained", "flaky", "skipped")
     decided = {name: sorted(getattr(made, name)) for name in lists}
-    return decided | {f"probes.{kind}": sorted(ids) for kind, ids in made.probes.items()}
+    compared = {"compared": [f"{one} {sorted(made.compared[one])}" for one in sorted(made.compared)]}
+    probed = {f"probes.{kind}": sorted(ids) for kind, ids in made.probes.items()}
+    return decided | probed | (compared if made.compared else {})
 
 
 def _script(feature: Feature, name: str) -> str:

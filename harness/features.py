@@ -99,8 +99,10 @@ class Manifest:
 
     `regained` are ids that pass on the untouched base and again with the reference, but not with the hidden tests on
     the base; they must pass as `fail_to_pass` must. `probes` are, by kind of probe, the `fail_to_pass` that fail by
-    assertion in it with the reference: those where a probe tells something. `duration_s` is the band (least, most) of
-    the reference runs. `made_from` names the digests it was made from, so that a stale manifest is seen.
+    assertion in it with the reference: those where a probe tells something. `compared` are, by test, the comparisons
+    (numbered within its file) that the reference makes, and that do not hold with changed values. `duration_s` is the
+    band (least, most) of the reference runs. `made_from` names the digests it was made from, so that a stale manifest
+    is seen.
     """
 
     fail_to_pass: tuple[str, ...]
@@ -109,6 +111,7 @@ class Manifest:
     flaky: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     probes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    compared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     duration_s: tuple[float, float] = (0.0, 0.0)
     made_from: dict[str, str] = field(default_factory=dict)
 

@@ -13,11 +13,16 @@ from harness.errors import InfraError
 TEMPORARY = ".tmp"
 """How the name of a file that is still being written ends; such a file is left-over once its writer is gone."""
 
+WRITTEN = "written"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
-class DiskFullError(InfraError):
+class NotKeptError(InfraError):
+    """Something cannot be written down: nothing more shall be paid for."""
+
+
+class DiskFullError(NotKeptError):
     """No space is left where a run is written."""
 
 
@@ -36,15 +41,19 @@ def _again(path: Path) -> str:
 
 
 @contextmanager
-def disk_errors(path: Path, doing: str = "written") -> Iterator[None]:
-    """Type what the operating system says about `path`: DiskFullError, or InfraError with its words."""
+def disk_errors(path: Path, doing: str = WRITTEN) -> Iterator[None]:
+    """Type what the operating system says about `path`: DiskFullError, or InfraError with its words.
+
+    The latter is a NotKeptError where something was to be written.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise disk_full(path) from error
         step = "; give this user the right to it" if error.errno in _FORBIDDEN else ""
-        raise InfraError(f"{path}: cannot be {doing}: {error.strerror or error}{step}") from error
+        kind = NotKeptError if doing == WRITTEN else InfraError
+        raise kind(f"{path}: cannot be {doing}: {error.strerror or error}{step}") from error
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -181,6 +181,7 @@ class ManifestFile(Strict):
     flaky: list[str] = Field(default_factory=list)
     skipped: list[str] = Field(default_factory=list)
     probes: dict[str, list[str]] = Field(default_factory=dict)
+    compared: dict[str, list[int]] = Field(default_factory=dict)
     duration_s: list[float] = Field(default_factory=lambda: [0.0, 0.0], min_length=2, max_length=2)
     made_from: dict[str, str] = Field(default_factory=dict)
 
@@ -247,6 +248,7 @@ def read_manifest(path: Path) -> Manifest | None:
         flaky=tuple(file.flaky),
         skipped=tuple(file.skipped),
         probes={kind: tuple(ids) for kind, ids in file.probes.items()},
+        compared={test_id: tuple(numbers) for test_id, numbers in file.compared.items()},
         duration_s=(file.duration_s[0], file.duration_s[1]),
         made_from=file.made_from,
     )
@@ -266,6 +268,7 @@ def write_manifest(feature: Feature, manifest: Manifest) -> Path:
             "flaky": sorted(set(manifest.flaky)),
             "skipped": sorted(set(manifest.skipped)),
             "probes": {kind: sorted(set(ids)) for kind, ids in sorted(manifest.probes.items())},
+            "compared": {test_id: sorted(numbers) for test_id, numbers in sorted(manifest.compared.items())},
             "duration_s": [round(seconds, 3) for seconds in manifest.duration_s],
             "made_from": dict(sorted(manifest.made_from.items())),
         }

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.catalogue import (
     FEATURE_FILE,
     TARGET_FILE,
-    Place,
+    FeaturePlace,
     bundled_roots,
     catalogue,
     fits,
@@ -174,7 +174,7 @@ def _means(pattern: str, feature: Feature) -> bool:
 
 
 def _load(
-    places: Iterable[Place], sources: Mapping[str, SourceOverride] | None
+    places: Iterable[FeaturePlace], sources: Mapping[str, SourceOverride] | None
 ) -> tuple[tuple[Feature, ...], list[str]]:
     features: list[Feature] = []
     problems: list[str] = []

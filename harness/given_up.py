@@ -3,18 +3,22 @@
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from harness.agent import Assignment, Transcript
 from harness.bench import Bench, TrialOutcome, trial_row
-from harness.clock import ManualClock, partition
+from harness.clock import ManualClock, Partition, partition
 from harness.past import Past
 from harness.plan import Trial
 from harness.recall import recall
 from harness.record import Record, Verdict
 from harness.time_line import TimeLine
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class LastWord:
     """How an attempt ends that nobody works at: its record's verdict, stop and error."""
 
     verdict: Verdict
@@ -22,13 +26,13 @@ class Ending:
     error: str
 
 
-def given_up(trial: Trial, bench: Bench, past: Past, ending: Ending) -> TrialOutcome:
+def given_up(trial: Trial, bench: Bench, past: Past, ending: LastWord) -> TrialOutcome:
     """What an attempt's earlier lives come to: their calls, costs, messages and times, and no grade."""
     transcript = recall(past, assignment(trial))
     transcript.stop, transcript.error = ending.stop, ending.error
     line = TimeLine(ManualClock(past.elapsed_ns), past)
     line.begin()
-    split = partition(line.stopwatch.spans(), line.start_ns, line.start_ns + past.elapsed_ns)
+    split = _split(line, past.elapsed_ns)
     record = Record(
         run=bench.run,
         trial=trial_row(trial),
@@ -44,10 +48,19 @@ def given_up(trial: Trial, bench: Bench, past: Past, ending: Ending) -> TrialOut
         phases={phase.value: ns for phase, ns in split.phases.items()},
         sub_phases=dict(split.sub_phases),
         summed={phase.value: ns for phase, ns in split.summed.items()},
-        provenance=dict(bench.provenance),
+        provenance=dict(bench.provenance if past.record is None else past.record.provenance),
         **ledger(transcript, past),
     )
     return TrialOutcome(record=record, transcript=transcript, spans=past.spans)
+
+
+def _split(line: TimeLine, elapsed_ns: int) -> Partition:
+    """The partition; where its spans do not add up, all of it is the harness's."""
+    try:
+        return partition(line.stopwatch.spans(), line.start_ns, line.start_ns + elapsed_ns)
+    except (ValueError, ArithmeticError) as error:
+        log.warning("trial.spans_do_not_add_up", error=str(error))
+        return partition((), line.start_ns, line.start_ns + elapsed_ns)
 
 
 def assignment(trial: Trial, brief: str = "", test_command: str = "") -> Assignment:

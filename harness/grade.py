@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.features import Manifest
-from harness.grade_policy import Submission
-from harness.probes import ProbeFinding
+from harness.grade_policy import MOST_LETTERS, MOST_TOLD, Submission, shortened
+from harness.probes import ProbeFinding, ProbeKind
 from harness.record import GradeRow, Verdict
 from harness.runners.contract import Outcome, ProblemKind, SuiteReport, is_black_box
 
@@ -45,9 +45,11 @@ class Grade:
             reason=self.reason,
             fail_to_pass=dict(self.fail_to_pass),
             lost=dict(self.lost),
-            denied=tuple(f"{path}: {reason}" for path, reason in submission.denied),
-            restored=submission.restored,
+            denied=tuple(_denied(path, reason) for path, reason in submission.denied[:MOST_TOLD]),
+            restored=tuple(shortened(path) for path in submission.restored[:MOST_TOLD]),
             notes=self.notes,
+            denied_count=submission.denied_in_all,
+            restored_count=submission.restored_in_all,
         )
 
 
@@ -137,7 +139,7 @@ def _probed(probes: tuple[ProbeFinding, ...], manifest: Manifest, reason: str) -
     for found in probes:
         if found.passed:
             named = ", ".join(sorted(found.passed)[:_NAMED])
-            how = f"{len(found.passed)} new tests pass with {found.kind.value} assertions too"
+            how = f"{len(found.passed)} new tests pass {found.kind.how} too"
             return Verdict.TAMPERED, f"the results were not made by the tests' assertions: {how} ({named})"
     for found in probes:
         if found.vacuous:
@@ -147,12 +149,19 @@ def _probed(probes: tuple[ProbeFinding, ...], manifest: Manifest, reason: str) -
     for found in probes:
         if found.strange:
             named = ", ".join(f"{one}: {why}" for one, why in list(found.strange.items())[:_NAMED])
-            how = f"{len(found.strange)} new tests with {found.kind.value} assertions fail, and not by these"
+            how = f"{len(found.strange)} new tests {found.kind.how} fail, and not by these"
             return Verdict.UNSTABLE, f"{how} ({named})"
-    probed = frozenset[str]().union(*(found.failed for found in probes))
-    kinds = ", ".join(f"{found.kind.value} {len(found.failed)}" for found in probes)
+    by_kind = [found for found in probes if found.kind is not ProbeKind.COMPARED]
+    probed = frozenset[str]().union(*(found.failed for found in by_kind))
+    kinds = ", ".join(f"{found.kind.value} {len(found.failed)}" for found in by_kind)
     known = f" ({kinds})" if kinds else ""
-    return Verdict.PASS, f"{reason}; probed {len(probed)} of {len(_in_process(manifest))}{known}"
+    told = "".join(_coverage(found) for found in probes if found.kind is ProbeKind.COMPARED)
+    return Verdict.PASS, f"{reason}; probed {len(probed)} of {len(_in_process(manifest))}{known}{told}"
+
+
+def _coverage(found: ProbeFinding) -> str:
+    made, known = found.comparisons
+    return f"; {made} of {known} comparisons of {len(found.failed)} tests do not hold with changed values"
 
 
 def _inside(report: SuiteReport, manifest: Manifest, verdict: Verdict, probes: tuple[ProbeFinding, ...]) -> str:
@@ -212,7 +221,12 @@ def _notes(report: SuiteReport, manifest: Manifest, submission: Submission) -> I
     seconds = report.duration_ns / 1e9
     if most and not least / _BAND <= seconds <= most * _BAND:
         yield f"the suite took {seconds:.1f} s, the reference {least:.1f} to {most:.1f} s"
-    if submission.denied:
-        yield f"{len(submission.denied)} paths of the submission were denied"
-    if submission.restored:
-        yield f"{len(submission.restored)} changed test paths were put back"
+    if submission.denied_in_all:
+        yield f"{submission.denied_in_all} paths of the submission were denied"
+    if submission.restored_in_all:
+        yield f"{submission.restored_in_all} changed test paths were put back"
+
+
+def _denied(path: str, reason: str) -> str:
+    """A denied path with its reason, which is never what is cut off."""
+    return f"{shortened(path, MOST_LETTERS - len(reason) - 2)}: {reason}"

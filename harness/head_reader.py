@@ -37,9 +37,9 @@ _RECORD_FIELDS: Mapping[str, str] = {
     "cost_is_lower_bound": "$.cost_is_lower_bound",
     "tamper": "$.tamper",
     "denied": "$.grade.denied",
-    "restored": "$.grade.restored",
+    "denied_count": "$.grade.denied_count",
 }
-_LATER = ("$.verdict", "$.grade.reason", "$.grade.denied", "$.grade.restored", "$.tamper")
+_LATER = ("$.verdict", "$.grade.reason", "$.grade.denied", "$.grade.denied_count", "$.tamper")
 _ROW_FIELDS = (
     "note",
     "turn",
@@ -152,7 +152,7 @@ def _seen(tamper: dict[str, Any] | None) -> int:
 
 
 def _head(folder: Path, given: dict[str, Any], known: dict[str, Any], seen: int) -> Head:
-    paths = len(known.pop("denied") or ()) + len(known.pop("restored") or ())
+    paths = max(len(known.pop("denied") or ()), known.pop("denied_count") or 0)
     calls = 0 if known.pop("last_call") is None else 1
     try:
         verdict = Verdict(known.pop("verdict"))
@@ -166,8 +166,8 @@ def _regraded(head: Head, later: list[Any] | None, seen: int) -> Head:
     """The head with its later grade, if there is one; `seen` counts the tamper report that the trial had before."""
     if later is None:
         return head
-    name, reason, denied, restored, tamper = later
+    name, reason, denied, denied_count, tamper = later
     verdict = Verdict(name)
-    signs = (seen if tamper is None else _seen(tamper)) + len(denied or ()) + len(restored or ())
+    signs = (seen if tamper is None else _seen(tamper)) + max(len(denied or ()), denied_count or 0)
     error = "" if verdict.scored and not head.verdict.scored else head.error
     return replace(head, verdict=verdict, reason=reason or "", error=error, signs=signs, regraded=True)

@@ -13,8 +13,8 @@ UNSCORED_MARK = "error:"
 class Head:
     """One attempt's record in short. `reason` is the grade's; unknown figures are None.
 
-    `signs` is how many signs of tampering it has, `regraded` whether the verdict is a later one. `row` and `at_utc` say
-    where in a journal the record stands and since when; 0 and "" for one that is at hand.
+    `signs` is how many signs of tampering it has (tests that were put back are none), `regraded` whether the verdict is
+    a later one. `row` and `at_utc` say where in a journal the record stands and since when; 0 and "" for one at hand.
     """
 
     trial: str
@@ -91,7 +91,7 @@ def head_of(record: Record) -> Head:
         output_tokens=sum(known) if known else None,
         cost_usd=record.cost_usd,
         cost_is_lower_bound=record.cost_is_lower_bound,
-        signs=len(seen) + len(grade.denied) + len(grade.restored),
+        signs=len(seen) + grade.denied_in_all,
         regraded=record.regraded is not None,
     )
 

@@ -1,7 +1,7 @@
 """The grade of a submission: the suite once; where it passes, a second run, and probes that it must fail."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.acceptance import OpenBox
@@ -9,9 +9,10 @@ from harness.clock import Stopwatch
 from harness.errors import HarnessError
 from harness.features import Manifest
 from harness.grade import Grade, SecondFinding, grade, with_second_run
-from harness.probes import Probe, ProbeFinding, ProbeKind, both, file_of, make_probe, read_probe
+from harness.probe_files import make_probe
+from harness.probes import Probe, ProbeFinding, ProbeKind, both, file_of, read_comparisons, read_probe
 from harness.record import Verdict
-from harness.runners.contract import Slice, SuiteReport
+from harness.runners.contract import Outcome, Slice, SuiteReport
 from harness.second_run import run_again
 from harness.suite import SuiteJob, run_suite
 
@@ -62,31 +63,78 @@ def probed_by_reference(
 ) -> dict[str, tuple[str, ...]]:
     """By kind of probe the tests that fail by assertion in one, on a job whose submission is the reference."""
     ids = tuple(fail_to_pass)
-    findings = (_once(job, kind, ids, open_box, stopwatch) for kind in ProbeKind)
+    findings = (_once(job, kind, ids, open_box, stopwatch) for kind in ProbeKind if kind is not ProbeKind.COMPARED)
     return {found.kind.value: tuple(sorted(found.failed)) for found in findings if found.failed}
 
 
+def compared_by_reference(
+    job: SuiteJob, fail_to_pass: Iterable[str], open_box: OpenBox, stopwatch: Stopwatch
+) -> tuple[dict[str, frozenset[int]], dict[str, frozenset[int]]]:
+    """Of the same job by test the comparisons that do not hold with changed values, and those that do."""
+    ids = tuple(fail_to_pass)
+    made = _run(job, ProbeKind.COMPARED, ids, open_box, stopwatch)
+    if made is None:
+        return {}, {}
+    passed = {one: made[1].results[one] for one in ids if made[1].outcome(one) is Outcome.PASSED}
+    honest = {one: result.compared - result.fooled for one, result in passed.items()}
+    return {one: numbers for one, numbers in honest.items() if numbers}, {
+        one: result.fooled for one, result in passed.items() if result.fooled
+    }
+
+
 def _findings(job: SuiteJob, manifest: Manifest, open_box: OpenBox, stopwatch: Stopwatch) -> Iterable[ProbeFinding]:
-    """One finding for each kind that the manifest knows; what is not as it must be is looked at once more."""
+    """One finding for each kind that the manifest knows; what is not as it must be is looked at once more.
+
+    A kind that finds tampering is the last: the others can change nothing about it.
+    """
     for kind in ProbeKind:
-        ids = tuple(manifest.probes.get(kind, ()))
-        if not ids:
+        once = _looked_at(kind, manifest)
+        if once is None:
             continue
-        found = _once(job, kind, ids, open_box, stopwatch)
+        found = once(job, open_box, stopwatch)
         for _ in range(1, _TRIES):
             if found.passed or found.vacuous or found.strange:
-                found = both(found, _once(job, kind, ids, open_box, stopwatch))
+                found = both(found, once(job, open_box, stopwatch))
         yield found
+        if found.passed:
+            return
+
+
+def _looked_at(kind: ProbeKind, manifest: Manifest) -> Callable[[SuiteJob, OpenBox, Stopwatch], ProbeFinding] | None:
+    """One run of a kind, of the tests that the manifest names for it; None where it names none."""
+    known = {one: frozenset(numbers) for one, numbers in manifest.compared.items()}
+    ids = tuple(manifest.probes.get(kind, ()))
+    if kind is ProbeKind.COMPARED:
+        return (lambda job, box, watch: _compared(job, known, box, watch)) if known else None
+    return (lambda job, box, watch: _once(job, kind, ids, box, watch)) if ids else None
 
 
 def _once(
     job: SuiteJob, kind: ProbeKind, ids: tuple[str, ...], open_box: OpenBox, stopwatch: Stopwatch
 ) -> ProbeFinding:
-    probe = _probe(job, kind, ids)
-    wanted = tuple(one for one in ids if file_of(one) in probe.lines)
-    if not wanted:
+    made = _run(job, kind, ids, open_box, stopwatch)
+    if made is None:
         return ProbeFinding(kind=kind)
-    return read_probe(probe, wanted, run_suite(_probe_job(job, probe), open_box, stopwatch))
+    probe, report = made
+    return read_probe(probe, (one for one in ids if file_of(one) in probe.lines), report)
+
+
+def _compared(
+    job: SuiteJob, known: Mapping[str, frozenset[int]], open_box: OpenBox, stopwatch: Stopwatch
+) -> ProbeFinding:
+    made = _run(job, ProbeKind.COMPARED, tuple(known), open_box, stopwatch)
+    if made is None:
+        return ProbeFinding(kind=ProbeKind.COMPARED)
+    probe, report = made
+    return read_comparisons(probe, {one: known[one] for one in known if file_of(one) in probe.lines}, report)
+
+
+def _run(
+    job: SuiteJob, kind: ProbeKind, ids: tuple[str, ...], open_box: OpenBox, stopwatch: Stopwatch
+) -> tuple[Probe, SuiteReport] | None:
+    """The probe of these tests' files, and what it made of them; None where there is nothing to change in them."""
+    probe = _probe(job, kind, ids)
+    return (probe, run_suite(_probe_job(job, probe), open_box, stopwatch)) if probe.files else None
 
 
 def _probe(job: SuiteJob, kind: ProbeKind, ids: tuple[str, ...]) -> Probe:

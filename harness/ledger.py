@@ -15,10 +15,11 @@ SELECT json_extract(body, '$.charged.turns'), json_extract(body, '$.charged.outp
        json_extract(body, '$.charged.cost_usd'), json_extract(body, '$.output_tokens'),
        json_extract(body, '$.cost_usd'), json_type(body, '$.charged') IS NOT NULL, kind = 'response'
 FROM rows WHERE kind = 'response' OR (kind = 'note' AND json_extract(body, '$.note') = 'call_failed')
+    OR (kind = 'in_doubt' AND json_type(body, '$.charged') IS NOT NULL)
 """
 _IN_DOUBT = """
 SELECT trial, json_extract(body, '$.deltas') FROM rows
-WHERE kind = 'in_doubt' AND coalesce(json_extract(body, '$.billable'), 1)
+WHERE kind = 'in_doubt' AND json_type(body, '$.charged') IS NULL
 """
 _LIVES = "SELECT seq, at_utc FROM rows WHERE trial = '' AND kind IN (?, ?) ORDER BY seq"
 _LAST = "SELECT at_utc FROM rows WHERE seq < ? AND kind != ? ORDER BY seq DESC LIMIT 1"
@@ -28,7 +29,8 @@ _AFTER_ALL = 2**62
 def spent_so_far(folder: Path, prices: Mapping[str, Price | None] | None = None) -> Spent:
     """What all calls of a run have spent, those of superseded attempts too, and for how long it was at work.
 
-    `prices` by trial price calls that were in doubt after a kill: what of them had come may be billed. The time between
+    `prices` by trial price calls that were in doubt after a kill and that an older version journalled without what
+    they were charged at: what of them had come may be billed. The time between
     two lives is not counted. Raises ConfigError, InfraError.
     """
     with reading(folder) as connection:

@@ -43,7 +43,7 @@ def find_manifest(stages: Stages, made_from: Mapping[str, str]) -> Finding:
     outcomes = _Outcomes(stages)
     problems = tuple(_refusals(stages, outcomes))
     manifest = None if problems else _manifest(stages, outcomes, made_from)
-    return Finding(manifest=manifest, problems=problems, notes=tuple(_notes(outcomes)))
+    return Finding(manifest=manifest, problems=problems, notes=(*_unimported(stages), *_notes(outcomes)))
 
 
 def without(finding: Finding, unsteady: Iterable[str]) -> Finding:
@@ -158,6 +158,14 @@ def _manifest(stages: Stages, outcomes: _Outcomes, made_from: Mapping[str, str])
         duration_s=(min(seconds), max(seconds)),
         made_from=dict(made_from),
     )
+
+
+def _unimported(stages: Stages) -> Iterable[str]:
+    """Hidden modules that cannot even be imported without the feature, so that none of their tests was seen there."""
+    for module, result in stages.tests[0].uncollected.items():
+        if _is_of(module, stages.hidden) and result.outcome is Outcome.ERROR:
+            why = _last_line(result.reason).removeprefix("E ").strip()
+            yield f"on the base {module} cannot be imported, so none of its tests was seen to fail there: {why}"
 
 
 def _notes(outcomes: _Outcomes) -> Iterable[str]:

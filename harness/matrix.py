@@ -13,15 +13,17 @@ from harness.budget import STOP
 from harness.dispatch import Dispatcher, Readiness, Rules, readiness
 from harness.errors import HarnessError, InfraError
 from harness.files import DiskFullError
-from harness.given_up import Ending, given_up
+from harness.given_up import LastWord, given_up
 from harness.journal import Entry, Journal, Kind
 from harness.models.contract import CallFailedError
 from harness.past import ABANDONED, DIVERGED, How, Past, Step, read_pasts
+from harness.patches import bounded_patch
 from harness.plan import Trial
 from harness.prepare import Prepared
 from harness.progress import Progress
 from harness.record import Record, Verdict
 from harness.redact import Redactor
+from harness.settling import settle
 from harness.trial import run_trial
 from harness.untried import DEFERRED, untried
 from sandbox.checkout import Checkouts
@@ -38,9 +40,9 @@ PASSING = ("tool_queued", "grade_queued", "attempt", "model_queued", "model_slot
 OF_THE_RUN = ("throttled",)
 """Events that a trial meets with and that concern all of them."""
 
-_ABANDONED = Ending(verdict=Verdict.NOT_RUN, stop=ABANDONED, error="a new attempt was asked for in its place")
+_ABANDONED = LastWord(verdict=Verdict.NOT_RUN, stop=ABANDONED, error="a new attempt was asked for in its place")
 
-DURABLE = (Kind.INTENT, Kind.RESPONSE)
+DURABLE = (Kind.INTENT, Kind.RESPONSE, Kind.TOOL_START)
 KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -163,11 +165,14 @@ def _at_work(run: MatrixRun, trial: Trial, ended: dict[str, Ended]) -> None:
 def _one(run: MatrixRun, trial: Trial) -> Record | None:
     """The record of a trial's last attempt; None when the run was interrupted before it began, or nothing was to do."""
     record: Record | None = None
+    unkept: InfraError | None = None
     with structlog.contextvars.bound_contextvars(trial=trial.id):
         for outcome in _outcomes(run, trial):
-            record = _recorded(run, trial, outcome)
+            record, unkept = _recorded(run, trial, outcome), outcome.unkept
         if record is not None:
             run.progress.done(trial, record)
+    if unkept is not None:
+        raise unkept
     return record
 
 
@@ -175,13 +180,18 @@ def _outcomes(run: MatrixRun, trial: Trial) -> Iterator[TrialOutcome]:
     """What comes of a trial, attempt by attempt, each to be recorded before the next: until one stands."""
     past, tries = run.pasts.get(trial.id), Counter[bool]()
     if past is not None and _is_abandoned(past, run.how):
+        past = settle(trial, run.bench, past)
         yield given_up(trial, run.bench, past, _ABANDONED)
-        past = replace(past, over=True)
+        past = replace(past, over=True, record=None)
     while not run.bench.interrupts.flag.is_set():
         step = Step.BEGIN if past is None else past.step
         tries[step is Step.GRADE] += 1
         if (run.how is How.FINISHED_ONLY and step is not Step.GRADE) or tries[step is Step.GRADE] > MOST_ATTEMPTS:
             return
+        if past is not None and past.open_call is not None and step is Step.ANEW:
+            past = settle(trial, run.bench, past)
+            if past.record is not None:  # it was written before anybody knew what the call came to
+                yield given_up(trial, run.bench, past, _as_it_was(past.record))
         outcome = _outcome(run, trial, past, step)
         yield outcome
         if not _is_lost(outcome.record) or run.unavailable(trial) is not None:
@@ -200,7 +210,13 @@ def _outcome(run: MatrixRun, trial: Trial, past: Past | None, step: Step) -> Tri
         return run_trial(trial, run.prepared[key], run.bench, number, goes_on)
     if goes_on is None:
         return untried(trial, run.bench, number, why)
-    return given_up(trial, run.bench, goes_on, Ending(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why)))
+    ending = LastWord(verdict=Verdict.NOT_RUN, stop="interrupted", error=str(why))
+    return given_up(trial, run.bench, settle(trial, run.bench, goes_on), ending)
+
+
+def _as_it_was(record: Record) -> LastWord:
+    """The ending that an attempt has already."""
+    return LastWord(verdict=record.verdict, stop=record.stop, error=record.error)
 
 
 def _is_abandoned(past: Past, how: How) -> bool:
@@ -255,7 +271,7 @@ def _keep(run: MatrixRun, trial: Trial, outcome: TrialOutcome) -> None:
     if handed_in is not None:
         snapshot = run.prepared[trial.feature.key].snapshot
         try:
-            patch = run.checkouts.difference(snapshot, handed_in.kept, handed_in.deleted, handed_in.links)
+            patch = bounded_patch(run.checkouts, snapshot, handed_in)
         except SandboxError as error:  # the grade stands on file contents; the patch is for people, and may be lacking
             note = {"note": "no difference.patch", "error": str(error)}
             entry = Entry(kind=Kind.NOTE, body=note, trial=trial.id, attempt=outcome.record.attempt)
@@ -269,8 +285,8 @@ def journalled(
 ) -> None:
     """Write one event of a trial to the journal and show it.
 
-    Before a call is sent, and before an answer is acted on, everything so far is on disk; other rows keep their order
-    and need not be waited for: a tool call without an end is unknown whether its start was written or not.
+    Before a call is sent, before an answer is acted on and before a tool runs, everything so far is on disk: where no
+    start of a tool is written, nothing ran. Other rows keep their order and need not be waited for.
     """
     kind, body = event
     if kind in PASSING:

@@ -14,7 +14,7 @@ from harness.journal_schema import Kind
 from harness.messages import message_of
 from harness.models.contract import Message, Reply, Usage
 from harness.record import CallRow, Record, SpanRow, ToolRow, Verdict
-from harness.recorded import Place, Recorded, RecordedFailure, RecordedReply, RecordedTool
+from harness.recorded import CallPlace, Recorded, RecordedFailure, RecordedReply, RecordedTool
 from harness.tools.registry import TOOLS
 
 GOES_ON = frozenset({"", "interrupted", "deferred", "budget", "error:provider"})
@@ -47,11 +47,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
-    """A call that was about to be made: its turn, the hash of what it asks, and the boot of the machine it was on."""
+    """A call that was about to be made: its turn, the hash of what it asks, and the boot of the machine it was on.
+
+    `life` is the attempt's that was about to make it.
+    """
 
     turn: int
     request: str
     boot: str = ""
+    life: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +66,8 @@ class Past:
     `open_call` was about to be made or under way when the last life ended. `whole_box` says that this life had its
     sandbox as far as `recorded` goes, with nothing under way in it. `stop` is why the agent ended, "" while it had not;
     then `submission` is the row of what it handed in, and `survivors` were alive. `over` says that its record is the
-    last word, unless only its grade was lost. `readable` is False for rows of an older Splitclock, which nobody can go
-    on from.
+    last word, unless only what it made or its grade was lost. `readable` is False for rows of an older Splitclock:
+    nobody can go on from those.
     """
 
     number: int
@@ -89,9 +93,17 @@ class Past:
         """What it needs next."""
         if self.readable and self.submission is not None and self.lives:
             return Step.GRADE
+        if self._lost_export:
+            return Step.GO_ON
         if self.over or not self.readable:
             return Step.ANEW
         return Step.GO_ON if self.lives else Step.BEGIN
+
+    @property
+    def _lost_export(self) -> bool:
+        """Whether the agent had ended, and what it made was lost on its way out, by nothing that it did."""
+        lost = self.record is not None and self.record.verdict is Verdict.ERROR_INFRA
+        return lost and self.readable and self.lives > 0 and bool(self.stop) and self.submission is None
 
 
 def read_pasts(folder: Path, trial_ids: Iterable[str]) -> dict[str, Past]:
@@ -128,10 +140,10 @@ class _Reader:
         self._past = Past(number=number)
         self._opening: tuple[Message, ...] = ()
         self._replies: dict[int, RecordedReply] = {}
-        self._tools: dict[Place, RecordedTool] = {}
+        self._tools: dict[CallPlace, RecordedTool] = {}
         self._failures: dict[int, RecordedFailure] = {}
         self._unanswered = 0
-        self._running: set[Place] = set()
+        self._running: set[CallPlace] = set()
         self._boxed = False
         self._boot = ""
         self._spans: list[SpanRow] = []
@@ -162,6 +174,7 @@ class _Reader:
             failures=self._failures,
             unanswered_calls=self._unanswered,
             spent_ns=spent_ns(self._past.elapsed_ns, spans),
+            life=self._past.lives + 1,
         )
         at_rest = not any(self._changes(place) for place in self._running)
         return replace(self._past, recorded=recorded, spans=spans, whole_box=self._boxed and at_rest)
@@ -174,7 +187,7 @@ class _Reader:
             self._know(elapsed_ns=max(self._past.elapsed_ns, int(body["at_ns"])))
             self._spans += [SpanRow.model_validate(span) for span in body["spans"]]
 
-    def _changes(self, place: Place) -> bool:
+    def _changes(self, place: CallPlace) -> bool:
         """Whether a tool call may have changed its sandbox."""
         turn, index = place
         tool = TOOLS.get(self._replies[turn].reply.message.tool_calls[index].name)
@@ -203,7 +216,7 @@ class _Reader:
 
     def intends(self, row: Row) -> None:
         """A call is about to be made."""
-        call = OpenCall(turn=row.body["turn"], request=row.body["request"], boot=self._boot)
+        call = OpenCall(turn=row.body["turn"], request=row.body["request"], boot=self._boot, life=self._past.lives)
         self._failures.pop(call.turn, None)
         self._know(open_call=call)
 
@@ -260,7 +273,8 @@ class _Reader:
             self._know(submission=row, survivors=tuple(row.body["survivors"]))
 
     def records(self, row: Row) -> None:
-        """The last word, for now."""
+        """The last word, for now: who wrote it has removed its sandbox."""
+        self._boxed = False
         record = Record.model_validate(row.body)
         goes_on = record.verdict is Verdict.NOT_RUN and record.stop in _GOES_ON_FROM_RECORD
         self._know(over=not goes_on, record=record)

@@ -134,7 +134,11 @@ class ToolRow(_Frozen):
 
 
 class GradeRow(_Frozen):
-    """The grade: its rung, the tests that decided it, and why; ids are the runner's own."""
+    """The grade: its rung, the tests that decided it, and why; ids are the runner's own.
+
+    `denied` and `restored` are the first 200 paths of each, cut to 200 characters; the counts say how many there were,
+    and are 0 in records that tell them all.
+    """
 
     rung: str = ""
     reason: str = ""
@@ -143,6 +147,18 @@ class GradeRow(_Frozen):
     denied: tuple[str, ...] = ()
     restored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    denied_count: int = 0
+    restored_count: int = 0
+
+    @property
+    def denied_in_all(self) -> int:
+        """How many paths were denied, told or not."""
+        return max(self.denied_count, len(self.denied))
+
+    @property
+    def restored_in_all(self) -> int:
+        """How many test paths were put back, told or not."""
+        return max(self.restored_count, len(self.restored))
 
 
 class Hint(_Frozen):

@@ -8,7 +8,7 @@ from harness.models.contract import Message, Reply, ToolCall
 from harness.record import CallRow, ToolRow
 from harness.tools.contract import ToolResult
 
-Place = tuple[int, int]
+CallPlace = tuple[int, int]
 """Where a tool call stands: its turn from 1 on, and its number among that turn's calls from 0 on."""
 
 
@@ -55,15 +55,16 @@ class Recorded:
     """The known part of a conversation: by turn the answers, by place the tool calls; empty for a new attempt.
 
     `failures` are calls that ended the attempt's work, by turn. `unanswered_calls` may be billed, `spent_ns` is what
-    of the trial's wall limit was used.
+    of the trial's wall limit was used. `life` is the number of the one that goes on from here.
     """
 
     opening: tuple[Message, ...] = ()
     replies: Mapping[int, RecordedReply] = field(default_factory=dict)
-    tools: Mapping[Place, RecordedTool] = field(default_factory=dict)
+    tools: Mapping[CallPlace, RecordedTool] = field(default_factory=dict)
     failures: Mapping[int, RecordedFailure] = field(default_factory=dict)
     unanswered_calls: int = 0
     spent_ns: int = 0
+    life: int = 1
 
     def knows(self, turn: int) -> bool:
         """Whether that turn's call has been made, however it ended."""

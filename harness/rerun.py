@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from harness.clock import Clock, Stopwatch
 from harness.errors import HarnessError
 from harness.past import Past
+from harness.record import ToolRow
 from harness.recorded import RecordedTool
 from harness.same_output import difference, masked
 from harness.slots import Slots
 from harness.toolbox import Toolbox
 from harness.tools.registry import TOOLS
 from sandbox.contract import Sandbox
+
+NS_A_SECOND = 10**9
 
 
 class DivergedError(HarnessError):
@@ -24,26 +28,28 @@ class DivergedError(HarnessError):
         self.tool = tool
 
 
-def rerun(past: Past, box: Sandbox, clock: Clock, slots: Slots) -> int:
-    """Run what changed the old sandbox in the new one, in the same order; returns how many calls that were.
+def rerun(past: Past, box: Sandbox, clock: Clock, slots: Slots) -> None:
+    """Run what changed the old sandbox in the new one, in the same order.
 
-    Nothing is told or booked of it. What only reads is left out. Raises DivergedError at the first call that answers
-    otherwise, SandboxError, InterruptedRunError.
+    Nothing is told or booked of it. What only reads is left out. A command that had been cut off is so again. Raises
+    DivergedError at the first call that answers otherwise, SandboxError, InterruptedRunError.
     """
     toolbox = Toolbox(sandbox=box, stopwatch=Stopwatch(clock), slots=slots, on_event=_unheard)
-    done = 0
     for (turn, index), tool in sorted(past.recorded.tools.items()):
         if not _acts(tool):
             continue
-        (outcome,) = toolbox.run((tool.call,), turn, lambda: math.inf)
+        (outcome,) = toolbox.run((tool.call,), turn, partial(_most_s, tool.row))
         then, now = masked(tool.content, past.workspace), masked(outcome.result.content, box.workspace)
         differs = difference(then, now)
         if differs:
             what = f"turn {turn}, call {index + 1} ({tool.row.tool}: {tool.row.summary[:80]})"
             message = f"run again in a new sandbox, {what} does not do what it did: {differs}"
             raise DivergedError(message, place=(turn, index), tool=tool.row.tool)
-        done += 1
-    return done
+
+
+def _most_s(row: ToolRow) -> float:
+    """How long the call may take: as long as it took where the time was what ended it."""
+    return row.total_ns / NS_A_SECOND if row.timed_out else math.inf
 
 
 def _acts(tool: RecordedTool) -> bool:

@@ -50,12 +50,16 @@ class RunningService:
         said = bytes(self._head) + gap + bytes(self._tail)
         return ServiceLog(command=self._command, ready_ns=ready_ns, ended=self._how, log=said)
 
-    def never_answered(self) -> SuiteReport:
-        """The report when the service does not come up: that is the program's doing."""
+    def never_ready(self, answer: str) -> SuiteReport:
+        """The report when the service does not come up, `answer` being what it said, if anything: the program's doing.
+
+        Of what it printed the last line with words in it is told.
+        """
         lines = (bytes(self._head) + bytes(self._tail)).decode("utf-8", "replace").split("\n")
-        last = next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+        last = next((line.strip()[:200] for line in reversed(lines) if any(map(str.isalnum, line))), "")
         ended = f" ({self._how})" if self._how else ""
-        detail = f"the service never answered at {self._ready}{ended}" + (f"; last words: {last}" if last else "")
+        what = f"never answered well at {self._ready}: {answer}" if answer else f"never answered at {self._ready}"
+        detail = f"the service {what}{ended}" + (f"; last words: {last}" if last else "")
         return SuiteReport(problems=(Problem(kind=ProblemKind.SERVICE_DOWN, detail=detail),))
 
     def _serve(self) -> None:

@@ -48,6 +48,8 @@ class _Document(_Form):
     denied: tuple[tuple[str, str], ...] = ()
     restored: tuple[str, ...] = ()
     litter: int = 0
+    denied_count: int = 0
+    restored_count: int = 0
 
 
 def keep_submission(journal: Journal, trial: str, attempt: int, handed_in: Submission, facts: Facts = dict) -> None:
@@ -63,6 +65,8 @@ def keep_submission(journal: Journal, trial: str, attempt: int, handed_in: Submi
         "denied": [list(one) for one in handed_in.denied],
         "restored": list(handed_in.restored),
         "litter": handed_in.litter,
+        "denied_count": handed_in.denied_count,
+        "restored_count": handed_in.restored_count,
     }
     text = json.dumps(document).encode()
     size = sum(len(file.data) for file in handed_in.kept)
@@ -88,6 +92,8 @@ def read_submission(folder: Path, row: Row) -> Submission:
         denied=document.denied,
         restored=document.restored,
         litter=document.litter,
+        denied_count=document.denied_count,
+        restored_count=document.restored_count,
     )
 
 

@@ -72,11 +72,11 @@ def _probe_lines(probes: Iterable[ProbeFinding]) -> Iterator[str]:
     """What no honest solution does when the assertions of its tests are changed."""
     for found in probes:
         for test_id in sorted(found.passed):
-            yield _line(f"passes with {found.kind.value} assertions too: {test_id}")
+            yield _line(f"passes {found.kind.how} too: {test_id}")
         for test_id in sorted(found.vacuous):
             yield _line(f"passes without coming to a changed assertion ({found.kind.value}): {test_id}")
         for test_id, why in sorted(found.strange.items()):
-            yield _line(f"with {found.kind.value} assertions fails, and not by these: {test_id}: {why}")
+            yield _line(f"{found.kind.how} fails, and not by these: {test_id}: {why}")
 
 
 def _call_hints(messages: Iterable[Message]) -> Iterator[Hint]:

@@ -13,7 +13,7 @@ from harness.clock import Phase, Span, Stopwatch
 from harness.models.contract import ToolCall
 from harness.models.text import sound
 from harness.record import ToolRow
-from harness.recorded import Place, RecordedTool
+from harness.recorded import CallPlace, RecordedTool
 from harness.slots import Slots
 from harness.tools.contract import Arguments, Reach, Tool, ToolResult
 from harness.tools.registry import BadCallError, parse_arguments, resolve
@@ -54,7 +54,7 @@ class Toolbox:
         self._stopwatch = stopwatch
         self._slots = slots
         self._on_event = on_event
-        self.recorded: Mapping[Place, RecordedTool] = {}
+        self.recorded: Mapping[CallPlace, RecordedTool] = {}
         self._lock = threading.Lock()
         self.slot_wait_ns = 0
 

@@ -13,9 +13,9 @@ from harness.artefacts import span_rows
 from harness.bench import Bench, TrialOutcome, trial_row
 from harness.boxes import agent_box
 from harness.budget import STOP as BUDGET_STOP
-from harness.budget import settled_charge
 from harness.clock import Partition, Phase, Stopwatch, partition
 from harness.errors import HarnessError, InterruptedRunError, ProviderError
+from harness.files import NotKeptError
 from harness.given_up import assignment, ledger
 from harness.grade import Grade
 from harness.grade_policy import Submission, submission
@@ -25,7 +25,6 @@ from harness.lock import boot_id
 from harness.models.contract import Model
 from harness.models.wire_log import recording
 from harness.noise import conditions, reasons
-from harness.open_calls import settled
 from harness.past import DIVERGED, Past, Step
 from harness.plan import Trial
 from harness.prepare import Prepared
@@ -36,6 +35,7 @@ from harness.record import GradeRow, Record, TamperRow, Verdict
 from harness.recorded import NOTHING
 from harness.rerun import DivergedError
 from harness.runners.contract import SuiteReport
+from harness.settling import settle
 from harness.tamper import Seen, tamper_row
 from harness.time_line import TimeLine
 from sandbox.contract import BoxSpec, Identity, Sandbox
@@ -75,6 +75,7 @@ class _Attempt:
         self._survivors: tuple[str, ...] = ()
         self._probes: tuple[ProbeFinding, ...] = ()
         self._error = ""
+        self._unkept: NotKeptError | None = None
         self._verdict = Verdict.NOT_RUN
         tester = prepared.acceptance.environment if prepared.acceptance else None
         self._facts = trial_facts(prepared.environment, prepared.feature.target.limits, tester) | load_facts("start")
@@ -90,6 +91,10 @@ class _Attempt:
             self._interrupted(str(error))
         except DivergedError as error:
             self._diverged(error)
+        except NotKeptError as error:  # the next life finds what had come before, and pays nothing twice
+            self._unkept = error
+            self._bench.interrupts.interrupt()
+            self._interrupted(str(error))
         except ProviderError as error:
             self._verdict, self._error = Verdict.ERROR_PROVIDER, str(error)
         except Exception as error:  # noqa: BLE001 - the one place where a crash becomes a record, not the matrix's end
@@ -101,6 +106,7 @@ class _Attempt:
             spans=span_rows(self._stopwatch.spans(), self._line.start_ns),
             submission=self._submission,
             report=self._report,
+            unkept=self._unkept,
         )
 
     @property
@@ -126,15 +132,8 @@ class _Attempt:
             return
         life = {"life": past.lives + 1, "step": past.step.value, "elapsed_ns": past.elapsed_ns, "boot": boot_id()}
         self._event("resumed", life)
-        if past.open_call is not None and not past.stop:
-            came = self._bench.came_of(self._trial.id, self._number, past.open_call)
-            found = settled(past, came, self._assignment().price_for)
-            if found.body is not None:
-                self._bench.on_event(self._trial, self._number, found.kind, found.body)
-                charge = settled_charge(found.kind, found.body, self._trial.settings.price)
-                self._bench.budget.charge(self._trial.id, charge)
-            self._past = self._line.past = found.past
-            self._line.begin()
+        self._past = self._line.past = settle(self._trial, self._bench, past)
+        self._line.begin()
 
     def _work(self) -> None:
         """The agent at work in its sandbox, and what it leaves there brought out."""

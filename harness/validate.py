@@ -8,7 +8,7 @@ from harness.digests import manifest_inputs
 from harness.errors import ConfigError, InfraError, blame
 from harness.features import Feature, Manifest
 from harness.grade_policy import Submission
-from harness.judge import can_probe, probed_by_reference
+from harness.judge import can_probe, compared_by_reference, probed_by_reference
 from harness.manifest import Stages, find_manifest, without
 from harness.prepare import Prepared, prepare
 from harness.runners import refusal
@@ -70,6 +70,21 @@ class _Bench:
         self.on_line(f"probes: {len(known)} of {len(ids)} new tests fail when their assertions are changed")
         return {kind: tuple(sorted(ids)) for kind, ids in always.items() if ids}
 
+    def compared(self, job: SuiteJob, manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+        """By test the comparisons that hold with no changed value in any run; and how many hold with one."""
+        if not can_probe(job):
+            return {}, {}
+        stopwatch, ids = Stopwatch(SystemClock()), _in_process(manifest)
+        found = [compared_by_reference(job, ids, self.provider.open, stopwatch) for _ in range(self.runs)]
+        fooled = {one: frozenset[int]().union(*(lost.get(one, ()) for _, lost in found)) for one in ids}
+        every = {one: frozenset.intersection(*(good.get(one, frozenset()) for good, _ in found)) for one in ids}
+        known = {one: tuple(sorted(numbers - fooled[one])) for one, numbers in every.items()}
+        asked = {one: numbers for one, numbers in known.items() if numbers}
+        self.on_line(
+            f"probes: {sum(map(len, asked.values()))} comparisons of {len(asked)} tests hold with no other value"
+        )
+        return asked, {one: len(numbers) for one, numbers in fooled.items() if numbers}
+
     def unsteady(self, job: SuiteJob, manifest: Manifest) -> frozenset[str]:
         """Tests that do not pass again in another order, a process a file; the first time in the reverse order."""
         seeds = (REVERSED, *[""] * (self.runs - 1))
@@ -121,12 +136,14 @@ def _validate(bench: _Bench, solved: Submission) -> Validation:
     if finding.manifest is not None:
         finding = without(finding, bench.unsteady(solution, finding.manifest))
     manifest = finding.manifest
+    fooled: dict[str, int] = {}
     if manifest is not None:
-        manifest = replace(manifest, probes=bench.probes(solution, manifest))
+        compared, fooled = bench.compared(solution, manifest)
+        manifest = replace(manifest, probes=bench.probes(solution, manifest), compared=compared)
     return Validation(
         manifest=manifest,
         problems=finding.problems,
-        notes=(*finding.notes, *_probe_notes(manifest, solution), *_policy_notes(solved)),
+        notes=(*finding.notes, *_probe_notes(manifest, solution), *_fooled_notes(fooled), *_policy_notes(solved)),
         reports={"base": stages.base, "tests": stages.tests, "reference": stages.reference},
     )
 
@@ -161,12 +178,18 @@ def _probe_notes(manifest: Manifest | None, job: SuiteJob) -> Iterable[str]:
         yield f"{probed}: {len(rest)} new tests fail by no plain `assert`, so they cannot be: {', '.join(rest[:5])}"
 
 
+def _fooled_notes(fooled: Mapping[str, int]) -> Iterable[str]:
+    """Which comparisons say nothing, since they hold with the reference whatever stands there."""
+    for test_id, number in sorted(fooled.items()):
+        yield f"{test_id}: {number} comparisons hold with changed values too, and are not asked for"
+
+
 def _policy_notes(solved: Submission) -> Iterable[str]:
     """What of the reference no agent could hand in either."""
     yield from (f"the reference changes {path}, which is not handed in: {reason}" for path, reason in solved.denied)
     if solved.restored:
         named = ", ".join(solved.restored[:5])
-        yield f"the reference changes {len(solved.restored)} test files, which are put back: {named}"
+        yield f"the reference changes {solved.restored_in_all} test files, which are put back: {named}"
 
 
 def _summary(report: SuiteReport) -> str:

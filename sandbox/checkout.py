@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.contract import File, Snapshot, sha256
@@ -43,6 +44,15 @@ _NEUTRAL = dict.fromkeys(
     "",
 )
 _NEXT = "if you have a clone, name it with `--source NAME=PATH`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What differs from a tree: `files` and `links` that lie over it, and `deleted` paths."""
+
+    files: tuple[File, ...] = ()
+    deleted: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 class Checkouts:
@@ -159,9 +169,13 @@ class Checkouts:
         links: Mapping[str, str] | None = None,
     ) -> bytes:
         """A patch for `git apply`, binary files included, from a tree to the same tree with these changes."""
-        over = _over(changed, links)
-        touched = displaced(before, [entry.path for entry in over]) | _under(before, deleted)
-        return patch_between((entry for entry in entries_of(before) if entry.path in touched), over)
+        return self.patch(before, Change(files=tuple(changed), deleted=tuple(deleted), links=links or {}))[0]
+
+    def patch(self, before: Snapshot, change: Change, most_bytes: int = -1) -> tuple[bytes, int]:
+        """The same, and its length; of one longer than `most_bytes` the first whole lines, -1 being all of it."""
+        over = _over(change.files, change.links)
+        touched = displaced(before, [entry.path for entry in over]) | _under(before, change.deleted)
+        return patch_between((entry for entry in entries_of(before) if entry.path in touched), over, most_bytes)
 
 
 def shown(source: str) -> str:

@@ -204,6 +204,8 @@ class Snapshot:
 class ExportCaps:
     """Bounds of one export: bytes a file, bytes of kept files, kept files, members looked at, and bytes read at all.
 
+    Symbolic links count as files, the bytes of their targets as content; no target is longer than `target_bytes`.
+    `path_bytes` is what the paths of all members may have together, kept or not: they are all held in memory.
     `total_bytes` and `new_bytes` count sparse files by what they claim to hold, for so they are read; the latter, None
     for as much as there is, those files alone that are looked at and are not as they were known.
     """
@@ -212,6 +214,8 @@ class ExportCaps:
     kept_bytes: int = 50 * 1024**2
     kept_files: int = 5_000
     members: int = 200_000
+    target_bytes: int = 1_024
+    path_bytes: int = 64 * 1024**2
     total_bytes: int = 4 * 1024**3
     new_bytes: int | None = None
 

@@ -1,5 +1,6 @@
 """A workspace's content against a known tree, within caps: one collector, fed from a tar stream or from a folder."""
 
+import errno
 import hashlib
 import io
 import os
@@ -15,11 +16,16 @@ from sandbox.errors import ExportError, WorkspaceError
 
 PIECE = 1024 * 1024
 MAX_PATH_BYTES = 4_096
+DEEP_PATH_BYTES = MAX_PATH_BYTES - 512
+"""A folder's path past this may leave no room for a name of 255 bytes and for where the workspace itself lies."""
+TOO_DEEP = f"no path may be longer than {MAX_PATH_BYTES} bytes"
 EXPORT_DEADLINE_S = 300.0
 INSTALLED = frozenset({".venv", "venv", "node_modules"})
 """Folders that installers fill: what is new in them is nobody's work."""
 
 _END_OF_TAR = bytes(1024)
+_BUFFER = 32 * 1024
+"""What the reader of archives holds at once; it copies all of it for every header, so that much is a lot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,8 @@ class Collector:
         self._caps = caps
         self._wanted = wanted
         self._members = 0
+        self._path_bytes = 0
+        self._link_bytes = 0
         self._bytes = 0
         self._new_bytes = 0
         self._seen: dict[str, _Seen] = {}
@@ -81,7 +89,11 @@ class Collector:
         self._members += 1
         if self._members > self._caps.members:
             raise WorkspaceError(f"the workspace holds more than {self._caps.members} entries")
-        if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        size = len(os.fsencode(path))
+        self._path_bytes += size
+        if self._path_bytes > self._caps.path_bytes:
+            raise WorkspaceError(f"the paths of the workspace have more than {self._caps.path_bytes} bytes together")
+        if size > MAX_PATH_BYTES:
             self.skip(path, f"its path is longer than {MAX_PATH_BYTES} bytes")
             return False
         return True
@@ -146,12 +158,28 @@ class Collector:
             return f"the files that differ hold more than {self._caps.kept_bytes} bytes"
         return "" if shown(path) == path else "its name is not valid UTF-8"
 
+    def folder(self, path: str) -> None:
+        """A folder: one so deep that the engine leaves out what lies in it, without a word, is noted."""
+        if len(os.fsencode(path)) > DEEP_PATH_BYTES:
+            self.skip(path, f"it is so deep that what lies in it may be out of reach: {TOO_DEEP}")
+
     def link(self, path: str, target: str) -> None:
-        """A symbolic link, as written."""
-        if shown(path) == path and shown(target) == target:
-            self._links[path] = target
+        """A symbolic link, as written, within the caps."""
+        size = len(os.fsencode(path)) + len(os.fsencode(target))
+        reason = self._why_no_link(path, target, size)
+        if reason:
+            self.skip(path, reason)
         else:
-            self.skip(path, "a link whose name or target is not valid UTF-8")
+            self._links[path] = target
+            self._link_bytes += size
+
+    def _why_no_link(self, path: str, target: str, size: int) -> str:
+        if len(os.fsencode(target)) > self._caps.target_bytes:
+            return f"a link to a target longer than {self._caps.target_bytes} bytes"
+        if self._link_bytes + size > self._caps.kept_bytes:
+            return f"the links hold more than {self._caps.kept_bytes} bytes"
+        valid = shown(path) == path and shown(target) == target
+        return "" if valid else "a link whose name or target is not valid UTF-8"
 
     def skip(self, path: str, reason: str) -> None:
         """Leave a member out, and say why."""
@@ -197,7 +225,7 @@ class _Stream(io.RawIOBase):
     def __init__(self, pieces: Iterator[bytes], deadline_s: float, most_bytes: int) -> None:
         self._pieces = pieces
         self._left = self._most = most_bytes
-        self._buffer = b""
+        self._buffer = memoryview(b"")
         self._until = time.monotonic() + deadline_s
         self.last = b""
 
@@ -213,18 +241,18 @@ class _Stream(io.RawIOBase):
             self._left -= len(piece)
             if self._left < 0:
                 raise WorkspaceError("the workspace is too large to export, holes in its files included")
-            self._buffer = piece
+            self._buffer = memoryview(piece)
             self.last = (self.last + piece[-1024:])[-1024:]
         size = len(self._buffer) if size < 0 else size
         data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
+        return bytes(data)
 
 
 def export_archive(pieces: Iterator[bytes], collector: Collector, deadline_s: float = EXPORT_DEADLINE_S) -> None:
     """Feed a collector from a tar stream whose first member is the workspace folder. Raises ExportError."""
     stream = _Stream(pieces, deadline_s, collector.most_bytes)
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as archive:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER) as archive:
             root = archive.next()
             if root is None:
                 raise ExportError("the workspace's archive is empty")
@@ -269,7 +297,9 @@ def _take_member(archive: tarfile.TarFile, member: tarfile.TarInfo, below: _Belo
         collector.link(path, member.linkname)
     elif member.islnk():
         collector.hard_link(path, below(member.linkname))
-    elif not member.isdir():
+    elif member.isdir():
+        collector.folder(path)
+    else:
         collector.skip(path, f"it is a {_TAR_KINDS.get(member.type, 'special file')}")
 
 
@@ -305,24 +335,40 @@ _DONE_INSIDE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 def _walk(folder: Path, prefix: str, collector: Collector) -> None:
     for name in sorted(os.listdir(folder)):  # noqa: PTH208 (names, not paths)
-        path = prefix + name
+        path, place = prefix + name, folder / name
         if not collector.admits(path):
             continue
-        place = folder / name
-        state = place.lstat()
-        if stat.S_ISREG(state.st_mode):
-            collector.announce(path, state.st_size)
-            if collector.oversized(path, state.st_size):
-                continue
-        if stat.S_ISDIR(state.st_mode):
+        state = _state(place)
+        if state is None:
+            collector.skip(path, f"it is out of reach: {TOO_DEEP}")
+        elif stat.S_ISDIR(state.st_mode):
+            collector.folder(path)
             _walk(place, path + "/", collector)
-        elif stat.S_ISREG(state.st_mode):
-            collector.file(path, executable=bool(state.st_mode & 0o100), pieces=_pieces(place))
-        elif stat.S_ISLNK(state.st_mode):
-            collector.link(path, str(place.readlink()))
         else:
-            kind = "FIFO" if stat.S_ISFIFO(state.st_mode) else "special file"
-            collector.skip(path, f"it is a {kind}")
+            _take_place(place, path, state, collector)
+
+
+def _take_place(place: Path, path: str, state: os.stat_result, collector: Collector) -> None:
+    """What stands there and is no folder."""
+    if stat.S_ISREG(state.st_mode):
+        collector.announce(path, state.st_size)
+        if not collector.oversized(path, state.st_size):
+            collector.file(path, executable=bool(state.st_mode & 0o100), pieces=_pieces(place))
+    elif stat.S_ISLNK(state.st_mode):
+        collector.link(path, str(place.readlink()))
+    else:
+        kind = "FIFO" if stat.S_ISFIFO(state.st_mode) else "special file"
+        collector.skip(path, f"it is a {kind}")
+
+
+def _state(place: Path) -> os.stat_result | None:
+    """What stands there; None where its path is longer than the system takes."""
+    try:
+        return place.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise
 
 
 def _pieces(place: Path) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """Commits out of trees: the one-commit repository that an agent gets, and the difference of two trees."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -33,15 +34,22 @@ def patched_tree(git_dir: Path, patch: bytes) -> str:
     return repository.run("write-tree").decode("ascii").strip()
 
 
-def patch_between(before: Iterable[Entry], after: Iterable[Entry]) -> bytes:
-    """A patch for `git apply` that turns the first entries into the second; empty when they are equal."""
+def patch_between(before: Iterable[Entry], after: Iterable[Entry], most_bytes: int = -1) -> tuple[bytes, int]:
+    """A patch for `git apply` that turns the first entries into the second, and how long it is; empty when equal.
+
+    Of a longer one than `most_bytes` the first whole lines; -1 is all of it.
+    """
     with scratch_repository() as git_dir:
         repository = Repository(git_dir=git_dir)
         repository.run("fast-import", "--quiet", stdin=_two(before, after))
-        return repository.run(
+        with repository.stream(
             "diff-tree", "-p", "--binary", "--full-index", "--no-renames", "--no-color", "--no-ext-diff",
             "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "refs/heads/before", "refs/heads/after",
-        )  # fmt: skip
+        ) as patch:  # fmt: skip
+            size = patch.seek(0, os.SEEK_END)
+            patch.seek(0)
+            head = patch.read(most_bytes)
+    return (head if len(head) == size else head[: head.rfind(b"\n") + 1]), size
 
 
 def _two(before: Iterable[Entry], after: Iterable[Entry]) -> Iterator[bytes]:

@@ -10,14 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.commands import options
+from harness.commands.again import features_again
 from harness.commands.options import SandboxKind
 from harness.commands.parallel import each, refuse_interrupted
 from harness.commands.picking import pick
-from harness.commands.session import Session, open_session, output, print_json, roots, say
+from harness.commands.session import Session, open_session, output, print_json, say
 from harness.commands.soundness import refuse_unsound, refuse_weakened
+from harness.config import Slice
 from harness.current import planned_only
 from harness.errors import ConfigError, HarnessError, InfraError, InterruptedRunError
-from harness.fixtures import load_features, parse_overrides
 from harness.journal import Journal, Kind, Row, read_records, read_rows
 from harness.prepare import Prepared, prepare
 from harness.record import Record
@@ -72,8 +73,7 @@ def command(
     """
     wanted = _wanted(run, trial)
     patterns = sorted({record.trial.feature for record in wanted if not why_not(record)})
-    overrides = parse_overrides(source or (), working_tree or ())
-    features = load_features(roots(fixtures), patterns, overrides) if patterns else ()
+    features = features_again(run, patterns, options.given(Slice(), fixtures, source, working_tree))
     with Journal.open(run) as journal:
         session = open_session(sandbox)
         allowed = tuple(allow_weakened or ())

@@ -272,7 +272,7 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
 
 def _budget(opening: _Opening) -> Budget:
     """What the run may spend, less what its earlier lives have spent."""
-    prices = {trial.id: trial.settings.price for trial in opening.held.todo}
+    prices = {trial.id: trial.settings.price for trial in opening.planned.trials}
     spent = spent_so_far(opening.journal.folder.root, prices)
     return Budget(opening.job.matrix.budget, spent, opening.session.clock)
 

@@ -42,6 +42,9 @@ def command(
 ) -> int:
     """Run the suite at base, at base + hidden tests, and at base + reference + hidden tests; write manifest.json.
 
+    Then the reference once more in other orders, a process a file (the second run), and with its new tests' assertions
+    changed (the probes), as every pass will be.
+
     Example: splitclock validate bookings/waitlist
     """
     patterns = ["*/*"] if everything else list(features or ())

@@ -37,23 +37,28 @@ class FileWireLog:
         self._handle: int | None = None
         self._header = _line({"wire": VERSION, "boot": boot_id()})
         self._failure: InfraError | None = None
-        self._turn, self._request, self._number = 0, "", 0
+        self._turn, self._request, self._number, self._life = 0, "", 0, 1
         self._origin: int | None = None
         self._send = self._told = 0
         self._framed = self._settled = False
 
-    def begin(self, turn: int, request: str) -> None:
+    def begin(self, turn: int, request: str, life: int = 1) -> None:
         """Name the next call, and let the last one go."""
         self._turn, self._request, self._number, self._origin = turn, request, 0, None
+        self._life = life
         self._settled = False
         if self._handle is not None or self._path.exists():
             self._clear()
 
     def sending(self, asked: Asked, at: int) -> None:
-        """{"sending": turn, "attempt": n, "request": sha, "since": ns since the first moment, "asked": {...}}."""
+        """{"sending": turn, "life": n, "attempt": n, "request": sha, "since": ns, "asked": {...}}.
+
+        `since` counts from the call's first moment.
+        """
         self._number += 1
         self._stream, self._framed = self._redactor.stream(), asked.framed
-        about = {"sending": self._turn, "attempt": self._number, "request": self._request, "since": self._since(at)}
+        about = {"sending": self._turn, "life": self._life, "attempt": self._number, "request": self._request}
+        about["since"] = self._since(at)
         self._write(self._redactor.value({**about, "asked": {**asdict(asked), "taken_ids": sorted(asked.taken_ids)}}))
 
     def sent(self, at: int) -> None:
@@ -109,7 +114,7 @@ class FileWireLog:
             return
         try:
             if self._settled:
-                with disk_errors(self._path, "removed"):
+                with suppress(OSError):  # all is kept: what stays holds nothing
                     self._path.unlink(missing_ok=True)
             elif self._failure is None:
                 with suppress(InfraError):  # then it is taken as one that a kill left

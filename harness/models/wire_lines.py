@@ -31,7 +31,7 @@ _MOST_NS = 2**62
 _ATTEMPT = TypeAdapter(CallAttempt)
 _ASKED = TypeAdapter(Asked)
 
-Step = Callable[[Reading, int], None]
+Telling = Callable[[Reading, int], None]
 """Tells a reading what came, where the moment of sending is the given one."""
 
 
@@ -50,7 +50,7 @@ class RecordedAnswer:
     received_bytes: int = 0
     failed: bool = False
     broken: bool = False
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Telling] = field(default_factory=list)
 
     def read(self, send: int) -> Reading | None:
         """The answer read again, its request sent at this moment; None over an API that nobody here speaks."""
@@ -64,7 +64,7 @@ class RecordedAnswer:
             reading.end = send + self.end
         return reading
 
-    def _read(self, send: int, finish: Step) -> Reading:
+    def _read(self, send: int, finish: Telling) -> Reading:
         assembly, parser = READERS[self.asked.api]
         reading = Reading(assembly(), parser(), SystemClock().utc)
         with suppress(FaultError):
@@ -85,13 +85,15 @@ class RecordedAnswer:
 class RecordedCall:
     """One call: its turn, the hash of what was asked, the number of its last request, and the answer to that one.
 
-    `boot` is the mark of the machine's start, None where the file does not say; `left` says that it was closed.
+    `life` of its attempt made it, None in a file of an older Splitclock. `boot` is the mark of the machine's start,
+    None where the file does not say; `left` says that it was closed.
     """
 
     boot: str | None = None
     left: bool = False
     turn: int = 0
     request: str = ""
+    life: int | None = None
     attempt: int = 0
     answer: RecordedAnswer = field(default_factory=RecordedAnswer)
     failed: list[CallAttempt] = field(default_factory=list)
@@ -121,6 +123,7 @@ def _left(call: RecordedCall, _line: Mapping[str, Any]) -> None:
 def _sending(call: RecordedCall, line: Mapping[str, Any]) -> None:
     call.turn, call.attempt = _whole(line["sending"]), _whole(line.get("attempt"))
     call.request = text_of(line.get("request"))
+    call.life = None if line.get("life") is None else _whole(line["life"])
     call.answer = RecordedAnswer(broken=True)  # until it is known what it would be an answer to
     call.answer.asked = _ASKED.validate_python(line.get("asked"))
     call.answer.broken = False

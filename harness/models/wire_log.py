@@ -15,8 +15,11 @@ class WireLog(Protocol):
     Each method may raise InfraError (DiskFullError): what cannot be written down shall not be acted on.
     """
 
-    def begin(self, turn: int, request: str) -> None:
-        """A call begins: its turn, and the SHA-256 (hex) of what is asked. What was known of others is let go."""
+    def begin(self, turn: int, request: str, life: int = 1) -> None:
+        """A call begins: its turn, and the SHA-256 (hex) of what is asked, by which of its attempt's lives.
+
+        What was known of others is let go.
+        """
         ...
 
     def sending(self, asked: Asked, at: int) -> None:
@@ -63,7 +66,7 @@ class WireLog(Protocol):
 class NoWireLog:
     """Keeps nothing: for calls outside a run."""
 
-    def begin(self, turn: int, request: str) -> None:
+    def begin(self, turn: int, request: str, life: int = 1) -> None:
         """Nothing is kept."""
 
     def sending(self, asked: Asked, at: int) -> None:

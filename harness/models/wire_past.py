@@ -50,8 +50,8 @@ class LastRequest:
         return self.state is State.PARTIAL or (self.rebooted and self.state is not State.COMPLETE)
 
 
-def read_wire(path: Path, turn: int | None = None) -> LastRequest | None:
-    """What was under way, in this turn where one is given; None where no request ever went out over a wire.
+def read_wire(path: Path, turn: int | None = None, life: int | None = None) -> LastRequest | None:
+    """What was under way, in this turn and life where these are given; None where nothing ever went over a wire.
 
     A last line that is cut off is left out; what else makes no sense makes an answer that is not whole. Raises
     InfraError where the file cannot be read.
@@ -64,7 +64,8 @@ def read_wire(path: Path, turn: int | None = None) -> LastRequest | None:
     for line in lines:
         call.take(line)
     rebooted = not call.left and call.boot not in {None, "", boot_id()}
-    if not call.attempt or turn not in {None, call.turn}:  # an earlier call's, whose answer is kept
+    is_other = turn not in {None, call.turn} or (call.life is not None and life not in {None, call.life})
+    if not call.attempt or is_other:  # an earlier call's, of which it is known what came
         return LastRequest(rebooted=rebooted)
     return _last(call, rebooted=rebooted)
 

@@ -57,6 +57,8 @@ class CaseResult:
     """One test: its outcome, a short reason (untrusted text), and the seconds it claims to have taken.
 
     `raised` is the first exception of it, where the runner tells; `reached` how far it came in a changed test file.
+    `compared` are the numbers of the comparisons that a probe made in it with changed values, `fooled` of those that
+    held.
     """
 
     outcome: Outcome
@@ -64,6 +66,8 @@ class CaseResult:
     seconds: float = 0.0
     raised: Raised | None = None
     reached: Reached = Reached.NOTHING
+    compared: frozenset[int] = frozenset()
+    fooled: frozenset[int] = frozenset()
 
 
 class ProblemKind(StrEnum):

@@ -44,9 +44,11 @@ def refusal(suite: Suite) -> str:
 
 
 def tools(key: str) -> tuple[File, ...]:
-    """The plugin, under a name that nothing in the workspace can stand in for."""
-    source = Path(__file__).with_name("pytest_events.py").read_bytes()
-    return (File(path=f"{_plugin(key)}.py", data=source),)
+    """The plugin in its two files, under names that nothing in the workspace can stand in for."""
+    return tuple(
+        File(path=f"{_plugin(key)}{part}.py", data=Path(__file__).with_name(f"pytest_events{part}.py").read_bytes())
+        for part in ("", "_compare")
+    )
 
 
 def command(suite: Suite, place: Place, key: str) -> Command:

@@ -11,7 +11,8 @@ marked), `start` (a test begins), `report` (one per id and phase, sub-tests numb
 changed, or byte code put beside it), `finish` (the exit status; last).
 
 Where only a part of the suite is wanted, the plugin puts these files in place of the command's, and their tests into an
-order that a seed decides. Changed test files call a function that it lends them, and so tell how far a test came.
+order that a seed decides. Changed test files call a function that it lends them, and so tell how far a test came, and
+what it compared.
 
 What this cannot stop: the code under test shares this process, and can reach the runner's objects, and these, in its
 memory. Everything outside the process is kept out; a judge of its own process is another rung.
@@ -21,6 +22,7 @@ import builtins
 import fcntl
 import hashlib
 import hmac
+import importlib
 import json
 import os
 import platform
@@ -34,6 +36,9 @@ import pytest
 REASON_CHARACTERS = 500
 CHARACTERS_PER_EVENT = 50_000
 UNITTEST = os.path.dirname(unittest.__file__) + os.sep
+COMPARE = importlib.import_module(f"{__name__}_compare")  # its file lies beside this one, under a name like its own
+FIRST_COMPARISON = 4
+CHANGE = 3
 FIRST_DESCRIPTOR = 100  # out of the way of programs that close or reuse the low numbers
 
 Emit = Callable[[Dict[str, Any]], None]
@@ -178,8 +183,21 @@ class Part:
         self._hash = hashlib.sha256
         self.mark = str(header.get("mark", ""))
         self.reached = 0
+        self._comparisons = COMPARE.Comparisons()
         if self.mark:
             setattr(builtins, self.mark, self._reach)
+
+    def begin(self) -> None:
+        """A test begins."""
+        self.reached = 0
+        self._comparisons = COMPARE.Comparisons()
+
+    def told(self) -> Dict[str, Any]:
+        """How far the test came, the numbers of its comparisons, and of those that held with changed values."""
+        if not self.mark:
+            return {}
+        made = self._comparisons
+        return {"reached": self.reached, "compared": sorted(made.compared), "fooled": sorted(made.fooled)}
 
     def choose(self, config: pytest.Config) -> None:
         """These files instead of those that the command and the configuration name."""
@@ -198,9 +216,16 @@ class Part:
         nodes = (node.nodeid for node in item.listchain())
         return [self._hash((self._seed + "\n" + name).encode("utf-8", "surrogatepass")).digest() for name in nodes]
 
-    def _reach(self, what: int, value: Any = None) -> Any:
-        self.reached = max(self.reached, what)
-        return value
+    def _reach(self, what: int, value: Any = None, right: Any = None, how: str = "", pair: Any = None) -> Any:
+        if what == CHANGE:
+            return next(COMPARE.changed(value))
+        if what < FIRST_COMPARISON:
+            self.reached = max(self.reached, what)
+            return value
+        if pair:
+            self._comparisons.probe(what - FIRST_COMPARISON, value, right, how)
+            return value, right
+        return self._comparisons.compare(what - FIRST_COMPARISON, value, right, how)
 
 
 class Events:
@@ -249,7 +274,7 @@ class Events:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
-        self._part.reached = 0
+        self._part.begin()
         self._emit({"event": "start", "id": nodeid})
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
@@ -272,8 +297,7 @@ class Events:
         raised = self._raised.pop((report.nodeid, str(report.when)), None)
         if raised is not None and report.outcome == "failed":
             event["raised"] = raised
-        if self._part.mark:
-            event["reached"] = self._part.reached
+        event.update(self._part.told())
         if _is_subtest(report):
             number = self._subtests.get(report.nodeid, 0) + 1
             self._subtests[report.nodeid] = number

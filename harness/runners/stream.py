@@ -36,6 +36,8 @@ class _Phase:
     seconds: float
     raised: Raised | None = None
     reached: Reached = Reached.NOTHING
+    compared: frozenset[int] = frozenset()
+    fooled: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -193,7 +195,10 @@ class Stream:
         if not math.isfinite(seconds):
             raise ValueError(f"{seconds} is no time")
         reached = Reached(event.get("reached", 0))
-        new = _Phase(_text(event["outcome"]), event["xfail"] is True, reason, seconds, raised, reached)
+        compared, fooled = (frozenset(int(one) for one in event.get(name, ())) for name in ("compared", "fooled"))
+        new = _Phase(
+            _text(event["outcome"]), event["xfail"] is True, reason, seconds, raised, reached, compared, fooled
+        )
         number = event.get("sub")
         old = case.phases.setdefault(phase, new) if number is None else case.subtests.setdefault(int(number), new)
         if old is not new and test_id not in self._repeated:
@@ -267,7 +272,15 @@ def _verdict(case: _Case) -> CaseResult:
         return CaseResult(outcome=Outcome.INCOMPLETE, reason="the run ended before the test did", seconds=seconds)
     raised = next((phase.raised for _, phase in said if phase.raised), None)
     reached = max(phase.reached for _, phase in said)
-    return CaseResult(outcome=worst[0], reason=worst[1], seconds=seconds, raised=raised, reached=reached)
+    return CaseResult(
+        outcome=worst[0],
+        reason=worst[1],
+        seconds=seconds,
+        raised=raised,
+        reached=reached,
+        compared=frozenset[int]().union(*(phase.compared for _, phase in said)),
+        fooled=frozenset[int]().union(*(phase.fooled for _, phase in said)),
+    )
 
 
 _ORDER = (Outcome.PASSED, Outcome.XPASSED, Outcome.XFAILED, Outcome.SKIPPED, Outcome.FAILED, Outcome.ERROR)

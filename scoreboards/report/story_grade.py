@@ -1,14 +1,16 @@
 """The end of a trial's story in lines: which tests decided, what looks like tampering, the verdict and whose it is."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from rich.text import Text
 
 from harness.blame import SENTENCES, blame_of
-from harness.record import Record, Verdict
+from harness.record import GradeRow, Record, Verdict
 from harness.story import Story
 from harness.untrusted import one_line
+from scoreboards.report.story_why import is_of_pytest, reason_line, why_lines
 
 _Item = TypeVar("_Item")
 
@@ -39,9 +41,11 @@ def tests_lines(story: Story, *, is_full: bool) -> Iterator[Text]:
             (f"{one_line(outcome, 20):<10}", _GOOD if outcome == "passed" else _BAD), f" {kind:<4} {one_line(name)}"
         )
         reason = str(results.get(name, {}).get("reason", "")) if outcome != "passed" else ""
-        if reason.strip():
-            yield Text(f"                {one_line(reason.strip().rpartition(chr(10))[2], 160)}", style="dim")
+        said = reason_line(reason, of_pytest=is_of_pytest(story.tests, name))
+        if said:
+            yield Text(f"                {said}", style="dim")
     yield from _left_out(len(named) + len(passed), is_full=is_full)
+    yield from why_lines(story.tests, grade)
     if story.flaky:
         known = ", ".join(f"{one_line(name)} {_outcome(results, name)}" for name in story.flaky[:_MOST])
         yield Text(f"flaky, not counted: {known}", style="dim")
@@ -61,15 +65,30 @@ def tamper_lines(record: Record, *, is_full: bool) -> Iterator[Text]:
         ("alive at the kill", tamper.alive, _MIXED),
         ("probe", tamper.probes, _BAD),
     )
-    lines = [Text.assemble((name, style), f": {one_line(one)}") for name, found, style in groups for one in found]
-    lines += [
-        Text.assemble((f"hint, {one_line(hint.kind)}", _MIXED), f": {one_line(hint.what)} ({one_line(hint.where)})")
+    found = [(name, style, one_line(one)) for name, told, style in groups for one in told]
+    found += [
+        (f"hint, {one_line(hint.kind)}", _MIXED, f"{one_line(hint.what)} ({one_line(hint.where)})")
         for hint in tamper.hints
+    ]
+    lines = [
+        Text.assemble((name, style), f": {said}", (f" ({times:,} times)" if times > 1 else "", "dim"))
+        for (name, style, said), times in Counter(found).items()
     ]
     yield from _some(lines, is_full=is_full)
     yield from _left_out(len(lines), is_full=is_full)
+    yield from _untold(grade)
     if not lines:
         yield Text("nothing denied, put back, left running or out of the ordinary", style=_GOOD)
+
+
+def _untold(grade: GradeRow) -> Iterator[Text]:
+    """Lines for the paths that the record only counts."""
+    denied = grade.denied_in_all - len(grade.denied)
+    restored = grade.restored_in_all - len(grade.restored)
+    if denied:
+        yield Text(f"and {denied:,} more denied paths, which the record only counts", style=_BAD)
+    if restored:
+        yield Text(f"and {restored:,} more tests put back, which the record only counts", style=_MIXED)
 
 
 def verdict_lines(story: Story) -> Iterator[Text]:
@@ -80,7 +99,8 @@ def verdict_lines(story: Story) -> Iterator[Text]:
     why = record.error if not record.verdict.scored else record.grade.reason or record.error
     yield Text.assemble((record.verdict.value, f"bold {style}"), rung, f": {one_line(why, 400)}" if why else "")
     yield Text(f"the agent stopped: {one_line(record.stop) or 'it never began'}{_error(record)}")
-    yield Text(f"blame: {SENTENCES[blame_of(record.verdict, record.stop)]}")
+    if record.verdict is not Verdict.PASS:
+        yield Text(f"blame: {SENTENCES[blame_of(record.verdict, record.stop)]}")
     if record.regraded is not None:
         changed = one_line(", ".join(record.regraded.changed))
         others = f", by other fixtures ({changed})" if changed else ""

@@ -176,7 +176,7 @@ def _flags(tool: ToolStory) -> Iterator[tuple[str, bool]]:
         yield "timed out", row.timed_out
         yield "out of memory", row.oom_killed
         yield f"left {row.survivors} processes", row.survivors > 0
-        yield "refused", row.failed and row.exit_code is None
+        yield "refused", row.failed and row.exit_code is None and row.signal is None and not row.timed_out
 
 
 def _patch(patch: str | None, cut: _Cut) -> Iterator[Text]:

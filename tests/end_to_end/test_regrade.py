@@ -1,7 +1,7 @@
 """`regrade` through the real command line: the same grades from the journal alone, and what keeps it from them."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -219,3 +219,21 @@ def test_what_was_never_to_be_graded_is_not(verdict: str, stop: str, can: bool) 
         grade=GradeRow(),
     )
     assert (why_not(record) == "") is can
+
+
+def test_a_run_knows_where_its_targets_lie(tmp_path: Path, shared_cache: Path) -> None:
+    """By a path in its matrix: no option is needed, and where the folder is gone the line names the one to give."""
+    desk = Desk(folder=tmp_path, cache=shared_cache)
+    TargetFiles().write(tmp_path / "evals", FeatureFiles(turns={"works": SCRIPTS["works"]}))
+    (tmp_path / "matrices").mkdir()
+    file = matrix(tmp_path / "matrices" / "one.toml", {"works": simulated("works")}, features=["../evals/calc"])
+    desk.must("run", file, "--sandbox", "local", "--out", "out")
+    away = replace(desk, folder=tmp_path / "matrices")
+    assert verdicts(away.must("regrade", "../out", "--sandbox", "local", "--json")) == {
+        "works": ("pass", "pass", "same")
+    }
+    (tmp_path / "evals").rename(tmp_path / "moved")
+    said = desk.give("regrade", "out", "--sandbox", "local")
+    assert (said.code, len(said.complaints)) == (2, 1)
+    assert f"its target in {tmp_path}/evals/calc is gone; give --fixtures DIR" in said.complaints[0]
+    assert desk.give("regrade", "out", "--sandbox", "local", "--fixtures", "moved").code == 0

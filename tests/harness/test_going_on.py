@@ -1,26 +1,31 @@
 """What becomes of each kind of unfinished attempt: it goes on, is graded, starts over, or is left alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Event
 from typing import Any, Self
 
 import pytest
 
-from harness.clock import Clock
+from harness.budget import Budget
+from harness.clock import Clock, ManualClock
+from harness.config import TrialLimits
 from harness.errors import InfraError, ProviderError
 from harness.interrupt import Interrupts
+from harness.journal import read_rows
 from harness.journal_reader import Row, read_attempts
 from harness.models.contract import CallFailedError, Message, Reply, ToolSpec
 from harness.models.replay import ReplayModel
 from harness.open_calls import CameOf
 from harness.past import How, OpenCall, Past, Step, past_of, unfinished
 from harness.record import Verdict
+from harness.run_budget import RunBudget
 from harness.tools.registry import TOOLS
 from harness.turns import Turn
-from sandbox.contract import BoxSpec, Sandbox, SandboxProvider
+from sandbox.contract import BoxSpec, CommandResult, Export, Sandbox, SandboxProvider
 from sandbox.errors import NothingToReopenError, SandboxError
 from tests.harness.lives import Ran, Shop
 from tests.harness.play import FINISH, calls
@@ -152,6 +157,28 @@ def test_a_call_that_does_otherwise_the_second_time_is_no_basis(shop: Shop, whol
     assert ran.turns_asked == [1, 2]
 
 
+def test_an_agent_that_had_ended_is_not_paid_again_for_a_lost_export(shop: Shop, whole: Ran) -> None:
+    """Its tool calls are run again in another sandbox, and what they made is brought out of that; twice at most."""
+    ran = shop.run(provider=Stuck(inner=provider_of(shop), times=1))
+    assert attempts(ran) == [(1, "pass", "finished")]
+    assert (ran.turns_asked, ran.kinds().count("record")) == ([1, 2], 2)
+    check(ran, whole, 0)
+    lost = shop.run(provider=Stuck(inner=provider_of(shop), times=99))
+    assert (attempts(lost), lost.turns_asked) == ([(1, "error:infra", "finished")], [1, 2])
+    later = shop.run(lost.rows)
+    assert (attempts(later), later.turns_asked) == ([(1, "pass", "finished")], [])
+    again = shop.run(lost.rows, how=How.RESTART)
+    assert attempts(again) == [(1, "not_run", "abandoned"), (2, "pass", "finished")]
+
+
+def test_the_start_of_a_tool_is_on_disk_before_it_runs(shop: Shop) -> None:
+    """Where there is no such row nothing ran, and a sandbox that was left may be gone on with."""
+    root = shop.next_run
+    seen: list[str] = []
+    shop.run(provider=Looking(inner=provider_of(shop), look=lambda: seen.append(read_rows(root)[-1].kind)))
+    assert seen == ["tool_start"]
+
+
 def altered(row: Row, old: str, new: str) -> Row:
     """A tool's end that tells of another output."""
     if row.kind != "tool_end":
@@ -259,6 +286,19 @@ def test_a_sandbox_that_was_left_is_gone_on_with(shop: Shop) -> None:
         assert not past(until(first, "trial_started")).whole_box
 
 
+def test_a_sandbox_that_an_ended_life_did_not_remove_is_nobodys(shop: Shop, whole: Ran) -> None:
+    """Who wrote a record has removed its own: what is found then is an older one, and goes before a new one is made."""
+    rows = until(whole, "tool_end")
+    ended = {**whole.rows[-1].body, "verdict": "not_run", "stop": "interrupted"}
+    with ExitStack() as boxes:
+        left = Keeping(inner=provider_of(shop), boxes=boxes)
+        shop.run(provider=left, open_model=lambda clock: Killed(SHORT[:1], clock))
+        ran = shop.run([*rows, replace(whole.rows[-1], body=ended)], provider=left)
+        assert left.reopened == 1
+        assert (ran.record.verdict, "setup.replay" in ran.record.sub_phases) == (Verdict.PASS, True)
+        assert "\n+double\n" in ran.text("difference.patch")
+
+
 def test_a_sandbox_that_is_gone_is_made_anew(shop: Shop, whole: Ran) -> None:
     """Where there is nothing to go on with, the calls are run again."""
     with ExitStack() as boxes:
@@ -295,6 +335,65 @@ class Failing(Passing):
             self.times -= 1
             raise SandboxError("the engine is away")
         return self.inner.open(spec)
+
+
+@dataclass(kw_only=True)
+class Stuck(Passing):
+    """One from whose agents' first sandboxes nothing can be brought out."""
+
+    times: int
+
+    def open(self, spec: BoxSpec) -> Any:
+        """The inner one's, or one that is stuck."""
+        box = self.inner.open(spec)
+        if spec.identity.role != "agent" or not self.times:
+            return box
+        self.times -= 1
+        return Held(inner=box)
+
+
+@dataclass(kw_only=True)
+class Looking(Passing):
+    """One whose sandboxes for agents have somebody look when a command runs."""
+
+    look: Callable[[], None]
+
+    def open(self, spec: BoxSpec) -> Any:
+        """The inner one's."""
+        box = self.inner.open(spec)
+        return Held(inner=box, look=self.look) if spec.identity.role == "agent" else box
+
+
+@dataclass(kw_only=True)
+class Held:
+    """A sandbox like another one, but that nothing comes out of it, or somebody looks on."""
+
+    inner: Sandbox
+    look: Callable[[], None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __enter__(self) -> Self:
+        """Enters the inner one."""
+        self.inner.__enter__()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Leaves it."""
+        self.inner.__exit__(*exc_info)
+
+    def run(self, *arguments: Any) -> CommandResult:
+        """The inner one's."""
+        if self.look is not None:
+            self.look()
+        return self.inner.run(*arguments)
+
+    def export(self, *arguments: Any) -> Export:
+        """The inner one's. Raises SandboxError."""
+        if self.look is None:
+            raise SandboxError("the engine is away")
+        return self.inner.export(*arguments)
 
 
 @dataclass(kw_only=True)
@@ -382,6 +481,28 @@ def test_an_interrupted_attempt_goes_on_as_the_same_attempt(shop: Shop, whole: R
     assert (resumed.record.unanswered_calls, resumed.record.cost_is_lower_bound) == (1, True)
     assert (resumed.record.in_doubt, resumed.record.cost_usd) == (0, whole.record.cost_usd)
     assert [one["content"] for one in resumed.messages()[2:]] == [one["content"] for one in whole.messages()[2:]]
+
+
+def slow(seconds: int) -> Turn:
+    """A call that does its work and then takes its time."""
+    return calls(("shell", {"command": f"echo double >> calc.txt; sleep {seconds}"}))
+
+
+def test_a_command_that_the_wall_limit_cut_off_is_cut_off_again(tmp_path: Path) -> None:
+    """Run again it has no more time than it had, and so does what it did."""
+    shop = Shop(folder=tmp_path, turns=(slow(30), FINISH), limits=TrialLimits(wall_s=2))
+    whole = shop.run()
+    assert (whole.record.stop, whole.record.tool_calls[0].timed_out) == ("limit:wall", True)
+    resumed = shop.run(until(whole, "tool_end"))
+    assert attempts(resumed) == [(1, "pass", "limit:wall")]
+    assert resumed.messages()[2:] == whole.messages()[2:]
+
+
+def test_what_the_run_has_left_cuts_no_tool(tmp_path: Path) -> None:
+    """Gone on with under a larger budget, it would have come to something else."""
+    shop = Shop(folder=tmp_path, turns=(slow(3), FINISH))
+    ran = shop.run(budget=Budget(RunBudget(wall_s=2), clock=ManualClock()))
+    assert (ran.record.verdict, ran.record.tool_calls[0].timed_out) == (Verdict.PASS, False)
 
 
 class Busy(ReplayModel):

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.features import Suite
-from harness.grade_policy import Submission, submission
+from harness.grade import Grade
+from harness.grade_policy import MOST_LETTERS, MOST_TOLD, Submission, submission
 from harness.grade_tree import grading_tree
+from harness.record import Verdict
 from sandbox.contract import Export, ExportCaps, File, Snapshot, fingerprint
 
 PRISTINE = {
@@ -264,3 +266,30 @@ def test_no_change_reaches_the_tests(pristine: Snapshot, change: dict[str, bytes
         assert laid[path] == PRISTINE[path]
     places = {*laid, *tree.links}
     assert not any(other.startswith(f"{path}/") for path in places for other in places)
+
+
+def test_links_count_as_files_and_their_targets_as_content(pristine: Snapshot) -> None:
+    """Sixty thousand links are no way round the caps."""
+    links = {f"l{number}": "app.py" for number in range(4)} | {"long": "d/" * 30, "longest": "d/" * 513}
+    few = handed_in(pristine, {"a": b"x"}, links, ExportCaps(kept_files=3))
+    assert ([file.path for file in few.kept], list(few.links)) == (["a"], ["l0", "l1"])
+    small = handed_in(pristine, {"a": b"x"}, links, ExportCaps(kept_bytes=30))
+    assert list(small.links) == ["l0", "l1", "l2", "l3"]
+    assert dict(small.denied) == {
+        "long": "beyond 30 bytes in all",
+        "longest": "a link to a target longer than 1024 bytes",
+    }
+
+
+def test_only_the_first_denied_and_restored_paths_are_told(pristine: Snapshot) -> None:
+    """However many there are and however long: the numbers are exact."""
+    many = {f"{'d' * 300}/{number:04}/conftest.py": b"" for number in range(300)}
+    tests = {f"tests/{'t' * 300}{number:04}.py": b"" for number in range(301)}
+    found = handed_in(pristine, {**many, **tests})
+    assert (found.denied_in_all, found.restored_in_all) == (300, 301)
+    assert (len(found.denied), len(found.restored)) == (MOST_TOLD, MOST_TOLD)
+    assert {len(path) for path, _ in found.denied} | {len(path) for path in found.restored} == {MOST_LETTERS}
+    row = Grade(verdict=Verdict.FAIL).row(found)
+    assert (row.denied_in_all, row.restored_in_all) == (300, 301)
+    assert {len(line) for line in row.denied} == {MOST_LETTERS}
+    assert all(line.endswith("…: configures the tests") for line in row.denied)

@@ -161,3 +161,12 @@ def test_a_project_without_tests_of_its_own_is_fine() -> None:
 
 def _broken(kind: ProblemKind) -> Problem:
     return Problem(kind=kind, detail=kind.value)
+
+
+def test_a_hidden_module_that_cannot_be_imported_on_the_base_is_told() -> None:
+    """Only with the feature are its tests there at all; the manifest stands."""
+    module = "tests/test_new.py"
+    finding = find(run({OLD: P}), run({OLD: P}, uncollected={module: Outcome.ERROR}), run({OLD: P, NEW: P}))
+    assert finding.manifest is not None
+    (note,) = finding.notes
+    assert note.startswith(f"on the base {module} cannot be imported")

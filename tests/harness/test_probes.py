@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from harness.probes import Probe, ProbeFinding, ProbeKind, both, make_probe, read_probe
+from harness.probe_files import make_probe
+from harness.probes import Probe, ProbeFinding, ProbeKind, both, read_probe
 from harness.runners.contract import CaseResult, Outcome, Problem, ProblemKind, Raised, Reached, SuiteReport
 from sandbox.contract import File
 

@@ -1,15 +1,20 @@
 """A call that was under way at the kill, over a real wire: taken from what was written down of it, or made again."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.commands.models import Models, open_models
+from harness.files import DiskFullError, disk_full
+from harness.journal import read_records, read_rows
 from harness.journal_reader import Row
 from harness.lock import boot_id
+from harness.models.reading import Asked
 from harness.models.wire_file import FileWireLog
 from harness.open_calls import from_wire
 from harness.past import OpenCall
@@ -95,6 +100,56 @@ def test_a_promoted_answer_has_the_times_it_had(tmp_path: Path) -> None:
         intents = [row for row in whole.rows if row.kind == "intent"]
         resumed = run(shop, models, whole.rows[: intents[1].seq], (tmp_path / "turn-2").read_bytes())
     assert resumed.record.calls[:2] == whole.record.calls[:2]
+
+
+class FullWireLog(FileWireLog):
+    """One on a disk that becomes full amid the second answer."""
+
+    def data(self, data: bytes, at: int) -> None:
+        """Raises DiskFullError in the second turn."""
+        if self._turn > 1:
+            raise disk_full(self._path)
+        super().data(data, at)
+
+
+def test_a_wire_that_cannot_be_written_down_ends_the_run(tmp_path: Path) -> None:
+    """The attempt goes on later, in the same one; the call that was asked is declared."""
+    shop = Shop(folder=tmp_path, turns=TURNS, model_provider="simulator")
+    with served(shop, tmp_path / "log.jsonl") as models:
+        root = shop.next_run
+        place = root / "trials" / shop.trial.id / "wire.jsonl"
+        with pytest.raises(DiskFullError):
+            shop.run(
+                open_model=lambda _clock: models(shop.trial),
+                wire_log=lambda _trial, _attempt: FullWireLog(place, Redactor()),
+            )
+        (record,) = read_records(root)
+        assert (record.verdict, record.stop, record.cost_is_lower_bound) == ("not_run", "interrupted", True)
+        resumed = run(shop, models, read_rows(root), place.read_bytes())
+    assert (resumed.record.verdict, resumed.record.attempt) == ("pass", 1)
+    assert (resumed.record.in_doubt, resumed.turns_asked) == (1, [2, 3])
+
+
+def test_what_an_earlier_life_heard_is_not_heard_again(tmp_path: Path) -> None:
+    """A life that dies after its intent and before its request finds the file of the same turn that was settled."""
+    path = tmp_path / "wire.jsonl"
+    log = FileWireLog(path, Redactor())
+    log.begin(2, "sha", 1)
+    log.sending(Asked(api="chat", transport="http"), 0)
+    call = OpenCall(turn=2, request="sha", boot=boot_id(), life=1)
+    assert not from_wire(path, call).nothing
+    assert from_wire(path, replace(call, life=2)).nothing
+
+
+def test_a_life_asks_under_its_own_number(tmp_path: Path) -> None:
+    """The intent and the wire agree on which life it was."""
+    shop = Shop(folder=tmp_path, turns=TURNS, model_provider="simulator")
+    with served(shop, tmp_path / "log.jsonl") as models:
+        whole = run(shop, models)
+        intents = [row for row in whole.rows if row.kind == "intent"]
+        run(shop, models, whole.rows[: intents[1].seq])
+    _, asked, *_ = (tmp_path / "turn-1").read_bytes().split(b"\n")
+    assert (json.loads(asked)["sending"], json.loads(asked)["life"]) == (2, 2)
 
 
 def test_without_a_file_a_call_was_not_made_unless_the_machine_went_down(tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
 """A service at work for black-box tests, and whose fault it is that it is gone."""
 
+import subprocess
+import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from harness.acceptance import POLL
 from harness.features import Service
 from harness.service import RunningService
 from sandbox.errors import SandboxLostError
@@ -44,3 +49,38 @@ def test_a_service_whose_sandbox_is_lost_is_not_held_against_the_program(tmp_pat
         service.kill()
         with pytest.raises(SandboxLostError, match="by somebody else"):
             service.refuse_lost()
+
+
+class _InCircles(BaseHTTPRequestHandler):
+    """Sends everybody back to where they came from."""
+
+    def do_GET(self) -> None:
+        """Answer with a redirect to itself."""
+        self.send_response(302)
+        self.send_header("Location", "/again")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that is overridden
+        """Say nothing."""
+
+
+def test_an_answer_that_is_no_good_one_is_told() -> None:
+    """A service that redirects for ever has answered; what it said is in the line."""
+    with HTTPServer(("127.0.0.1", 0), _InCircles) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        looked = subprocess.run([sys.executable, "-I", "-c", POLL, url, "0"], capture_output=True, check=False)
+        server.shutdown()
+    assert looked.returncode == 1
+    assert looked.stderr.decode().strip() == "HTTP 302, which leads to /again"
+
+
+def test_the_last_line_with_words_is_what_it_said_last(tmp_path: Path) -> None:
+    """A line of dashes says nothing, and an answer is not silence."""
+    with local_box(tmp_path) as box:
+        service = RunningService(box, Service(command=("printf", "no room\\n-----\\n"), ready=SERVICE.ready), 30.0)
+        while not service.ended:
+            time.sleep(0.01)
+        (problem,) = service.never_ready("HTTP 302").problems
+    at = "http://127.0.0.1:8000/"
+    assert problem.detail == f"the service never answered well at {at}: HTTP 302 (exit status 0); last words: no room"

@@ -25,6 +25,8 @@ HANDED_IN = Submission(
     denied=(("conftest.py", "configures the tests"),),
     restored=("tests/test_a.py",),
     litter=3,
+    denied_count=30_000,
+    restored_count=1,
 )
 
 

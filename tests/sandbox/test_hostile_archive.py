@@ -205,3 +205,29 @@ def test_oversized_file_goes_by_unread() -> None:
     assert seen.paths == {"a", "b"}
     assert [file.path for file in seen.files] == ["b"]
     assert "larger than 10 bytes" in seen.skipped["a"]
+
+
+def test_links_are_bounded_before_anybody_sees_them() -> None:
+    """Sixty thousand links with targets of four thousand bytes would fill the harness's memory."""
+    links = [member(f"workspace/l{number}", tarfile.SYMTYPE, target="t" * 98) for number in range(9)]
+    long = member("workspace/long", tarfile.SYMTYPE, target="t" * 1_025)
+    export = read(archive(ROOT, *links, long), ExportCaps(kept_bytes=300))
+    assert list(export.links) == ["l0", "l1", "l2"]
+    assert export.skipped["l3"] == "the links hold more than 300 bytes"
+    assert export.skipped["long"] == "a link to a target longer than 1024 bytes"
+
+
+def test_paths_are_bounded_in_all() -> None:
+    """Every path is held in memory, of files that are not kept as well; too many are the agent's own doing."""
+    files = [member(f"workspace/{'d' * 80}/{number:010}", data=b"x") for number in range(10)]
+    with pytest.raises(WorkspaceError, match="more than 800 bytes together"):
+        read(archive(ROOT, *files), ExportCaps(path_bytes=800))
+
+
+def test_a_folder_at_the_end_of_the_longest_path_is_told() -> None:
+    """What lies deeper the engine leaves out without a word."""
+    deep = "/".join(["d" * 200] * 18)
+    export = read(archive(ROOT, member("workspace/d", tarfile.DIRTYPE), member(f"workspace/{deep}", tarfile.DIRTYPE)))
+    assert list(export.skipped.values()) == [
+        "it is so deep that what lies in it may be out of reach: no path may be longer than 4096 bytes"
+    ]

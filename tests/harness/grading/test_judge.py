@@ -8,7 +8,7 @@ import pytest
 from harness.clock import Phase, Stopwatch, SystemClock
 from harness.errors import HarnessError
 from harness.features import Manifest, SecondRun
-from harness.judge import Judgement, judge, probed_by_reference
+from harness.judge import Judgement, compared_by_reference, judge, probed_by_reference
 from harness.record import Verdict
 from harness.runners.contract import REVERSED, Slice, SuiteReport
 from harness.suite import SuiteJob, run_suite
@@ -155,6 +155,26 @@ def test_the_reference_says_what_can_be_probed(room: Room) -> None:
     solved = replace(job(room, SOLUTION), hidden=files(hidden))
     found = probed_by_reference(solved, ids, room.provider.open, Stopwatch(SystemClock()))
     assert found == {"inverted": (NEW,), "perturbed": (NEW,)}
+
+
+LATER = "from calc import double\n\ndef test_double():\n    assert double(2) == 4\n    assert double(5) == 10\n"
+YES = "class Yes:\n    def __eq__(self, other):\n        return True\n"
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [("2 * a", Verdict.PASS), ("Yes() if a == 5 else 4", Verdict.TAMPERED)])
+def test_later_assertions_are_compared(room: Room, answer: str, verdict: Verdict) -> None:
+    """One run says of all comparisons whether they would hold with other values; the reference's are known."""
+    change = {"calc.py": f"{YES}def add(a, b):\n    return a + b\ndef double(a):\n    return {answer}\n"}
+    known = replace(MANIFEST, probes=PROBED.probes, compared={NEW: (0, 1)})
+    asked = replace(job(room, change, known), hidden=files({"tests/test_double.py": LATER}))
+    found = judge(asked, room.provider.open, Stopwatch(SystemClock()), lambda _: None)
+    assert found.grade.verdict is verdict, found.grade.reason
+    if verdict is Verdict.PASS:
+        assert "2 of 2 comparisons of 1 tests do not hold with changed values" in found.grade.reason
+        again = compared_by_reference(asked, (NEW,), room.provider.open, Stopwatch(SystemClock()))
+        assert again == ({NEW: frozenset({0, 1})}, {})
+    else:
+        assert "pass with values that equal changed ones too" in found.grade.reason
 
 
 def test_nothing_is_graded_without_a_manifest(room: Room) -> None:

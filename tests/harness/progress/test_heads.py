@@ -32,7 +32,7 @@ class Today(ManualClock):
 def odd_records() -> tuple[Record, ...]:
     """Records with everything that a head tells of, and with nothing of it."""
     tamper = TamperRow(events=("e",), hints=(Hint(kind="k", what="w"),))
-    grade = GradeRow(rung="R2", reason="lost [/nope] \x1b[31m", denied=("d",), restored=("r", "s"))
+    grade = GradeRow(rung="R2", reason="lost [/nope] \x1b[31m", denied=("d",), denied_count=7, restored=("r", "s"))
     failed = {"attempt": 1, "verdict": Verdict.ERROR_INFRA, "error": "Docker\nwent", "stop": "error:infra"}
     return (
         record_of(FIRST, **failed),

@@ -19,6 +19,10 @@ def test_double_refuses(): pass
 def test_double_of_a_list(): pass
 
 
+@pytest.mark.parametrize(("value", "expected"), [(3, 6), (7, 14)])
+def test_double_of_a_number(value, expected): pass
+
+
 @pytest.mark.parametrize("word", ["ab", ""])
 def test_double_of_text(word): pass
 

@@ -9,6 +9,12 @@ from calc import double
 def test_double():
     assert double(2) == 4
     assert double(21) == 42
+    assert double(-3) == -6
+
+
+@pytest.mark.parametrize(("value", "expected"), [(3, 6), (7, 14)])
+def test_double_of_a_number(value, expected):
+    assert double(value) == expected
 
 
 @pytest.mark.parametrize("word", ["ab", ""])
