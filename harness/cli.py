@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import structlog
 import typer
@@ -117,7 +117,17 @@ def main(arguments: list[str] | None = None) -> None:
         code = 0
     except Exception as error:  # noqa: BLE001 - the outermost place: one line for the user, whatever it was
         code = _explain(error, debug="--debug" in arguments)
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Write what is left; where nobody reads it, that makes no failure of a command that has ended."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

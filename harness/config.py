@@ -17,6 +17,7 @@ from harness.errors import ConfigError
 from harness.matrix_file import MatrixFile
 from harness.model_config import ModelConfig, ModelReading, read_model
 from harness.models.presets import PRESETS
+from harness.redact import SHORTEST
 from harness.run_budget import RunBudget, run_budget
 from sandbox.contract import FLOOR_BYTES
 
@@ -204,12 +205,17 @@ def key_for(model: ModelConfig, environ: Mapping[str, str] | None = None) -> str
 def environment_without_keys(models: Iterable[ModelConfig], environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a user's own program: without the keys of these models and of all presets.
 
-    A variable that holds the value of a key goes too, whatever its name.
+    A variable that holds a key goes too, whatever its name, and whatever else it holds ("Bearer sk-...").
     """
     given = _environ(environ)
     names = {preset.key_env for preset in PRESETS.values()} | {model.key_env for model in models}
     values = {given[name] for name in names if name and given.get(name)}
-    return {name: value for name, value in given.items() if name not in names and value not in values}
+    long = tuple(value for value in values if len(value) >= SHORTEST)  # a short one may stand in anything by chance
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in names and value not in values and not any(key in value for key in long)
+    }
 
 
 def is_set(name: str, environ: Mapping[str, str] | None = None) -> bool:

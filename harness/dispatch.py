@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from operator import itemgetter
@@ -22,17 +22,23 @@ class Readiness(Enum):
     LAST = auto()
 
 
+def _by_model(trial: Trial) -> Hashable:
+    return trial.model
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What decides whether a trial begins; called one at a time.
 
-    `room` says whether there is a budget for it, `begun` is told that it begins; `stopped` ends it all.
+    `room` says whether there is a budget for it, `begun` is told that it begins; `stopped` ends it all. Trials of one
+    `group` are alike as to readiness and room, so that only the first of each is looked at.
     """
 
     readiness: Callable[[Trial], Readiness]
     room: Callable[[Trial], bool]
     begun: Callable[[Trial], None]
     stopped: Callable[[], bool]
+    group: Callable[[Trial], Hashable] = _by_model
 
 
 def readiness(quiet_s: float, *, put_off: bool) -> Readiness:
@@ -51,9 +57,9 @@ class Dispatcher:
     """
 
     def __init__(self, trials: Iterable[Trial], places: int, rules: Rules, work: Callable[[Trial], None]) -> None:
-        self._queues: dict[str, deque[tuple[int, Trial]]] = {}
+        self._queues: dict[Hashable, deque[tuple[int, Trial]]] = {}
         for number, trial in enumerate(trials):
-            self._queues.setdefault(trial.model, deque()).append((number, trial))
+            self._queues.setdefault(rules.group(trial), deque()).append((number, trial))
         self._rules = rules
         self._work = work
         self._free = max(1, places)
@@ -72,10 +78,14 @@ class Dispatcher:
     def run(self) -> int:
         """Run the trials until all are over, there is no room for more, or it is stopped; returns how many never began.
 
-        Raises what the work raised first, once all threads have ended.
+        Raises what the work raised first, or what kept trials from beginning, once all threads have ended.
         """
-        while (trial := self._next()) is not None:
-            self._start(trial)
+        try:
+            while (trial := self._next()) is not None:
+                self._start(trial)
+        except BaseException as error:  # noqa: BLE001 - raised again below, once nobody works any more
+            with self._changed:
+                self._error = self._error or error
         with self._changed:
             self._changed.wait_for(lambda: not self._threads)
         if self._error is not None:
@@ -95,34 +105,46 @@ class Dispatcher:
                 if self._free and not self._returning:
                     trial, soon = self._candidate()
                     if trial is not None:
-                        self._queues[trial.model].popleft()
-                        self._free -= 1
                         self._rules.begun(trial)
+                        self._queues[self._rules.group(trial)].popleft()
+                        self._free -= 1
                         return trial
                 if not self._out_of_room:
                     self._changed.wait(POLL_S if soon else None)
             return None
 
     def _candidate(self) -> tuple[Trial | None, bool]:
-        """The first trial that may begin, else None and whether one may soon without anything else happening."""
+        """The first trial that may begin, else None and whether one may soon without anything else happening.
+
+        One for which there is no room is passed over: others may be cheap, or cost nothing. There is no room at all
+        only once nobody is at work, for what is reserved for those may yet come free.
+        """
         heads = [
             trial for _, trial in sorted((queue[0] for queue in self._queues.values() if queue), key=itemgetter(0))
         ]
-        ready = [self._rules.readiness(trial) for trial in heads]
-        if Readiness.NOW not in ready:
-            over = Readiness.LATER not in ready and not self._threads
-            return (heads[0] if over else None), True
-        now = heads[ready.index(Readiness.NOW)]
-        if self._rules.room(now):
-            return now, False
-        self._out_of_room = not self._threads  # else what is reserved for those at work may yet come free
-        return None, False
+        ready = {kind: deque[Trial]() for kind in Readiness}
+        for trial in heads:
+            ready[self._rules.readiness(trial)].append(trial)
+        now = next(filter(self._rules.room, ready[Readiness.NOW]), None)
+        soon = bool(ready[Readiness.LATER] or ready[Readiness.LAST])
+        if now is not None or self._threads:
+            return now, soon
+        if any(map(self._rules.room, ready[Readiness.LATER])):
+            return None, True
+        self._out_of_room = not ready[Readiness.LAST]
+        return next(iter(ready[Readiness.LAST]), None), False
 
     def _start(self, trial: Trial) -> None:
         thread = threading.Thread(target=self._run, args=(trial,), name=f"trial {trial.label}")
         with self._changed:
             self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except BaseException:
+            with self._changed:
+                self._threads.discard(thread)
+                self._free += 1
+            raise
 
     def _run(self, trial: Trial) -> None:
         place = _Place(self)

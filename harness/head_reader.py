@@ -53,6 +53,7 @@ _ROW_FIELDS = (
     "of",
     "output_tokens",
     "cost_usd",
+    "elapsed_ns",
 )
 
 
@@ -69,7 +70,9 @@ _SHORT = f"""SELECT seq, at_utc, trial, attempt, kind,
     json_extract(body, {_paths(tuple(f"$.{name}" for name in _ROW_FIELDS))}) FROM rows"""  # noqa: S608 - ours
 _ROWS = f"{_SHORT} WHERE seq > ? AND seq <= ? AND kind NOT IN {_LONG} ORDER BY seq"
 _OF_TRIALS = f"{_SHORT} WHERE kind IN ({{kinds}}) AND trial IN ({{trials}}) AND seq <= ?"
-_STARTED = "SELECT trial, max(seq) FROM rows WHERE kind = 'trial_started' AND seq <= ? GROUP BY trial"
+_STARTED = "SELECT trial, seq, kind FROM rows WHERE kind IN ('trial_started', 'resumed') AND seq <= ? ORDER BY seq"
+_TOKENS = """SELECT trial, attempt, (SELECT sum(json_extract(value, '$.output_tokens')) FROM json_each(body, '$.calls'))
+    FROM rows WHERE kind = 'record' ORDER BY seq"""
 _NEWEST = "SELECT coalesce(max(seq), 0) FROM rows"
 _AT_ONCE = 200
 _LAST = 2**62
@@ -105,21 +108,32 @@ def read_heads(folder: Path, after: int = 0, until: int = _LAST) -> tuple[Head, 
     return tuple(_regraded(head, later.get(key), seen[key]) for key, head in found.items())
 
 
+def with_tokens(folder: Path, heads: Iterable[Head]) -> tuple[Head, ...]:
+    """Heads of the folder's records with their output tokens: sums over calls, so every record is read through.
+
+    Raises ConfigError, InfraError.
+    """
+    tokens = {(trial, attempt): found for trial, attempt, found in select(folder, _TOKENS)}
+    return tuple(replace(head, output_tokens=tokens.get((head.trial, head.attempt))) for head in heads)
+
+
 def read_short_rows(folder: Path, after: int = 0, until: int = _LAST) -> tuple[ShortRow, ...]:
     """The rows above `after` and not above `until`, in order, without records and what grades are made from."""
     return tuple(_short(found) for found in select(folder, _ROWS, (after, until)))
 
 
 def read_open_rows(folder: Path, heads: Iterable[Head], until: int) -> tuple[ShortRow, ...]:
-    """The rows of attempts that began and have no record among `heads`, in order.
+    """The rows of attempts that began, or went on, and have no record of that among `heads`, in order.
 
     No row of a finished trial is looked at, so it costs as much as there is under way.
     """
     recorded: dict[str, int] = {}
     for head in heads:
         recorded[head.trial] = max(head.row, recorded.get(head.trial, 0))
-    started = dict(select(folder, _STARTED, (until,)))
-    since = {trial: seq for trial, seq in started.items() if seq > recorded.get(trial, 0)}
+    since: dict[str, int] = {}
+    for trial, seq, kind in select(folder, _STARTED, (until,)):
+        if seq > recorded.get(trial, 0) and (kind == Kind.TRIAL_STARTED or trial not in since):
+            since[trial] = seq
     kinds = [str(kind) for kind in Kind if str(kind) not in _LONG]
     found: list[ShortRow] = []
     names = list(since)

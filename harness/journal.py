@@ -210,17 +210,16 @@ class Journal:
         try:
             return write()
         except DiskFullError:
-            if not self._make_room():
-                raise
-            return write()
+            self._make_room()
+            return write()  # also where somebody else has freed the space, perhaps this very moment
 
-    def _make_room(self) -> bool:
-        """Free the reserved space; returns whether there was any. From then on no intent is taken."""
+    def _make_room(self) -> None:
+        """Free the reserved space, if that was not done yet. From then on no intent is taken."""
         first = not self._full.is_set()
         self._full.set()
+        self._reserve.free()
         if first:
             self.on_full()
-        return self._reserve.free()
 
     def close(self) -> None:
         """Write what is queued and let the run go; idempotent."""
@@ -260,15 +259,21 @@ class Journal:
             _refuse(batch, self._failure)
             return
         try:
-            self._written(batch)
-        except DiskFullError as error:
-            if self._make_room():
-                self._shorten_log()
-                self._commit(_without_intents(batch, error))
-            else:
-                self._fail(batch, error)
+            self._written_at_last(batch)
         except InfraError as error:
             self._fail(batch, error)
+        except BaseException as error:  # noqa: BLE001 - whoever appends would wait for a dead thread for ever
+            why = f"{self.folder.journal}: the journal cannot be written: {type(error).__name__}: {error}"
+            self._fail(batch, InfraError(why))
+
+    def _written_at_last(self, batch: list[_Pending]) -> None:
+        """Write a batch; where the disk is found full, once more in the space that was reserved, without intents."""
+        try:
+            self._written(batch)
+        except DiskFullError as error:
+            self._make_room()
+            self._shorten_log()
+            self._written(_without_intents(batch, error))
 
     def _shorten_log(self) -> None:
         """Bring the write-ahead log into the journal and free its space, as far as that can be done."""
@@ -308,9 +313,10 @@ def _without_intents(batch: list[_Pending], why: InfraError) -> list[_Pending]:
 
 
 def _refuse(batch: list[_Pending], why: InfraError) -> None:
-    """Tell those who wait for rows that these are not written."""
+    """Tell those who wait for rows, and were told nothing yet, that these are not written."""
     for _, pending in batch:
-        pending.set_exception(type(why)(str(why)))
+        if not pending.done():
+            pending.set_exception(type(why)(str(why)))
 
 
 def _sweep(bodies: Path) -> None:

@@ -19,6 +19,9 @@ from harness.journal_schema import Kind, check_schema, database_errors, must_exi
 from harness.record import Record, latest, slim
 from harness.run_folder import RunFolder
 
+_LABEL = 12
+"""Digits of the hash by which runs of one name are told apart."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -39,12 +42,14 @@ def read_meta(folder: Path) -> dict[str, str]:
 
 
 def run_label(folder: Path) -> str:
-    """What a run's sandboxes are known by: its name, and an id, for two folders may have one name.
+    """What a run's sandboxes are known by: its name, and a hash of its journal's id and of where it lies.
 
-    Runs of older versions have no id. Raises ConfigError, InfraError.
+    For two folders may have one name, and a copy of a folder has its id; one that was moved does not find the sandboxes
+    that it left. Runs of older versions have no id, but the time they began. Raises ConfigError, InfraError.
     """
     meta = read_meta(folder)
-    return f"{meta['run']}.{meta['id']}" if "id" in meta else meta["run"]
+    what = f"{meta.get('id') or meta['created_utc']}\n{folder.resolve()}"
+    return f"{meta['run']}.{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:_LABEL]}"
 
 
 def read_rows(folder: Path, kind: Kind | None = None, after: int = 0) -> tuple[Row, ...]:

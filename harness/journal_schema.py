@@ -13,12 +13,20 @@ from harness.errors import ConfigError, InfraError
 from harness.files import disk_full
 from harness.run_folder import RunFolder
 
-SCHEMA = 1
-"""Number of the journal's form; an older one is migrated when it is opened for writing, a newer one refused."""
+SCHEMA = 2
+"""Number of the journal's form; an older one is migrated when it is opened for writing, a newer one refused.
+
+From 2 on an attempt may have several records, of which the last one counts; who knows only 1 would count all of them.
+"""
 
 Migration = Callable[[sqlite3.Connection], None]
 
-MIGRATIONS: Mapping[int, Migration] = {}
+
+def _nothing_to_rewrite(_connection: sqlite3.Connection) -> None:
+    """The rows stay as they are; what changed is what they mean to a reader."""
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _nothing_to_rewrite}
 """The step that leads from each older schema to the next one; run inside one transaction."""
 
 _TABLES = (

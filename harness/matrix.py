@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,6 +113,7 @@ def run_matrix(run: MatrixRun) -> Ran:
         room=lambda trial: _is_free(run, trial) or not budget.lacks(trial.model),
         begun=lambda trial: budget.begin(trial.id, trial.model),
         stopped=stopped,
+        group=lambda trial: (trial.model, _asks_nobody(run, trial), trial.feature.key in run.prepared),
     )
     dispatcher = Dispatcher(run.trials, run.parallel, rules, lambda trial: _at_work(run, trial, ended))
     with run.bench.interrupts.ending(dispatcher.wake):
@@ -169,7 +171,8 @@ def _one(run: MatrixRun, trial: Trial) -> Record | None:
     with structlog.contextvars.bound_contextvars(trial=trial.id):
         for outcome in _outcomes(run, trial):
             record, unkept = _recorded(run, trial, outcome), outcome.unkept
-        if record is not None:
+    if record is not None:
+        with suppress(Exception):  # a view that fails is no failure of what it shows
             run.progress.done(trial, record)
     if unkept is not None:
         raise unkept
@@ -289,9 +292,14 @@ def journalled(
     start of a tool is written, nothing ran. Other rows keep their order and need not be waited for.
     """
     kind, body = event
-    if kind in PASSING:
+    if kind not in PASSING:
+        _write(journal, trial, attempt, event)
+    with suppress(Exception):  # a view that fails ends no trial
         progress.event(trial, kind, body)
-        return
+
+
+def _write(journal: Journal, trial: Trial, attempt: int, event: tuple[str, Mapping[str, Any]]) -> None:
+    kind, body = event
     known = KINDS.get(kind)
     whose = ("", 0) if kind in OF_THE_RUN else (trial.id, attempt)
     entry = Entry(
@@ -300,4 +308,3 @@ def journalled(
     row = journal.post(entry)
     if known in DURABLE:
         row.result()
-    progress.event(trial, kind, body)

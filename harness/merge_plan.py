@@ -79,7 +79,7 @@ def merge_plan(parts: Sequence[Part]) -> Merge:
             if len(having) > 1:
                 duplicates.append(_duplicate(trial.id, parts[home], [parts[one] for one in having if one != home]))
     return Merge(
-        plan=first.plan.model_copy(update={"trials": trials, "elsewhere": (), "asked": _asked(first.plan.asked)}),
+        plan=first.plan.model_copy(update={"trials": trials, "elsewhere": (), "asked": _asked(parts)}),
         homes=homes,
         duplicates=tuple(duplicates),
         missing=tuple(_missing(parts)),
@@ -131,8 +131,11 @@ def _duplicate(trial: str, kept: Part, dropped: Iterable[Part]) -> Duplicate:
     )
 
 
-def _asked(asked: Asked) -> Asked:
-    return asked.model_copy(update={"shard": ""})
+def _asked(parts: Sequence[Part]) -> Asked:
+    """What the whole was asked for: no shard of it, and what all parts together were allowed to cost."""
+    costs = [part.plan.asked.max_cost for part in parts]
+    most = None if None in costs else sum(cost or 0.0 for cost in costs)
+    return parts[0].plan.asked.model_copy(update={"shard": "", "max_cost": most})
 
 
 def _missing(parts: Sequence[Part]) -> Iterable[Missing]:

@@ -21,23 +21,25 @@ from harness.run_plan import read_plan
 from harness.untrusted import one_line
 
 FROM = "merged_from"
-"""In a record's provenance: the run that it was copied from."""
+"""In a record's provenance, and where a run of it began: the run that it was copied from."""
 
 KINDS = frozenset(kind.value for kind in Kind)
 
-_OF_THE_RUN = (Kind.NOTE, Kind.FEATURE)
-"""Rows of no trial that are worth copying."""
+_OF_THE_RUN = (Kind.RUN_STARTED, Kind.NOTE, Kind.FEATURE)
+"""Rows of no trial that are worth copying: when each part was at work is told by where its lives begin."""
 
 
 def merge_runs(runs: Sequence[Path], out: Path) -> Merge:
     """Write the runs as one to `out`, a new or empty folder. Returns what it is made of.
 
-    Raises ConfigError where they cannot be one, or one is still being written, and InfraError; then `out` stays empty.
+    Raises ConfigError where they cannot be one, or one is still being written, and InfraError; then nothing of
+    it stays in `out`, which another process may have made a run of meanwhile: that one stays.
     """
     _refuse(runs, out)
     merge = merge_plan([_part(run) for run in runs])
+    journal = Journal.create(out)  # where that fails, what lies there is somebody else's
     try:
-        with Journal.create(out) as journal:
+        with journal:
             _write(journal, runs, merge)
     except BaseException:
         with suppress(OSError):
@@ -75,8 +77,6 @@ def _write(journal: Journal, runs: Sequence[Path], merge: Merge) -> None:
     with disk_errors(folder.root, "merged into"):
         _copy_files(folder, runs, merge)
     names = [read_meta(run)["run"] for run in runs]
-    opening = {"matrix": merge.plan.matrix, "trials": len(merge.plan.trials), "merged": names}
-    journal.append(Entry(kind=Kind.RUN_STARTED, body=opening))
     features: set[str] = set()
     rows = [
         journal.post(_entry(row, folder.root.name, names[place]))
@@ -86,6 +86,9 @@ def _write(journal: Journal, runs: Sequence[Path], merge: Merge) -> None:
     ]
     for row in rows:
         row.result()
+    # Behind the rows of the parts, for the last of their lives ended with its last row, and not with the merge.
+    opening = {"matrix": merge.plan.matrix, "trials": len(merge.plan.trials), "merged": names}
+    journal.append(Entry(kind=Kind.RUN_STARTED, body=opening))
     records = read_records(folder.root)
     _write_records(folder, records)
     closing = {"records": len(records), "interrupted": False, "merged": names}
@@ -109,6 +112,8 @@ def _entry(row: Row, name: str, was: str) -> Entry:
         raise ConfigError(f"a newer Splitclock wrote rows of the kind `{one_line(row.kind, 40)}`; upgrade this one")
     if row.kind == Kind.RECORD:
         body = {**body, "run": name, "provenance": {**body.get("provenance", {}), FROM: was}}
+    if row.kind == Kind.RUN_STARTED:
+        body = {**body, FROM: was}
     return Entry(kind=Kind(row.kind), body=body, trial=row.trial, attempt=row.attempt, at_utc=row.at_utc)
 
 

@@ -41,6 +41,7 @@ class Asked(_Form):
     """What the command line said beside the matrix file, paths absolute.
 
     `beside` is the folder of the matrix file, from which its paths are taken; `shard` is "2/8", "" for all of it.
+    `max_cost` is in USD.
     """
 
     sandbox: str = "docker"
@@ -53,6 +54,7 @@ class Asked(_Form):
     shard: str = ""
     allow_weakened: tuple[str, ...] = ()
     beside: str = ""
+    max_cost: float | None = None
 
 
 class RunPlan(_Form):

@@ -130,7 +130,13 @@ class _Attempt:
         if past is None:
             self._event("trial_started", {"attempt": self._number, "boot": boot_id()})
             return
-        life = {"life": past.lives + 1, "step": past.step.value, "elapsed_ns": past.elapsed_ns, "boot": boot_id()}
+        life = {
+            "attempt": self._number,
+            "life": past.lives + 1,
+            "step": past.step.value,
+            "elapsed_ns": past.elapsed_ns,
+            "boot": boot_id(),
+        }
         self._event("resumed", life)
         self._past = self._line.past = settle(self._trial, self._bench, past)
         self._line.begin()

@@ -87,7 +87,8 @@ class Figures:
     """Everything about one model, on all features or on one. `simulated` when any of its trials was.
 
     `noise` counts noisy trials by reason, most frequent first; a trial may have several. `calls` are of all trials,
-    `tools` of the scored ones.
+    `tools` of the scored ones. `resumed` are trials of which some attempt went on after an interruption, `in_doubt`
+    calls of all attempts that were under way at a kill, and may have been paid for without an answer.
     """
 
     model: str
@@ -95,6 +96,7 @@ class Figures:
     noisy: int
     noise: Mapping[str, int]
     resumed: int
+    in_doubt: int
     features: int
     outcomes: Outcomes
     times: Times

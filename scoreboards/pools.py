@@ -74,7 +74,6 @@ class _Ends:
     trials: int = 0
     simulated: bool = False
     noisy: int = 0
-    resumed: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     features: set[str] = field(default_factory=set)
@@ -85,7 +84,6 @@ class _Ends:
         self.trials += 1
         self.simulated |= record.trial.simulated
         self.noisy += record.noisy
-        self.resumed += record.resumed
         self.verdicts[str(record.verdict)] += 1
         self.reasons.update(own_reasons(record))
         self.features.add(record.trial.feature)
@@ -96,7 +94,6 @@ class _Ends:
         self.trials += other.trials
         self.simulated |= other.simulated
         self.noisy += other.noisy
-        self.resumed += other.resumed
         self.features |= other.features
         for own, others in (
             (self.verdicts, other.verdicts),
@@ -180,6 +177,8 @@ class FiguresPool:
     paid: _Paid = field(default_factory=_Paid)
     tool_calls: int = 0
     turns: int = 0
+    in_doubt: int = 0
+    resumed: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, record: Record, number: int, *, final: bool) -> None:
         """One more attempt, the `number`th of all; `final` says that it is the one that counts."""
@@ -188,6 +187,9 @@ class FiguresPool:
         self.paid.add(record)
         self.tool_calls += len(record.tool_calls)
         self.turns += record.turns
+        self.in_doubt += record.in_doubt
+        if record.resumed:
+            self.resumed.add((record.run, record.trial.id))
         if record.trial.claimed_tokens_per_s:
             self.claim = (number, record.trial.claimed_tokens_per_s)
         if final:
@@ -213,6 +215,8 @@ class FiguresPool:
         self.paid.take(other.paid)
         self.tool_calls += other.tool_calls
         self.turns += other.turns
+        self.in_doubt += other.in_doubt
+        self.resumed |= other.resumed
 
     def figures(self) -> Figures:
         """The figures of those that were added."""
@@ -222,7 +226,8 @@ class FiguresPool:
             simulated=self.ends.simulated,
             noisy=self.ends.noisy,
             noise=like_reasons(self.ends.reasons),
-            resumed=self.ends.resumed,
+            resumed=len(self.resumed),
+            in_doubt=self.in_doubt,
             features=len(self.ends.features),
             outcomes=self.ends.outcomes(),
             times=self.lengths.times(),

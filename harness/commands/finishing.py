@@ -17,6 +17,7 @@ from harness.errors import HarnessError, InfraError
 from harness.files import write_atomic
 from harness.progress.json_lines import line
 from harness.run_folder import RunFolder
+from harness.untrusted import one_line
 from sandbox.errors import SandboxError
 
 _FAILED = 4
@@ -48,14 +49,39 @@ def carry_out(job: Job, session: Session, ending: Ending, exit_code: Callable[[F
         if folders:
             _given_up(folders[0], ending, _code(error))
         raise
-    found = sum_up(finished.folder, finished.planned)
-    summary = _keep(found)
-    _show(found, ending)
+    found = _summed_up(finished.folder, finished.planned)
+    if found is not None:
+        _try_to_show(found, ending)
     code = exit_code(finished)
     if ending.json_lines:
         _last_line(found, code)
-    call(ending.on_finish, finished.folder, code, summary)
+    call(ending.on_finish, finished.folder, code, _summary(finished.folder))
     return code
+
+
+def _summed_up(folder: Path, planned: int) -> Sum | None:
+    """What a run came to, kept in its folder; None where that cannot be read, which is said and changes nothing."""
+    try:
+        found = sum_up(folder, planned)
+        _keep(found)
+    except (HarnessError, SandboxError, OSError, ValueError, LookupError, TypeError) as error:
+        say(f"splitclock: {folder}: cannot be summed up: {one_line(str(error)) or type(error).__name__}")
+        return None
+    return found
+
+
+def _try_to_show(found: Sum, ending: Ending) -> None:
+    """Show it; where it cannot be shown, the run came to what it came to."""
+    try:
+        _show(found, ending)
+    except OSError:  # nobody reads it
+        _drop_output()
+    except (HarnessError, SandboxError, ValueError, LookupError, TypeError) as error:
+        say(f"splitclock: {one_line(str(error)) or type(error).__name__}")
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(found: Sum, ending: Ending) -> None:
@@ -73,15 +99,14 @@ def _show(found: Sum, ending: Ending) -> None:
 
 def _given_up(folder: Path, ending: Ending, code: int) -> None:
     """The end of a run that something stopped: what there is is summed up, as far as it can be read."""
-    summary = RunFolder(root=folder).root / "summary.json"
-    try:
-        found = sum_up(folder, _planned(folder))
-        summary = _keep(found)
-        if ending.json_lines:
-            _last_line(found, code)
-    except (HarnessError, SandboxError, OSError) as error:
-        say(f"splitclock: {error}")
-    call(ending.on_finish, folder, code, summary)
+    found = _summed_up(folder, _planned(folder))
+    if ending.json_lines:
+        _last_line(found, code)
+    call(ending.on_finish, folder, code, _summary(folder))
+
+
+def _summary(folder: Path) -> Path:
+    return RunFolder(root=folder).root / "summary.json"
 
 
 def _planned(folder: Path) -> int:
@@ -91,25 +116,22 @@ def _planned(folder: Path) -> int:
         return 0
 
 
-def _keep(found: Sum) -> Path:
+def _keep(found: Sum) -> None:
     """Write `summary.json` into the run folder; where it cannot be written, that is said."""
-    path = found.folder / "summary.json"
     try:
-        write_atomic(path, (json.dumps(document(found), indent=1) + "\n").encode())
+        write_atomic(_summary(found.folder), (json.dumps(document(found), indent=1) + "\n").encode())
     except (InfraError, OSError) as error:
         say(f"splitclock: {error}")
-    return path
 
 
-def _last_line(found: Sum, code: int) -> None:
+def _last_line(found: Sum | None, code: int) -> None:
     """`run_finished`; a reader who is gone does not make a failure of a run that ended."""
+    told = {"summary": None if found is None else document(found), "exit_code": code}
     try:
-        sys.stdout.write(
-            line("run_finished", SystemClock().utc().isoformat(), {"summary": document(found), "exit_code": code})
-        )
+        sys.stdout.write(line("run_finished", SystemClock().utc().isoformat(), told))
         sys.stdout.flush()
-    except (BrokenPipeError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        _drop_output()
 
 
 def _code(error: BaseException) -> int:

@@ -45,10 +45,11 @@ def command(
     job = load_job(RunFolder(root=run).matrix, options_again(before, over, run), run)
     _check_unchanged(job, run)
     weakened = tuple(allow_weakened or before.asked.allow_weakened)
-    asked = job.asked.model_copy(update={"shard": before.asked.shard, "allow_weakened": weakened})
+    most = before.asked.max_cost if max_cost is None else max_cost
+    asked = job.asked.model_copy(update={"shard": before.asked.shard, "allow_weakened": weakened, "max_cost": most})
     job = replace(
         job,
-        matrix=capped(job.matrix, max_cost, job.matrix_file),
+        matrix=capped(job.matrix, most, job.matrix_file),
         asked=asked,
         allow_weakened=weakened,
         is_resumed=True,

@@ -21,6 +21,7 @@ from harness.errors import ConfigError, InfraError, InterruptedRunError, Provide
 from harness.matrix import Ended
 from harness.past import How
 from harness.record import Verdict
+from harness.run_folder import RunFolder
 from harness.untried import DEFERRED
 
 
@@ -53,7 +54,7 @@ def command(
     part = options.sliced(model, feature, repeats)
     job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
     weakened = tuple(allow_weakened or ())
-    asked = job.asked.model_copy(update={"shard": shard or "", "allow_weakened": weakened})
+    asked = job.asked.model_copy(update={"shard": shard or "", "allow_weakened": weakened, "max_cost": max_cost})
     job = replace(job, matrix=capped(job.matrix, max_cost, matrix), allow_weakened=weakened, asked=asked)
     return go(job, sandbox, options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish))
 
@@ -118,9 +119,19 @@ def _cut_short(finished: Finished) -> list[int]:
     cut = sum(one.stop == STOP for one in finished.records)
     say(
         f"splitclock: budget: {finished.over_budget}; {finished.not_begun} of {finished.planned} trials were not "
-        f"started, {cut} were cut short; raise [budget] and `splitclock resume {shlex.quote(str(finished.folder))}`"
+        f"started, {cut} were cut short; {_with_more(finished)}"
     )
     return [INCONCLUSIVE]
+
+
+def _with_more(finished: Finished) -> str:
+    """How to go on with more: dollars by an option, all else in the copy of the matrix that a run is resumed by."""
+    resume = f"splitclock resume {shlex.quote(str(finished.folder))}"
+    bounds = [words.split(" ")[0] for words in finished.over_budget.split("; ")]
+    more = f"`{resume}{' --max-cost USD' if 'cost_usd' in bounds else ''}`"
+    if bounds == ["cost_usd"]:
+        return f"go on with more: {more}"
+    return f"raise [budget] in {RunFolder(root=finished.folder).matrix}, then {more}"
 
 
 INCONCLUSIVE = 3

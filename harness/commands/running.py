@@ -57,7 +57,7 @@ class Job:
 
     `allow_weakened` names what an engine may leave out of the sandboxes' hardening. `out` may hold a run: then only
     trials without a finished record are run, and none but those that it planned where `is_resumed`. `asked` is what
-    the run folder keeps of the command line.. With `json_lines` events go to standard output. `began` is told
+    the run folder keeps of the command line. With `json_lines` events go to standard output. `began` is told
     of the run's folder once its journal is held.
     """
 
@@ -205,7 +205,7 @@ def _open(job: Job, session: Session, plan: Planned, console: Console, stack: Ex
     if job.is_resumed:
         refuse_new(folder, held.before, plan.plan)
     watch = Watch(matrix=job.matrix, redactor=redactor, quiet=job.quiet, json_lines=job.json_lines)
-    progress = stack.enter_context(watch.progress(held.todo, session.clock, console))
+    progress = stack.enter_context(watch.progress(plan.trials, session.clock, console))
     progress.begun(folder)
     job.began(folder)
     stack.enter_context(_listening(interrupts, session, progress))

@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,12 +125,13 @@ def output() -> Console:
 
 def errors() -> Console:
     """Standard error, for what is not the result."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def say(line: str) -> None:
-    """One line on standard error, made safe to print: may hold untrusted text."""
-    errors().print(rich_text(line), soft_wrap=True)
+    """One line on standard error, made safe to print: may hold untrusted text. Nobody need read it."""
+    with suppress(OSError):
+        errors().print(rich_text(line), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

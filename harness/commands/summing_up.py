@@ -78,11 +78,16 @@ def document(found: Sum) -> dict[str, Any]:
         "unscored": _unscored(found.latest),
         "cost_usd": cost,
         "cost_is_lower_bound": partial,
-        "in_doubt": sum(head.in_doubt for head in found.latest),
+        "in_doubt": sum(head.in_doubt for head in found.attempts),
         "noisy": sum(head.noisy for head in found.latest),
-        "resumed": sum(head.resumed for head in found.latest),
+        "resumed": _resumed(found),
         "regraded": sum(head.regraded for head in found.latest),
     }
+
+
+def _resumed(found: Sum) -> int:
+    """The trials of which some attempt went on after an interruption."""
+    return len({head.trial for head in found.attempts if head.resumed})
 
 
 def _verdicts(found: Sum) -> Counter[Verdict]:
@@ -130,10 +135,10 @@ def _spend(found: Sum) -> Text:
     said = f"cost {'at least ' if partial else ''}{money(cost)}"
     if cost is None:
         said = "" if all(head.simulated for head in found.latest) else "cost unknown"
-    doubts = sum(head.in_doubt for head in found.latest)
+    doubts = sum(head.in_doubt for head in found.attempts)
     marks = {
         "noisy": sum(head.noisy for head in found.latest),
-        "resumed": sum(head.resumed for head in found.latest),
+        "resumed": _resumed(found),
         ("call in doubt" if doubts == 1 else "calls in doubt"): doubts,
         "with signs of tampering": sum(head.signs > 0 for head in found.latest),
         "graded again": sum(head.regraded for head in found.latest),

@@ -92,6 +92,15 @@ class Gate:
                 ticket.nap()
         return ticket.passage
 
+    def withdraw(self, ticket: Ticket) -> None:
+        """Take a ticket back whose holder does not go on: out of the queue, or its passage given to the next."""
+        with self._lock:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+            elif ticket.passage is not None:
+                self._in_flight -= 1
+                self._let_in()
+
     def leave(self, passage: Passage, outcome: Outcome) -> int | None:
         """Give a passage back; returns how many requests are allowed from now on, None where that stays the same."""
         with self._lock:

@@ -124,7 +124,11 @@ class Persistence:
                 break
             gate.leave(passage, Outcome.FAILED)
         if effort.pauses:
-            tell("attempt", attempt=len(effort.failed) + 1)
+            try:
+                tell("attempt", attempt=len(effort.failed) + 1)
+            except BaseException:
+                gate.leave(passage, Outcome.FAILED)
+                raise
         return passage
 
     def _cool_down(self, rest_ns: int, effort: _Effort) -> None:
@@ -142,8 +146,13 @@ class Persistence:
         ticket = gate.line_up()
         if ticket.passage is None:
             self._ticket = ticket
-            self._queue(effort, lambda: gate.wait(ticket, self._useless))
-            self._ticket = None
+            try:
+                self._queue(effort, lambda: gate.wait(ticket, self._useless))
+            except BaseException:
+                gate.withdraw(ticket)
+                raise
+            finally:
+                self._ticket = None
         return ticket.passage
 
     def _queue(self, effort: _Effort, wait: Callable[[], object]) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Self, TextIO
 
 from harness.clock import Clock
-from harness.head_reader import read_heads
-from harness.heads import head_of, latest_heads
+from harness.heads import head_of
 from harness.plan import Trial
-from harness.progress.live import Frame, take_in
+from harness.progress.live import Frame, read_before, take_in
 from harness.progress.standing import Standing
 from harness.progress.tally import Planned
 from harness.record import Record
@@ -113,15 +112,15 @@ class JsonLines:
 
     def begun(self, run: Path) -> None:
         """`run_started`."""
-        heads = read_heads(run)
+        before = read_before(run)
         with self._lock:
-            take_in(self._standing, heads, self._clock.now_ns())
+            take_in(self._standing, before, self._clock.now_ns())
         mine = {trial.id for trial in self._planned}
         self._put(
             "run_started",
             run=str(run),
             trials=len(self._planned),
-            finished=sum(trial in mine for trial in latest_heads(heads)),
+            finished=len(mine & before.finished),
             models=list(dict.fromkeys(trial.model for trial in self._planned)),
             features=list(dict.fromkeys(trial.feature for trial in self._planned)),
         )

@@ -48,20 +48,28 @@ class PlainLines(Quiet):
         self._shared = Shared(trials, self._clock, frame)
         self._lock = threading.RLock()
         self._last = self._clock.now_ns()
+        self.broken = False
 
     def begun(self, run: Path) -> None:
         """Count what an earlier process finished."""
         self._shared.begun(run)
 
     def say(self, line: str) -> None:
-        """The line, made safe."""
-        self._console.print(rich_text(self._clean(line)), soft_wrap=True)
+        """The line, made safe. Where nobody reads any more nothing is said from then on, and `broken` says so."""
+        if self.broken:
+            return
+        try:
+            self._console.print(rich_text(self._clean(line)), soft_wrap=True)
+        except (OSError, ValueError):  # a pipe that nobody reads, a disk that is full, a closed file
+            self.broken = True
 
     def event(self, trial: Trial, kind: str, body: Mapping[str, Any]) -> None:
         """The begin of a trial, and of its grading; long waits."""
         self._shared.event(trial, kind, body)
         if kind == "trial_started":
             self.say(f"{trial.label}: started (attempt {body['attempt']})")
+        elif kind == "resumed":
+            self.say(f"{trial.label}: goes on (attempt {body['attempt']})")
         elif kind == "suite":
             self.say(f"{trial.label}: agent stopped ({body['stop']}), grading")
         elif (body.get("wait_s") or 0.0) >= LONG_WAIT_S:

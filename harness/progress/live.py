@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -10,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from harness.clock import Clock
-from harness.head_reader import read_heads
+from harness.head_reader import ShortRow, read_heads, read_newest, read_open_rows, with_tokens
 from harness.heads import Head, head_of, latest_heads
 from harness.plan import Trial
 from harness.progress.forecast import Outlook
@@ -52,9 +53,9 @@ class Shared:
 
     def begun(self, run: Path) -> None:
         """Take in what lies in the run's journal from before."""
-        heads = read_heads(run)
+        before = read_before(run)
         with self._lock:
-            take_in(self._standing, heads, self._clock.now_ns())
+            take_in(self._standing, before, self._clock.now_ns())
 
     def say(self, line: str) -> None:
         """Remember the last line."""
@@ -87,15 +88,37 @@ class Shared:
         return replace(picture, outlook=outlook, limits=self._frame.limits, said=said)
 
 
-def take_in(standing: Standing, heads: Iterable[Head], now: int) -> None:
-    """Tell a standing of all attempts that a journal holds."""
-    every = tuple(heads)
-    last = latest_heads(every)
-    for head in every:
-        if last[head.trial] is head:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What earlier processes left of a run: the heads of all attempts, and the rows of those without a record."""
+
+    heads: tuple[Head, ...]
+    rows: tuple[ShortRow, ...]
+
+    @property
+    def finished(self) -> frozenset[str]:
+        """The trials that have a verdict, by id: nothing is left to do of them."""
+        return frozenset(trial for trial, head in latest_heads(self.heads).items() if head.verdict.scored)
+
+
+def read_before(run: Path) -> Before:
+    """What lies in a run's journal. Raises ConfigError, InfraError."""
+    heads = with_tokens(run, read_heads(run))
+    return Before(heads=heads, rows=read_open_rows(run, heads, read_newest(run)))
+
+
+def take_in(standing: Standing, before: Before, now: int) -> None:
+    """Tell a standing of all attempts that a journal holds: those without a verdict are still to do."""
+    last = latest_heads(before.heads)
+    for head in before.heads:
+        if last[head.trial] is not head:
+            standing.superseded(head)
+        elif head.verdict.scored:
             standing.finish(head, now, earlier=True)
         else:
-            standing.superseded(head)
+            standing.unfinished(head)
+    for row in before.rows:
+        standing.earlier(row.trial, row.kind, row.body)
 
 
 def passed(outlook: Outlook | None, since: int) -> Outlook | None:
@@ -122,8 +145,9 @@ class LiveTable:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Take the view away; the summary follows it."""
-        self._live.__exit__(None, None, None)
+        """Take the view away; the summary follows it. A terminal that is gone ends no run."""
+        with suppress(OSError):
+            self._live.__exit__(None, None, None)
 
     def begun(self, run: Path) -> None:
         """Count what an earlier process finished."""

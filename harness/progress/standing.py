@@ -109,6 +109,7 @@ class Standing:
         self._faults: dict[str, Counter[str]] = {}
         self._caps: dict[str, Cap] = {}
         self._marks: Counter[str] = Counter()
+        self._resumed: set[str] = set()
 
     @property
     def done(self) -> int:
@@ -133,7 +134,14 @@ class Standing:
         elif cell is None:
             return
         elif kind == "trial_started":
-            self._start(cell, int(body.get("attempt") or 1), now)
+            self._start(cell)
+            cell.begin(int(body.get("attempt") or 1), now)
+        elif kind == "resumed":
+            self._start(cell)
+            self._resumed.add(trial)
+            cell.go_on(int(body.get("attempt") or 1), int(body.get("elapsed_ns") or 0), now)
+        elif kind == "in_doubt":
+            self._doubt(cell, cell.in_doubt + 1)
         elif cell.is_running and kind in PHASE_OF_EVENT:
             cell.move(PHASE_OF_EVENT[kind], now)
             self._note(cell, kind, body)
@@ -146,18 +154,14 @@ class Standing:
         self._reopen(cell)
         self._running.pop(head.trial, None)
         self._queued.pop(head.trial, None)
-        was_running, cell.phase, cell.head, cell.attempt = cell.is_running, "done", head, head.attempt
+        was_running = cell.is_running
+        self._spend(cell, head)
+        cell.phase, cell.head = "done", head
         for tally in self._tallies(cell):
             tally.running -= was_running
             tally.count(head.verdict, 1)
             tally.wall_ns += head.wall_ns
-            tally.spend(None if head.cost_usd is None else head.cost_usd - (cell.cost_usd or 0.0))
-            tally.turns += max(0, head.turns - cell.turns)
-            tally.tokens += max(0, (head.output_tokens or 0) - cell.tokens)
-        cell.turns, cell.cost_usd = max(head.turns, cell.turns), head.cost_usd or cell.cost_usd
-        cell.tokens = max(head.output_tokens or 0, cell.tokens)
-        self._mark(head, 1)
-        self._models[cell.trial.model].simulated |= head.simulated
+        self._marks["noisy"] += head.noisy
         if head.verdict.scored:
             self._walls.setdefault((head.model, head.feature), []).append(head.wall_ns / NS_A_SECOND)
         if head.broken:
@@ -171,7 +175,29 @@ class Standing:
         if cell is not None:
             for tally in self._tallies(cell):
                 tally.spend(head.cost_usd)
-            self._marks["partial"] += head.cost_is_partial
+                tally.turns += head.turns
+                tally.tokens += head.output_tokens or 0
+            self._mark(head)
+            self._marks["in_doubt"] += head.in_doubt
+
+    def unfinished(self, head: Head) -> None:
+        """An attempt that says nothing yet: what it cost is spent, and the trial is still to do."""
+        cell = self._cells.get(head.trial)
+        if cell is not None:
+            self._spend(cell, head)
+
+    def earlier(self, trial: str, kind: str, body: Mapping[str, Any]) -> None:
+        """A row of an attempt that an earlier process left without a record: what it cost is spent."""
+        cell = self._cells.get(trial)
+        if cell is None:
+            return
+        if kind == "trial_started":
+            cell.begin(int(body.get("attempt") or 1), 0)
+            cell.phase = "queued"
+        elif kind == "response":
+            self._answered(cell, body)
+        elif kind == "in_doubt":
+            self._doubt(cell, cell.in_doubt + 1)
 
     def rate(self, now: int) -> float | None:
         """Trials that ended a minute, over the last ten minutes or since the begin; None before one ended."""
@@ -207,16 +233,15 @@ class Standing:
             rate=self.rate(now),
             in_doubt=self._marks["in_doubt"],
             noisy=self._marks["noisy"],
-            resumed=self._marks["resumed"],
+            resumed=len(self._resumed),
             cost_is_partial=self._marks["partial"] > 0,
         )
 
-    def _start(self, cell: Cell, attempt: int, now: int) -> None:
+    def _start(self, cell: Cell) -> None:
         self._reopen(cell)
         if not cell.is_running:
             for tally in self._tallies(cell):
                 tally.running += 1
-        cell.begin(attempt, now)
         self._running[cell.trial.id] = cell
         self._queued.pop(cell.trial.id, None)
 
@@ -227,8 +252,27 @@ class Standing:
         for tally in self._tallies(cell):
             tally.count(cell.head.verdict, -1)
             tally.wall_ns -= cell.head.wall_ns
-        self._mark(cell.head, -1)
+        self._marks["noisy"] -= cell.head.noisy
         cell.head, cell.phase = None, "queued"
+
+    def _spend(self, cell: Cell, head: Head) -> None:
+        """What an attempt has used, as far as that was not seen event by event."""
+        if head.attempt != cell.attempt:
+            cell.turns, cell.tokens, cell.cost_usd, cell.in_doubt = 0, 0, None, 0
+        for tally in self._tallies(cell):
+            tally.spend(None if head.cost_usd is None else head.cost_usd - (cell.cost_usd or 0.0))
+            tally.turns += max(0, head.turns - cell.turns)
+            tally.tokens += max(0, (head.output_tokens or 0) - cell.tokens)
+        cell.turns, cell.cost_usd = max(head.turns, cell.turns), head.cost_usd or cell.cost_usd
+        cell.tokens, cell.attempt = max(head.output_tokens or 0, cell.tokens), head.attempt
+        self._doubt(cell, max(head.in_doubt, cell.in_doubt))
+        self._mark(head)
+        self._models[cell.trial.model].simulated |= head.simulated
+
+    def _doubt(self, cell: Cell, calls: int) -> None:
+        """So many calls of the present attempt may have been paid for without an answer."""
+        self._marks["in_doubt"] += calls - cell.in_doubt
+        cell.in_doubt = calls
 
     def _note(self, cell: Cell, kind: str, body: Mapping[str, Any]) -> None:
         if body.get("wait_s"):
@@ -249,11 +293,11 @@ class Standing:
             tally.tokens += tokens
             tally.spend(cost)
 
-    def _mark(self, head: Head, by: int) -> None:
-        self._marks["in_doubt"] += by * head.in_doubt
-        self._marks["noisy"] += by * head.noisy
-        self._marks["resumed"] += by * head.resumed
-        self._marks["partial"] += by * head.cost_is_partial
+    def _mark(self, head: Head) -> None:
+        """What is true of the run from then on, whatever becomes of the trial."""
+        self._marks["partial"] += head.cost_is_partial
+        if head.resumed:
+            self._resumed.add(head.trial)
 
     def _tallies(self, cell: Cell) -> tuple[Tally, Tally, Tally]:
         return self._whole, self._models[cell.trial.model], self._features[cell.trial.feature]

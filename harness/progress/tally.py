@@ -96,7 +96,8 @@ class Tally:
 class Cell:
     """The live state of one trial; `spent` are nanoseconds by phase, `since` when the present phase began.
 
-    `wait` is what it told last when it had to wait for its provider; `cost_usd`, `tokens` are of its present attempt.
+    `wait` is what it told last when it had to wait for its provider; `cost_usd`, `tokens`, `in_doubt` are those of its
+    present attempt, with all of its lives.
     """
 
     trial: Planned
@@ -107,6 +108,7 @@ class Cell:
     turns: int = 0
     tokens: int = 0
     cost_usd: float | None = None
+    in_doubt: int = 0
     spent: dict[str, int] = field(default_factory=dict)
     wait: Mapping[str, Any] | None = None
     head: Head | None = None
@@ -119,7 +121,13 @@ class Cell:
     def begin(self, attempt: int, now: int) -> None:
         """A new attempt, from its set-up on."""
         self.phase, self.since, self.began, self.attempt = "setup", now, now, attempt
-        self.turns, self.tokens, self.cost_usd, self.spent, self.wait, self.head = 0, 0, None, {}, None, None
+        self.turns, self.tokens, self.cost_usd, self.in_doubt = 0, 0, None, 0
+        self.spent, self.wait, self.head = {}, None, None
+
+    def go_on(self, attempt: int, elapsed_ns: int, now: int) -> None:
+        """Another life of an attempt that took so long before: what it has used stays."""
+        self.phase, self.since, self.began, self.attempt = "setup", now, now - elapsed_ns, attempt
+        self.wait, self.head = None, None
 
     def move(self, phase: str, now: int) -> None:
         """Go to another phase, booking the time since the last move."""

@@ -34,6 +34,10 @@ def notes(board: Board) -> tuple[str, ...]:
         )
     if resumed:
         lines.append(f"{_trials(resumed)} went on after an interruption (resumed): the gap is not in their wall.")
+    in_doubt = sum(row.in_doubt for row in board.models)
+    if in_doubt:
+        calls = "1 call was" if in_doubt == 1 else f"{in_doubt:,} calls were"
+        lines.append(f"{calls} in doubt (under way at a kill): asked anew, and may have been paid for twice.")
     return tuple(lines)
 
 

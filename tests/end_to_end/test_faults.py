@@ -195,8 +195,7 @@ def test_evidence_that_cannot_be_kept_ends_the_run(desk: Desk) -> None:
     out = desk.folder / "out"
     started = desk.start("run", file, *options, "--out", "out")
     until(lambda: bool(journalled(out, Kind.TOOL_START)), started, "the first tool call")
-    (out / "trials").mkdir()
-    (out / "trials" / journalled(out, Kind.TOOL_START)[0].trial).touch()
+    (out / "trials" / journalled(out, Kind.TOOL_START)[0].trial / "transcript.jsonl").mkdir()
     said = started.wait()
     assert said.code == 4
     assert len(said.complaints) == 1

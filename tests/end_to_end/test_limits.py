@@ -58,12 +58,12 @@ def test_wall_ends_streams_and_tool_calls(desk: Desk) -> None:
     ("limits", "more", "stop"),
     [
         ({"turns": 1}, {}, "limit:turns"),
-        ({"output_tokens": 5}, {}, "limit:tokens"),
+        ({"output_tokens": SOLVE.output_tokens}, {}, "limit:tokens"),
         ({"cost_usd": 0.000001}, {"price": {"input": 10, "output": 10}}, "limit:cost"),
     ],
 )
 def test_limits_between_turns(desk: Desk, limits: dict[str, float], more: dict[str, object], stop: str) -> None:
-    """Turns, tokens and cost: the turn that reaches the limit counts, the next one is not asked for."""
+    """Turns, tokens and cost: the turn that reaches the limit counts, the next one is not asked for, or cut off."""
     found = ran(desk, limits, {"solves": (SOLVE, FINISH), "idles": (say("", shell("true")), SOLVE, FINISH)}, **more)
     assert {record.stop for record in found.values()} == {stop}
     assert {record.turns for record in found.values()} == {1}

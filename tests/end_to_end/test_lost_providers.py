@@ -89,7 +89,7 @@ class Ran:
 def ran(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Ran:
     """Two features, a sound model and four that are refused by three keys of one machine."""
     folder = tmp_path_factory.mktemp("lost")
-    desk = Desk(folder=folder, cache=shared_cache, variables={"FIRST_KEY": KEY, "OTHER_KEY": "x"})
+    desk = Desk(folder=folder, cache=shared_cache, variables={"FIRST_KEY": KEY, "OTHER_KEY": "another-key"})
     TargetFiles().write(folder / "targets", *(FeatureFiles(name=name, turns=SOLVED) for name in ("double", "triple")))
     with refusing() as server:
         models = {

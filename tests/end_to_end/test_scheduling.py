@@ -1,11 +1,14 @@
 """A run shares its providers: what they can take is found out, who sleeps lends his place, a budget ends it."""
 
+import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness.journal import Kind, Row, read_records, read_rows
+from harness.run_plan import read_plan
 from harness.simulator.log import read_attempts
 from harness.turns import ScriptedFault, Turn
 from tests.end_to_end.desk import Desk, journalled, until
@@ -115,7 +118,7 @@ def test_a_budget_ends_a_run_before_it_is_overrun(desk: Desk) -> None:
     assert said.json()["finished"] is False
     (line,) = said.complaints
     assert "budget: turns 7 is used up to 6; 1 of 3 trials were not started" in line
-    assert "splitclock resume" in line
+    assert "raise [budget] in out/matrix.toml, then `splitclock resume out`" in line
     (note,) = notes(run, "budget")
     assert (note.body["not_begun"], note.body["planned"]) == (1, 3)
 
@@ -133,3 +136,37 @@ def test_a_trial_that_meets_the_end_of_the_budget_stops(desk: Desk, most: str, t
     assert record.unanswered_calls == 1 - turns
     assert said.code == 3
     assert "0 of 1 trials were not started, 1 were cut short" in said.err
+
+
+def test_what_a_run_may_cost_is_kept_when_it_is_resumed(desk: Desk) -> None:
+    """`--max-cost` holds for later lives until another one is given; the message says so, ready to be copied."""
+    laid(desk, LOOK, SOLVE, FINISH)
+    options = ("--fixtures", desk.folder / "targets", "--sandbox", "local", "--out", "my run")
+    table = {**simulated("demo"), "price": {"input": 1.0, "output": 1.0}}
+    file = matrix(desk.folder / "m.toml", {"m": table})
+    said = desk.give("run", file, *options, "--repeats", 1, "--max-cost", "0.0005")
+    assert said.code == 3
+    assert "go on with more: `splitclock resume 'my run' --max-cost USD`" in said.err
+    (before,) = read_records(desk.folder / "my run")
+    again = desk.give("resume", "my run")
+    assert again.code == 3
+    (after,) = read_records(desk.folder / "my run")
+    assert (after.stop, after.turns) == ("budget", before.turns)
+    desk.must("resume", "my run", "--max-cost", 5)
+    (last,) = read_records(desk.folder / "my run")
+    assert last.verdict == "pass"
+    assert read_plan(desk.folder / "my run").asked.max_cost == 5
+
+
+def test_a_run_whose_reader_leaves_comes_to_the_same(desk: Desk) -> None:
+    """Nobody reads its output after the first line: each turn is paid for once, and the exit code is the run's."""
+    options = laid(desk, LOOK, SOLVE, FINISH)
+    file = budgeted(matrix(desk.folder / "m.toml", {"m": simulated("demo")}, limits={"turns": 3}), turns=7)
+    argv = shlex.join([*desk.argv, "run", *map(str, (file, *options)), "--repeats", "3"])
+    script = f"({argv}; echo $? >code) | head -1"
+    shell_ = subprocess.run(["sh", "-c", script], cwd=desk.folder, env=desk.environment(), check=True, timeout=600)
+    assert shell_.returncode == 0
+    assert (desk.folder / "code").read_text(encoding="utf-8").strip() == "3"
+    run = desk.folder / "out"
+    assert [(record.verdict, record.attempt) for record in read_records(run)] == [("pass", 1), ("pass", 1)]
+    assert len(read_rows(run, Kind.RESPONSE)) == 6

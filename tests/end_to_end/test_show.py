@@ -92,12 +92,11 @@ def test_a_story_goes_from_brief_to_verdict(ran: Ran) -> None:
         "1 of 1 new tests pass",
         "passed     new  tests/test_double.py::test_double",
         "nothing denied, put back, left running",
-        "blame: the model's own doing: scored",
         "the agent stopped: finished",
     ):
         assert told in said.out, told
     assert f"pass at {ran.of('works').grade.rung}: all 1 new tests pass" in " ".join(said.out.split())
-    assert str(Path("trials") / ran.of("works").trial.id / "difference.patch") in said.out
+    assert str(Path("trials") / ran.of("works").trial.id / "difference.patch") in "".join(said.out.split())
 
 
 def test_what_looks_like_tampering_is_named(ran: Ran) -> None:

@@ -103,9 +103,10 @@ def _kill_first(engine: Engine, attempts: int, run: str, done: threading.Event) 
     """Kill the agents' containers of a run's first attempts, as an operator might, until told to stop."""
     killed: list[str] = []
     while not done.wait(0.1):
-        for found in engine.containers({"splitclock.role": "agent", "splitclock.run": run}):
+        for found in engine.containers({"splitclock.role": "agent"}):
+            ours = found.labels["splitclock.run"].startswith(f"{run}.")
             young = int(found.labels["splitclock.attempt"]) <= attempts
-            if young and found.running and found.id not in killed:
+            if ours and young and found.running and found.id not in killed:
                 time.sleep(1.0)  # let it get to work
                 engine.kill(found.id)
                 killed.append(found.id)

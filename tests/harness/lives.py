@@ -22,7 +22,7 @@ from harness.models.replay import ReplayModel
 from harness.past import How, Past, read_pasts
 from harness.plan import Trial, plan
 from harness.prepare import Prepared
-from harness.progress import Quiet
+from harness.progress import Progress, Quiet
 from harness.record import Record
 from harness.redact import Redactor
 from harness.slots import Slots
@@ -139,6 +139,7 @@ class Shop:
         open_model: OpenModel = changes.pop("open_model", lambda clock: ReplayModel(self.turns, clock))
         how = changes.pop("how", How.REPLAY)
         unavailable = changes.pop("unavailable", lambda _trial: None)
+        progress: Progress = changes.pop("progress", Quiet())
 
         def opened(_trial: Trial) -> Model:
             asked.append(Recorder(open_model(self.clock)))
@@ -151,7 +152,7 @@ class Shop:
             clock=self.clock,
             slots=Slots(1),
             open_model=opened,
-            on_event=lambda trial, attempt, kind, body: journalled(journal, Quiet(), trial, attempt, (kind, body)),
+            on_event=lambda trial, attempt, kind, body: journalled(journal, progress, trial, attempt, (kind, body)),
             interrupts=Interrupts(),
             keep=lambda trial, attempt, handed_in, facts: keep_submission(journal, trial.id, attempt, handed_in, facts),
             kept=lambda row: read_submission(journal.folder.root, row),
@@ -162,7 +163,7 @@ class Shop:
             bench=replace(bench, **changes),
             journal=journal,
             redactor=Redactor(),
-            progress=Quiet(),
+            progress=progress,
             checkouts=self.checkouts,
             parallel=1,
             unavailable=unavailable,

@@ -1,7 +1,7 @@
 """Which trial works when: the plan's order, places that are lent, providers that want to be left alone, the budget."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -28,6 +28,7 @@ class Hall:
     places: int = 1
     readiness: Callable[[Trial], Readiness] = lambda _trial: Readiness.NOW
     room: Callable[[Trial], bool] = lambda _trial: True
+    group: Callable[[Trial], Hashable] = lambda trial: trial.model
     stopped: threading.Event = field(default_factory=threading.Event)
     begun: list[str] = field(default_factory=list)
 
@@ -38,6 +39,7 @@ class Hall:
             room=self.room,
             begun=lambda trial: self.begun.append(trial.label),
             stopped=self.stopped.is_set,
+            group=self.group,
         )
         return Dispatcher(self.trials, self.places, rules, work)
 
@@ -249,3 +251,84 @@ def test_an_error_is_raised_once_all_have_ended() -> None:
     with pytest.raises(ZeroDivisionError):
         hall.dispatcher(work).run()
     assert sorted(done) == sorted(hall.labels[1:])
+
+
+@pytest.mark.parametrize("rule", ["readiness", "room"])
+def test_a_rule_that_fails_leaves_nobody_at_work_behind(rule: str) -> None:
+    """The error is raised once who had begun is over, and nobody begins after it."""
+    hall, failed, done = Hall(planned("a", repeats=2), places=2), threading.Event(), []
+
+    def fails(_trial: Trial) -> bool:
+        if hall.begun:
+            failed.set()
+            raise ZeroDivisionError
+        return True
+
+    def work(trial: Trial) -> None:
+        assert failed.wait(PATIENCE_S)
+        place = place_for(PARK_S)
+        assert place is not None
+        place.leave()
+        place.come_back(lambda: False)
+        done.append(trial.label)
+
+    if rule == "room":
+        hall.room = fails
+    else:
+        hall.readiness = lambda trial: Readiness.NOW if fails(trial) else Readiness.LAST
+    with pytest.raises(ZeroDivisionError):
+        hall.dispatcher(work).run()
+    assert done == hall.begun == hall.labels[:1]
+
+
+def test_a_thread_that_does_not_start_is_waited_for_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine has no thread left: that is raised, once the others are over."""
+    hall, done, start = Hall(planned("a"), places=2), [], threading.Thread.start
+    refused = threading.Event()
+
+    def starts(thread: threading.Thread) -> None:
+        if thread.name == f"trial {hall.labels[1]}":
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def work(trial: Trial) -> None:
+        assert refused.wait(PATIENCE_S)
+        done.append(trial.label)
+
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    with pytest.raises(RuntimeError, match="start new thread"):
+        hall.dispatcher(work).run()
+    assert done == hall.labels[:1]
+
+
+def test_cheap_trials_begin_though_the_first_is_too_expensive() -> None:
+    """One model's trials find no room; those of the other one go on all the same, and only the former are left."""
+    hall = Hall(planned("ab", repeats=2))
+    hall.room = lambda trial: trial.model == "b"
+    assert hall.dispatcher(nothing).run() == 4
+    assert [label[0] for label in hall.begun] == list("bbbb")
+
+
+def test_what_costs_nothing_begins_behind_what_costs_too_much() -> None:
+    """Groups tell trials of one model apart: what is only to be graded needs no room."""
+    hall = Hall(planned("a", repeats=2))
+    free = hall.labels[3]
+    hall.room = lambda trial: trial.label == free
+    hall.group = lambda trial: (trial.model, trial.label == free)
+    assert hall.dispatcher(nothing).run() == 3
+    assert hall.begun == [free]
+
+
+def test_a_quiet_provider_is_waited_for_while_it_has_room() -> None:
+    """The model that may be asked has no room left; the other one is waited for, and begins."""
+    hall, looks = Hall(planned("ab")), []
+
+    def ready(trial: Trial) -> Readiness:
+        looks.append(trial.model)
+        return Readiness.LATER if trial.model == "b" and looks.count("b") < 3 else Readiness.NOW
+
+    hall.readiness = ready
+    hall.room = lambda trial: trial.model == "b"
+    assert hall.dispatcher(nothing).run() == 2
+    assert [label[0] for label in hall.begun] == list("bb")

@@ -33,6 +33,7 @@ from harness.journal import (
     read_records,
     read_rows,
 )
+from harness.journal_reader import run_label
 from harness.journal_schema import MIGRATIONS, SCHEMA, database_errors, migrate
 from harness.lock import Owner, RunLockedError, boot_id, process_start
 from harness.record import Record, TrialRow, Verdict
@@ -81,6 +82,35 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert datetime.fromisoformat(first.at_utc).utcoffset() == datetime.now(UTC).utcoffset()
     assert read_rows(tmp_path / "run", after=1) == (second,)
     assert read_rows(tmp_path / "run", Kind.NOTE) == (second,)
+
+
+def test_a_run_is_known_by_its_journal_and_its_place(tmp_path: Path) -> None:
+    """Two runs of one name, and a copy of a run, share no sandboxes; the same folder by another path does."""
+    run, other = tmp_path / "a" / "demo", tmp_path / "b" / "demo"
+    for folder in (run, other):
+        Journal.create(folder).close()
+    copy = Path(shutil.copytree(run, tmp_path / "c" / "demo"))
+    (tmp_path / "link").symlink_to(run)
+    labels = [run_label(folder) for folder in (run, other, copy)]
+    assert len(set(labels)) == 3
+    assert all(label.startswith("demo.") for label in labels)
+    assert run_label(tmp_path / "link") == run_label(run) == labels[0]
+    with closing(sqlite3.connect(run / "journal.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE key = 'id'")
+    assert run_label(run) not in {*labels, "demo"}
+
+
+def test_journals_of_version_one_are_taken_on(tmp_path: Path) -> None:
+    """They read as they are, and once written to they are of this version, which an older one refuses."""
+    with Journal.create(tmp_path) as journal:
+        journal.append(note(1))
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as connection, connection:
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
+    assert len(read_rows(tmp_path)) == 1
+    with Journal.open(tmp_path) as journal:
+        journal.append(note(2))
+    assert read_meta(tmp_path)["schema"] == "2"
+    assert len(read_rows(tmp_path)) == 2
 
 
 def test_meta_names_schema_and_run(tmp_path: Path) -> None:
@@ -516,3 +546,55 @@ def test_a_run_folder_names_what_it_holds(tmp_path: Path) -> None:
     assert [name().name for name in names] == ["matrix.toml", "plan.json", "provenance.json"]
     assert run.trial("t1") == tmp_path / "trials" / "t1"
     assert run.trial("t1", 2) == tmp_path / "trials" / "t1" / "attempt-2"
+
+
+class Tight(Journal):
+    """A journal on a disk that is full once, or that meets with what nobody thought of."""
+
+    error: BaseException | None = None
+    while_writing: Callable[[], object] = staticmethod(lambda: None)
+
+    def _insert(self, rows: list[tuple[str, str, int, str, str]]) -> list[int]:
+        error, self.error = self.error, None
+        if error is not None:
+            self.while_writing()
+            raise error
+        return super()._insert(rows)
+
+
+def no_space() -> sqlite3.Error:
+    """What SQLite says of a full disk."""
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
+def test_space_that_another_thread_freed_serves_the_writer(tmp_path: Path) -> None:
+    """A trial's files meet the full disk while rows are written: both go into what was reserved; no intent does."""
+    with Tight.create(tmp_path / "run") as journal:
+        written: list[int] = []
+
+        def files() -> None:
+            written.append(1)
+            if len(written) == 1:
+                raise DiskFullError
+
+        journal.error, journal.while_writing = no_space(), lambda: journal.at_last(files)
+        assert journal.post(note(1)).result(60) == 1
+        assert written == [1, 1]
+        assert journal.is_full
+        assert journal.post(note(2)).result(60) == 2
+        with pytest.raises(DiskFullError):
+            journal.post(Entry(kind=Kind.INTENT, body={}, trial="t", attempt=1))
+    assert [row.body["number"] for row in read_rows(tmp_path / "run")] == [1, 2]
+
+
+def test_the_writer_never_dies_unheard(tmp_path: Path) -> None:
+    """What nobody thought of fails the rows that were to be written, and all later ones; nobody waits for ever."""
+    with Tight.create(tmp_path / "run") as journal:
+        assert journal.post(note(1)).result(60) == 1
+        journal.error = MemoryError("no more")
+        for number in (2, 3):
+            with pytest.raises(InfraError, match="MemoryError: no more"):
+                journal.post(note(number)).result(60)
+    assert [row.body["number"] for row in read_rows(tmp_path / "run")] == [1]

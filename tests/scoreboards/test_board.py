@@ -10,6 +10,7 @@ from harness.clock import Phase
 from harness.record import CallRow, Record, ToolRow, TrialRow, Verdict
 from scoreboards.board import build_board
 from scoreboards.noise import noise_reasons
+from scoreboards.report.machine import board_value
 from scoreboards.report.notes import notes
 from scoreboards.sums import known_sum
 
@@ -257,3 +258,15 @@ def test_the_harness_own_queue_is_no_part_of_the_agent_wall(record: Callable[...
     times = build_board([queued]).figures(queued.trial.model).times
     assert times.queue_median_ns == queue_ns
     assert times.shares == build_board([free]).figures(free.trial.model).times.shares
+
+
+def test_calls_in_doubt_count_over_all_attempts(record: Make) -> None:
+    """A superseded attempt's too, and that it was resumed: told in the notes and to machines."""
+    first = record({"model": 1}, in_doubt=2, resumed=True, verdict=Verdict.ERROR_INFRA)
+    board = build_board([first, record({"model": 1}, attempt=2, in_doubt=1)])
+    (figures,) = board.models
+    assert (figures.in_doubt, figures.resumed) == (3, 1)
+    value = board_value(board)
+    assert (value["models"][0]["in_doubt"], value["trials"][0]["in_doubt"]) == (3, 1)
+    assert any(line.startswith("3 calls were in doubt") for line in notes(board))
+    assert any(line.startswith("1 trial went on") for line in notes(board))

@@ -140,7 +140,8 @@ def warnings(board: Board) -> list[str]:
         "trials|ended by errors, and not scored": sum(one.startswith("error:") for one in verdicts),
         "trials|not run, or not to the end": verdicts.count(Verdict.NOT_RUN),
         "trials|tampered with the grade: counted as failed": verdicts.count(Verdict.TAMPERED),
-        "trials|resumed: what was under way at the kill is in no figure": sum(one.resumed for one in every),
+        "trials|resumed: what was under way at the kill is in no figure": sum(row.resumed for row in board.models),
+        "calls|in doubt: asked anew, perhaps paid for twice": sum(row.in_doubt for row in board.models),
         "trials|graded again": sum(one.regraded is not None for one in every),
     }
     lines = [_counted(number, *what.split("|")) for what, number in counted.items() if number]

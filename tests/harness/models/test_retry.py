@@ -10,6 +10,7 @@ import pytest
 from harness.clock import ManualClock
 from harness.models.contract import CallAttempt, CallFailedError, CallTimes, Message, Reply, Role, Usage
 from harness.models.faults import FailedAttemptError, Failure, Fault
+from harness.models.gate import Outcome
 from harness.models.health import ProviderHealth, telling
 from harness.models.retry import Persistence
 from harness.models.settings import RetryPolicy
@@ -259,3 +260,25 @@ def test_errors_of_our_own_pass_through() -> None:
 
     with pytest.raises(ZeroDivisionError):
         longest(ManualClock()).call(attempt)
+
+
+@pytest.mark.parametrize("fatal", ["model_queued", "model_slot", "attempt"])
+def test_who_is_told_and_fails_leaks_no_place_at_the_gate(fatal: str) -> None:
+    """A listener that raises ends the call; the one request that the provider takes at once is free again."""
+    clock, health = ManualClock(), ProviderHealth(most=1)
+    held = health.gate.line_up().passage
+    assert held is not None
+    told: list[str] = []
+
+    def listen(kind: str, _body: Mapping[str, Any]) -> None:
+        told.append(kind)
+        if kind == "model_queued":
+            health.gate.leave(held, Outcome.ANSWERED)
+        if kind == fatal:
+            raise BrokenPipeError
+
+    with telling(listen), pytest.raises(BrokenPipeError):
+        longest(clock, health).call(Provider(clock, failure(Fault.SERVER_ERROR)).attempt)
+    assert told[-1] == fatal
+    assert health.gate.queued == 0
+    assert health.gate.line_up().passage is not None

@@ -121,6 +121,7 @@ def python(code: str, *arguments: object) -> str:
 def test_the_hook_is_told_of_the_run_and_of_no_key(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Where the run lies, how it ended and where its summary is; no key, also not under another name."""
     given = {"PATH": os.environ["PATH"], "OPENAI_API_KEY": "sk-one", "MINE": "sk-two", "COPY": "sk-two", "HOME": "/h"}
+    given["AUTHORIZATION"] = "Bearer sk-two"
     model = ModelConfig(name="m", provider="x", api="chat", model="m", base_url="http://x", key_env="MINE")
     hook = hook_of(python(SHOWS, tmp_path / "told.json", 0), environment_without_keys([model], given))
     call(hook, tmp_path / "run", 5, tmp_path / "run" / "summary.json")
@@ -129,7 +130,7 @@ def test_the_hook_is_told_of_the_run_and_of_no_key(tmp_path: Path, capfd: pytest
     assert told["SPLITCLOCK_EXIT_CODE"] == "5"
     assert told["SPLITCLOCK_SUMMARY"] == str(tmp_path / "run" / "summary.json")
     assert told["HOME"] == "/h"
-    assert not {"OPENAI_API_KEY", "MINE", "COPY"} & set(told)
+    assert not {"OPENAI_API_KEY", "MINE", "COPY", "AUTHORIZATION"} & set(told)
     assert capfd.readouterr() == ("", "")
 
 
@@ -176,3 +177,15 @@ def test_without_a_hook_nothing_is_called(tmp_path: Path, capfd: pytest.CaptureF
     """And nothing is said."""
     call(hook_of(None, {}), tmp_path, 0, tmp_path / "summary.json")
     assert capfd.readouterr() == ("", "")
+
+
+def test_calls_in_doubt_of_replaced_attempts_count(tmp_path: Path) -> None:
+    """In the document and on the screen; a trial whose first attempt was resumed is one that was."""
+    (trial,) = planned = trials(1)
+    with Journal.create(tmp_path / "run") as journal:
+        journal.append_record(record_of(trial, verdict=Verdict.ERROR_INFRA, in_doubt=2, resumed=True, lives=2))
+        journal.append_record(record_of(trial, attempt=2, in_doubt=1))
+    write_plan(tmp_path / "run", planned)
+    found = sum_up(tmp_path / "run", 1)
+    assert (document(found)["in_doubt"], document(found)["resumed"]) == (3, 1)
+    assert any("1 resumed · 3 calls in doubt" in line.plain for line in screen(found, 80))

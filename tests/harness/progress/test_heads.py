@@ -8,7 +8,7 @@ import pytest
 
 from harness.clock import ManualClock
 from harness.follow import Follower, planned_trials
-from harness.head_reader import read_heads, read_newest, read_open_rows, read_short_rows
+from harness.head_reader import read_heads, read_newest, read_open_rows, read_short_rows, with_tokens
 from harness.heads import Head, head_of, latest_heads, spent
 from harness.journal import Entry, Journal, Kind, read_attempts
 from harness.record import GradeRow, Hint, Record, TamperRow, Verdict
@@ -148,3 +148,32 @@ def test_a_run_is_followed(run: Path) -> None:
         assert (picture.whole.done, picture.whole.running, picture.whole.passed) == (4, 0, 3)
         assert picture.whole.cost_usd == pytest.approx(0.04)
         assert picture.models["fast"].simulated
+
+
+def test_a_resumed_trial_is_seen_at_work(run: Path) -> None:
+    """From another terminal: one that was interrupted and goes on, and one that was killed, with what they used."""
+    with Journal.open(run) as journal:
+        used = {"turn": 1, "output_tokens": 7, "cost_usd": 0.25}
+        for kind, trial, attempt, body in (
+            (Kind.TRIAL_STARTED, FIRST, 3, {}),
+            (Kind.RESPONSE, FIRST, 3, used),
+            (Kind.RESUMED, FIRST, 3, {"attempt": 3, "elapsed_ns": 10}),
+            (Kind.RESPONSE, FIRST, 3, {**used, "turn": 2}),
+            (Kind.RESUMED, THIRD, 1, {"attempt": 1, "elapsed_ns": 10}),
+        ):
+            journal.append(Entry(kind=kind, body=body, trial=trial.id, attempt=attempt))
+        picture = Follower(run, planned_trials(planned_rows(run)), Today(), small=40).picture()
+    running = {cell.trial.id: cell for cell in picture.running}
+    assert set(running) == {FIRST.id, THIRD.id}
+    assert (running[FIRST.id].turns, running[FIRST.id].tokens, running[FIRST.id].attempt) == (2, 14, 3)
+    assert running[FIRST.id].cost_usd == pytest.approx(0.5)
+    assert picture.whole.running == 2
+    assert picture.whole.done == 2
+    assert picture.in_doubt == 2
+
+
+def test_heads_may_have_their_tokens(run: Path) -> None:
+    """As whole records tell them."""
+    known = [head_of(record).output_tokens for record in read_attempts(run)]
+    assert [head.output_tokens for head in with_tokens(run, read_heads(run))] == known
+    assert any(known)

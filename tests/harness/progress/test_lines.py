@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from harness.clock import ManualClock
-from harness.journal import Journal
+from harness.journal import Entry, Journal, Kind
 from harness.progress import Frame, JsonLines, LiveTable, PlainLines, Progress
 from harness.progress.json_lines import COMMON, FIELDS
 from harness.progress.lines import HEARTBEAT_S
@@ -37,7 +37,7 @@ def played(progress: Progress, run: Path, clock: ManualClock) -> None:
         progress.event(first, "throttled", {"provider": "groq", "at_once": 1, "of": 2})
         progress.event(first, "attempt", {"attempt": 2})
         progress.event(first, "in_doubt", {"turn": 1, "received_bytes": 10, "deltas": 2})
-        progress.event(first, "resumed", {})
+        progress.event(first, "resumed", {"attempt": 1, "elapsed_ns": 0})
         progress.event(first, "response", {"turn": 1, "output_tokens": 5, "cost_usd": 0.01, "content": "long"})
         progress.event(first, "tool_queued", {"id": "1"})
         progress.event(first, "tool_start", {"turn": 1, "tool": "shell", "arguments": "{}", "id": "1"})
@@ -108,6 +108,25 @@ def test_a_reader_who_leaves_ends_no_run(tmp_path: Path) -> None:
         stream.close()
 
 
+def test_plain_lines_go_quiet_where_nobody_reads(tmp_path: Path) -> None:
+    """A log that nobody reads any more: the run goes on, and nothing is raised in its threads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    clock = ManualClock()
+    stream = os.fdopen(writing, "w", encoding="utf-8", buffering=1)
+
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            """As the command line has it: rich would end the process."""
+            raise BrokenPipeError
+
+    progress = PlainLines(Piped(file=stream), trials(2), clock)
+    played(progress, tmp_path / "run", clock)
+    assert progress.broken
+    os.dup2(os.open(os.devnull, os.O_WRONLY), writing)
+    stream.close()
+
+
 def test_plain_lines_tell_begin_and_end_and_now_and_then_all(tmp_path: Path) -> None:
     """A line a trial's begin, grading, long wait and end; after three minutes one about the whole run."""
     stream, clock = io.StringIO(), ManualClock()
@@ -120,9 +139,10 @@ def test_plain_lines_tell_begin_and_end_and_now_and_then_all(tmp_path: Path) -> 
         "fast shop/one 1: started (attempt 1)",
         "fast shop/one 2: started (attempt 1)",
         "fast shop/one 1: waiting 12 s (rate limit)",
+        "fast shop/one 1: goes on (attempt 1)",
         "fast shop/one 1: agent stopped (finished), grading",
         "fast shop/one 1: pass in 10.0 s, 1 turns",
-        f"{whole} | $0.01 · 101 output tokens · 1 turns | groq takes 1 of 2 calls at once",
+        f"{whole} | $0.01 · 101 output tokens · 1 turns · in doubt 1 · resumed 1 | groq takes 1 of 2 calls at once",
         "fast shop/one 2: error:provider in 10.0 s, 1 turns: the provider said [redacted] no",
     ]
 
@@ -150,3 +170,40 @@ def test_what_lies_in_the_folder_counts_as_done(tmp_path: Path) -> None:
     with JsonLines(stream, both, ManualClock()) as progress:
         progress.begun(tmp_path / "run")
     assert json.loads(stream.getvalue())["finished"] == 1
+
+
+def test_a_resumed_run_is_told_as_a_whole(tmp_path: Path) -> None:
+    """Of four trials one is finished, one was interrupted, one was killed: all are planned, one is finished.
+
+    What the three have cost is spent; the interrupted one shows as at work, with what it has used, once it goes on.
+    """
+    first, second, third, _ = every = trials(4)
+    with Journal.create(tmp_path / "run") as journal:
+        journal.append_record(record_of(first, cost_usd=0.5))
+        left = {"verdict": Verdict.NOT_RUN, "stop": "interrupted", "cost_usd": 0.25, "in_doubt": 1}
+        journal.append_record(record_of(second, **left))
+        for kind, body in (
+            (Kind.TRIAL_STARTED, {}),
+            (Kind.RESPONSE, {"turn": 1, "output_tokens": 7, "cost_usd": 0.125}),
+        ):
+            journal.append(Entry(kind=kind, body=body, trial=third.id, attempt=1))
+    stream = io.StringIO()
+    with JsonLines(stream, every, ManualClock()) as progress:
+        progress.begun(tmp_path / "run")
+        progress.event(second, "resumed", {"attempt": 1, "elapsed_ns": SECOND})
+        progress.done(second, record_of(second, cost_usd=0.5, in_doubt=1, resumed=True, lives=2))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = {line["event"]: line for line in lines}
+    assert (told["run_started"]["trials"], told["run_started"]["finished"]) == (4, 1)
+    assert told["resumed"]["attempt"] == 1
+    assert (told["budget"]["done"], told["budget"]["cost_usd"]) == (2, pytest.approx(0.5 + 0.5 + 0.125))
+    assert (told["budget"]["output_tokens"], told["budget"]["turns"]) == (101 + 101 + 7, 3)
+    table = LiveTable(Console(file=io.StringIO(), width=120), every, ManualClock())
+    table.begun(tmp_path / "run")
+    before = "".join(line.plain for line in table.render().renderables)  # type: ignore[union-attr]
+    assert "1 of 4 trials" in before
+    table.event(second, "resumed", {"attempt": 1, "elapsed_ns": SECOND})
+    after = "".join(line.plain for line in table.render().renderables)  # type: ignore[union-attr]
+    assert "running 1" in after
+    assert "in doubt 1" in after
+    assert "$0.88" in after
