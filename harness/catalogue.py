@@ -85,6 +85,18 @@ def is_path(pattern: str) -> bool:
     return pattern in {".", ".."} or pattern.startswith(("./", "../", "/", "~/"))
 
 
+def named_again(patterns: Iterable[str], planned: Iterable[str]) -> tuple[str, ...]:
+    """The patterns, paths where nothing lies any more replaced by the `planned` keys that no other means."""
+    given, keys = tuple(patterns), tuple(dict.fromkeys(planned))
+    lost = {pattern for pattern in given if is_path(pattern) and not user_path(pattern).exists()}
+    if not lost or not keys:
+        return given
+    found = {place.key for pattern in given if is_path(pattern) and pattern not in lost for place in _at(pattern)}
+    names = [pattern for pattern in given if not is_path(pattern)]
+    moved = [key for key in keys if key not in found and not any(fits(key, pattern) for pattern in names)]
+    return tuple(dict.fromkeys(one for pattern in given for one in (moved if pattern in lost else (pattern,))))
+
+
 def instead(word: str, known: Iterable[str]) -> str:
     """The end of a line about an unknown word: what was perhaps meant, and what is known."""
     names = sorted(set(known))

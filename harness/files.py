@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ TEMPORARY = ".tmp"
 
 WRITTEN = "written"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class NotKeptError(InfraError):
@@ -26,7 +28,16 @@ class DiskFullError(NotKeptError):
 
 def disk_full(path: Path) -> DiskFullError:
     """The error that says so, with the next step."""
-    return DiskFullError(f"{path}: no space left on the disk; free some, then start or resume the run again")
+    return DiskFullError(f"{path}: no space left on the disk; free some, then {_again(path)}")
+
+
+def _again(path: Path) -> str:
+    """The command that goes on with the run to which a file belongs, where it is one of its first files."""
+    if path.name.startswith("journal.sqlite"):
+        return f"`splitclock resume {shlex.quote(str(path.parent))}`"
+    if (path / "journal.sqlite").exists():
+        return f"`splitclock resume {shlex.quote(str(path))}`"
+    return "start or resume the run again"
 
 
 @contextmanager
@@ -40,8 +51,9 @@ def disk_errors(path: Path, doing: str = WRITTEN) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise disk_full(path) from error
+        step = "; give this user the right to it" if error.errno in _FORBIDDEN else ""
         kind = NotKeptError if doing == WRITTEN else InfraError
-        raise kind(f"{path}: cannot be {doing}: {error.strerror or error}") from error
+        raise kind(f"{path}: cannot be {doing}: {error.strerror or error}{step}") from error
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from harness.record import Record, Verdict
 
@@ -104,7 +105,19 @@ def latest_heads(heads: Iterable[Head]) -> dict[str, Head]:
     return found
 
 
-def spent(heads: Iterable[Head]) -> tuple[float | None, bool]:
+class Costs(Protocol):
+    """What cost something: USD, None where nobody knows, and whether some of it is not known."""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """USD, None where nobody knows."""
+
+    @property
+    def cost_is_partial(self) -> bool:
+        """Whether some of it is not known."""
+
+
+def spent(heads: Iterable[Costs]) -> tuple[float | None, bool]:
     """What attempts cost in USD, None where nobody knows, and whether that is only a lower bound."""
     every = tuple(heads)
     costs = [head.cost_usd for head in every if head.cost_usd is not None]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.catalogue import catalogue, named_again
 from harness.config import Matrix, Reading, Slice, read_matrix
 from harness.errors import ConfigError
 from harness.features import Feature
@@ -17,7 +18,9 @@ class Options:
     """What a command line says beside the matrix: the slice, folders of targets, overrides of sources, keys or none.
 
     `environ` is where keys are looked for, None for the process's own environment. `beside` is the folder from which
-    the matrix's paths are taken, None for the matrix file's own: the copy in a run folder lies elsewhere.
+    the matrix's paths are taken, None for the matrix file's own: the copy in a run folder lies elsewhere. `planned` are
+    the keys of the features that an earlier run of the matrix planned, () for a fresh one: a feature that was named by
+    a path where nothing lies any more is looked for by its name.
     """
 
     part: Slice = field(default_factory=Slice)
@@ -25,6 +28,7 @@ class Options:
     sources: Mapping[str, SourceOverride] = field(default_factory=dict)
     environ: Mapping[str, str] | None = None
     beside: Path | None = None
+    planned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,24 @@ def script_problems(matrix: Matrix, features: Iterable[Feature], where: str) -> 
 
 def _features(matrix: Matrix, options: Options) -> tuple[Feature, ...]:
     roots = (*options.fixtures, *bundled_roots())
-    return narrow(load_features(roots, matrix.features, options.sources), matrix.only)
+    patterns = _where_they_are(matrix.features, options.planned, roots)
+    only = named_again(matrix.only, options.planned)
+    return narrow(load_features(roots, patterns, options.sources), only)
+
+
+def _where_they_are(patterns: tuple[str, ...], planned: tuple[str, ...], roots: Iterable[Path]) -> tuple[str, ...]:
+    """The patterns, those by names whose paths are gone. Raises ConfigError for targets that no root has."""
+    again = named_again(patterns, planned)
+    if again == patterns:
+        return again
+    known = {place.key for place in catalogue(roots).places()}
+    gone = dict.fromkeys(one.partition("/")[0] for one in again if one not in {*patterns, *known})
+    paths = ", ".join(one for one in patterns if one not in again)
+    if gone:
+        raise ConfigError(
+            *(f"target {name}: nothing lies at {paths} any more; give --fixtures DIR, where it is now" for name in gone)
+        )
+    return again
 
 
 def _bad_lines(path: Path) -> tuple[str, ...]:

@@ -1,7 +1,10 @@
-"""Ctrl-C and SIGTERM: the first ends the run cleanly, the second hastily, the third at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first ends the run cleanly, the second hastily, the third at once."""
 
 import os
+import select
 import signal
+import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -53,9 +56,16 @@ class Interrupts:
 
     @contextmanager
     def listening(self, on_first: Callable[[], None], on_second: Callable[[], None]) -> Iterator[None]:
-        """Handle SIGINT and SIGTERM during the body; `on_second` gets three seconds before the process ends."""
+        """Handle SIGINT, SIGTERM and SIGHUP during the body; `on_second` gets three seconds before the process ends.
 
-        def handle(_number: int, _frame: FrameType | None) -> None:
+        SIGHUP stays ignored where it was (nohup), and hurries nothing: the kernel and a shell may both send it.
+        """
+
+        def handle(number: int, _frame: FrameType | None) -> None:
+            if number == signal.SIGHUP:
+                leave_lost_terminal()
+                if self._signals:
+                    return
             self._signals += 1
             if self._signals == 1:
                 on_first()
@@ -67,12 +77,46 @@ class Interrupts:
             else:
                 os._exit(130)
 
-        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, handle) for number in endings()}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def endings() -> tuple[signal.Signals, ...]:
+    """The signals that ask this process to end: SIGHUP is none where it is ignored, as nohup leaves it."""
+    hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGINT, signal.SIGTERM, *hang_up)
+
+
+def unwind(number: int, _frame: FrameType | None) -> None:
+    """A signal's handler that ends what the main thread is at as Ctrl-C does; a second SIGHUP changes nothing."""
+    if number == signal.SIGHUP:
+        signal.signal(signal.SIGHUP, _stay)
+        leave_lost_terminal()
+    raise KeyboardInterrupt
+
+
+def leave_lost_terminal() -> None:
+    """Send what is still written to a terminal that was closed nowhere: writing there would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            number = stream.fileno()
+            look = select.poll()
+            look.register(number, select.POLLOUT)
+            if stat.S_ISCHR(os.fstat(number).st_mode) and any(how & _LOST for _, how in look.poll(0)):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+
+
+_LOST = select.POLLHUP | select.POLLERR
+
+
+def _stay(_number: int, _frame: FrameType | None) -> None:
+    leave_lost_terminal()
 
 
 def _quietly(end: Callable[[], object]) -> None:

@@ -1,5 +1,6 @@
 """The form of a journal: its tables, the kinds of its rows, how an older one is brought forward."""
 
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -81,7 +82,11 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
     try:
         found = _schema(connection)
     except (LookupError, ValueError):
-        raise ConfigError(f"{path}: holds no journal of a run; its run did not get as far as starting") from None
+        if began(RunFolder(root=path.parent)):
+            raise ConfigError(damaged(path, "its tables are gone")) from None
+        raise ConfigError(
+            f"{path}: its run was ended before it began; `splitclock run MATRIX --out {_quoted(path.parent)}` begins it"
+        ) from None
     if found > SCHEMA:
         raise ConfigError(
             f"{path}: a newer Splitclock wrote this journal (schema {found}); this one reads up to {SCHEMA}: upgrade it"
@@ -143,10 +148,13 @@ def make_durable(connection: sqlite3.Connection, path: Path) -> None:
 
 def must_exist(run: RunFolder) -> None:
     """Raise ConfigError when the folder holds no journal."""
-    if not run.journal.is_file():
-        raise ConfigError(
-            f"{run.root}: no run lies here (no {run.journal.name}); give the folder that `splitclock run` made"
-        )
+    if run.journal.is_file():
+        return
+    if began(run):
+        raise ConfigError(damaged(run.journal, "it is gone"))
+    raise ConfigError(
+        f"{run.root}: no run lies here (no {run.journal.name}); give the folder that `splitclock run` made"
+    )
 
 
 @contextmanager
@@ -157,6 +165,35 @@ def database_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             raise disk_full(path) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+            raise InfraError(damaged(path, str(error))) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _FORBIDDEN:
+            raise InfraError(
+                f"{path}: cannot be written: {error}; make {path.parent} and its files writable for this user, or copy "
+                "the folder to where it is, then go on with `splitclock resume` there"
+            ) from error
         raise InfraError(
-            f"{path}: the journal cannot be used: {error}; look at the disk, then start the run again"
+            f"{path}: the journal cannot be used: {error}; look at the disk, then go on with `splitclock resume "
+            f"{_quoted(path.parent)}`"
         ) from error
+
+
+def began(run: RunFolder) -> bool:
+    """Whether a folder holds what a run leaves there beside its journal."""
+    return run.plan.exists() or (run.root / "trials").is_dir()
+
+
+def damaged(journal: Path, what: str) -> str:
+    """The line about a journal that was a run's, with the next step."""
+    return (
+        f"{journal}: the journal is damaged ({what}); restore the run folder from a copy; what is readable still "
+        f"lies in {journal.parent / 'trials'}"
+    )
+
+
+def _quoted(folder: Path) -> str:
+    return shlex.quote(str(folder))
+
+
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})

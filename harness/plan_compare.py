@@ -1,7 +1,7 @@
 """How one plan of a run differs from another, in words. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +17,19 @@ _ASKED = ("model", "feature", "shard")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What is different of a later plan: a line for each setting, how many trials came, and how many went."""
+    """What is different of a later plan: a line for each setting, how many trials came, and how many went.
+
+    `again` are those that came back: the run has a record of them.
+    """
 
     settings: tuple[str, ...]
     new: int
     gone: int
+    again: int = 0
 
     def lines(self) -> tuple[str, ...]:
         """All of it for people; none where the trials are the same."""
-        if not self.new and not self.gone:
+        if not self.new and not self.gone and not self.again:
             return ()
         shown = [one_line(line) for line in self.settings[:MOST_SHOWN]]
         if len(self.settings) > MOST_SHOWN:
@@ -36,14 +40,21 @@ class Comparison:
     def _counts(self) -> Iterator[str]:
         if self.new:
             yield f"{_trials(self.new)} new"
+        if self.again:
+            yield f"{_trials(self.again)} planned again"
         if self.gone:
             yield f"{_trials(self.gone)} no longer planned"
 
 
-def compare(before: RunPlan, now: RunPlan) -> Comparison:
-    """What of `now` is not as it was `before`; a plan of schema 1 tells its trials only."""
+def compare(before: RunPlan, now: RunPlan, recorded: Collection[str] = ()) -> Comparison:
+    """What of `now` is not as it was `before`; a plan of schema 1 tells its trials only.
+
+    `recorded` are ids of trials that the run has records of, under settings before those of `before`.
+    """
+    came = now.ids - before.ids
+    again = len(came.intersection(recorded))
     return Comparison(
-        settings=tuple(_settings(before, now)), new=len(now.ids - before.ids), gone=len(before.ids - now.ids)
+        settings=tuple(_settings(before, now)), new=len(came) - again, gone=len(before.ids - now.ids), again=again
     )
 
 

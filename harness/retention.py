@@ -30,7 +30,7 @@ def parse_age(text: str) -> timedelta:
     """The time that "30d", "12h" or "8w" means. Raises ConfigError."""
     found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
     if found is None:
-        raise ConfigError(f"--older-than {text}: write a number of hours, days or weeks, such as 12h, 30d or 8w")
+        raise ConfigError(f"--older-than {text}: write at most five digits and h, d or w, such as 12h, 30d or 8w")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 

@@ -1,6 +1,7 @@
 """plan.json: what a run planned, so that a later plan can be compared with it, and the run gone on with."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from harness.untrusted import one_line
 
 SCHEMA = 2
 """Number of the file's form; 1 had trials only. Fields are only added."""
+
+_MOST_WHY = 200
 
 
 class _Form(BaseModel):
@@ -76,6 +79,11 @@ class RunPlan(_Form):
         """The ids of the trials that the run itself has to do."""
         return frozenset(trial.id for trial in self.trials)
 
+    @property
+    def features_planned(self) -> tuple[str, ...]:
+        """The keys of the features of all trials, those of other shards included, each once."""
+        return tuple(dict.fromkeys(trial.feature for trial in (*self.trials, *self.elsewhere)))
+
     def document(self) -> dict[str, Any]:
         """What plan.json holds."""
         return self.model_dump(mode="json", by_alias=True)
@@ -90,10 +98,14 @@ def read_plan(run: Path) -> RunPlan:
             isinstance(document, Mapping) and isinstance(document.get("schema"), int) and document["schema"] > SCHEMA
         )
         plan = None if newer else RunPlan.model_validate(document)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{run}: is not a run folder, or its run did not get as far as a plan: {_why(error)}"
-        ) from error
+    except FileNotFoundError as error:
+        raise ConfigError(_no_plan(run)) from error
+    except ValidationError as error:
+        raise ConfigError(f"{path}: is damaged ({_why(error)}); {RESTORE}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: is damaged: it is no JSON; {RESTORE}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}; make it readable") from error
     if plan is None:
         raise ConfigError(
             f"{path}: a newer Splitclock wrote this plan; this one reads up to schema {SCHEMA}: upgrade it"
@@ -106,9 +118,24 @@ def planned_rows(run: Path) -> list[dict[str, Any]]:
     return [trial.model_dump(mode="json") for trial in read_plan(run).trials]
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return one_line(f"{where}: {first['msg']}" if where else str(first["msg"]))
-    return one_line(str(error))
+RESTORE = "restore the run folder from a copy"
+"""What to do about a file of a run that somebody or something changed."""
+
+
+def _no_plan(run: Path) -> str:
+    """What a folder without a plan is, and what to do about it."""
+    if not run.is_dir():
+        return f"{run}: no such folder; give the folder that `splitclock run` made"
+    folder = RunFolder(root=run)
+    if (run / "trials").is_dir():
+        return f"{folder.plan}: is gone; {RESTORE}"
+    if folder.journal.is_file():
+        begin = f"splitclock run MATRIX --out {shlex.quote(str(run))}"
+        return f"{run}: its run was ended before its trials were planned; `{begin}` begins it"
+    return f"{run}: no run lies here (no {folder.plan.name}); give the folder that `splitclock run` made"
+
+
+def _why(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return one_line(f"{where}: {first['msg']}" if where else str(first["msg"]), _MOST_WHY)

@@ -26,7 +26,8 @@ class Shard:
         found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
         number, of = (int(found[1]), int(found[2])) if found else (0, 0)
         if not 1 <= number <= of <= MOST:
-            raise ConfigError(f"--shard {text}: write --shard 2/8 for the second of eight parts")
+            why = f"the first number should be from 1 to the second, that at most {MOST}; " if found else ""
+            raise ConfigError(f"--shard {text}: {why}write --shard 2/8 for the second of eight parts")
         return cls(number=number, of=of)
 
     def __str__(self) -> str:

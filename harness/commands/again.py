@@ -25,12 +25,13 @@ def features_again(run: Path, keys: Iterable[str], over: Options) -> tuple[Featu
     wanted = tuple(keys)
     if not wanted:
         return ()
-    asked = read_plan(run).asked
+    before = read_plan(run)
+    asked = before.asked
     named = () if over.fixtures else tuple(_named(run, asked))
     gone = [f"{run}: its target in {one} is gone; give --fixtures DIR" for one in named if not one.is_dir()]
     if gone:
         raise ConfigError(*gone)
-    again = options_again(asked, over, run)
+    again = options_again(before, over, run)
     again = replace(again, fixtures=(*named, *again.fixtures))
     try:
         return load_features(roots(again.fixtures), wanted, again.sources)

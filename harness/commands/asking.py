@@ -9,7 +9,7 @@ from harness.edge import user_path
 from harness.errors import ConfigError
 from harness.fixtures import SourceOverride, parse_overrides
 from harness.inputs import Options
-from harness.run_plan import Asked
+from harness.run_plan import Asked, RunPlan
 
 
 def asked_for(given: Options, matrix_file: Path) -> Asked:
@@ -26,11 +26,12 @@ def asked_for(given: Options, matrix_file: Path) -> Asked:
     )
 
 
-def options_again(asked: Asked, over: Options, run: Path) -> Options:
+def options_again(before: RunPlan, over: Options, run: Path) -> Options:
     """The same options for another go, those of `over` in the place of their own.
 
     Raises ConfigError with a line for each folder that is not there any more.
     """
+    asked, planned = before.asked, before.features_planned
     fixtures = over.fixtures or tuple(map(Path, asked.fixtures))
     missing = [f"{run}: its targets in {one} are gone; give --fixtures DIR" for one in fixtures if not one.is_dir()]
     clones = _kept(asked.sources, over.sources)
@@ -44,6 +45,7 @@ def options_again(asked: Asked, over: Options, run: Path) -> Options:
         fixtures=fixtures,
         sources=again | dict(over.sources),
         beside=Path(asked.beside) if asked.beside else None,
+        planned=planned,
     )
 
 

@@ -26,7 +26,8 @@ def clean_runs(folder: Path, older_than: str, *, is_dry: bool, as_json: bool) ->
         for one in gone:
             typer.echo(plain(f"{one.path}: last written {_day(one)}, {size(one.disk_bytes)}"))
         what = "would be removed" if is_dry else "removed"
-        typer.echo(f"{len(gone)} run folders {what}: {size(sum(one.disk_bytes for one in gone))}")
+        folders = "1 run folder" if len(gone) == 1 else f"{len(gone)} run folders"
+        typer.echo(f"{folders} {what}: {size(sum(one.disk_bytes for one in gone))}")
     for one in kept:
         say(f"{one.path}: kept: {one_line(one.kept)}")
     failed = any(not before.kept and after.kept for before, after in zip(found, done, strict=True))

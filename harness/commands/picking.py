@@ -1,5 +1,6 @@
 """Which trial of a run is meant, and which of its attempts: what every command about one trial shares."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,9 @@ def _record(run: Path, row: dict[str, Any], attempt: int | None, known: Iterable
     if not records:
         last = read_last_rows(run).get(row["id"])
         state = f"last journalled: {last.kind}" if last else "it has not begun"
-        raise ConfigError(f"{name} has no record yet ({state}); `splitclock status {run}` shows how far the run is")
+        raise ConfigError(
+            f"{name} has no record yet ({state}); `splitclock status {shlex.quote(str(run))}` shows how far the run is"
+        )
     wanted = max(records) if attempt is None else attempt
     if wanted not in records:
         raise ConfigError(f"{name} has no record of attempt {wanted}; known: {', '.join(map(str, sorted(records)))}")

@@ -70,7 +70,7 @@ def receivers(job: Job) -> dict[str, str]:
 
 def most_cost_usd(job: Job, trials: Iterable[Trial]) -> float | None:
     """What the limits allow the trials to cost at most, USD; None when a model that costs anything has no limit."""
-    paid = [trial for trial in trials if trial.settings.billed]
+    paid = [trial for trial in trials if trial.settings.billed or trial.settings.price is not None]
     limit = job.matrix.limits.cost_usd
     if not paid:
         return 0.0

@@ -19,6 +19,7 @@ from harness.commands.session import open_session, say
 from harness.config import capped, environment_without_keys
 from harness.errors import ConfigError, InfraError, InterruptedRunError, ProviderError
 from harness.matrix import Ended
+from harness.past import How
 from harness.record import Verdict
 from harness.run_folder import RunFolder
 from harness.untried import DEFERRED
@@ -63,7 +64,7 @@ def go(job: Job, sandbox: SandboxKind, shown: options.Shown) -> int:
     ending = ending_of(job, shown)
     resuming = run_label_in(job.out)
     session = open_session(sandbox, resuming=resuming)
-    code = carry_out(job, session, ending, exit_code)
+    code = carry_out(job, session, ending, _only_graded if job.how is How.FINISHED_ONLY else exit_code)
     if resuming and code != InterruptedRunError.exit_code:
         session.reap_rest()
     return code
@@ -98,6 +99,17 @@ def exit_code(finished: Finished) -> int:
             codes.append(code)
     codes += [ProviderError.exit_code] if finished.losses else []
     return next(iter((*codes, *_cut_short(finished))), 0)
+
+
+def _only_graded(finished: Finished) -> int:
+    """As `exit_code`; else 3, said in a line, where trials have no verdict, for nothing else was done about them."""
+    left = finished.planned - sum(one.verdict.scored for one in finished.records)
+    code = exit_code(finished)
+    if code or not left:
+        return code
+    trials = "1 trial has" if left == 1 else f"{left} trials have"
+    say(f"splitclock: {trials} no verdict yet; go on with: splitclock resume {shlex.quote(str(finished.folder))}")
+    return INCONCLUSIVE
 
 
 def _cut_short(finished: Finished) -> list[int]:

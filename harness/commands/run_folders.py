@@ -1,5 +1,6 @@
 """The folder that a run is written to: a fresh one, or that of a run to go on with."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from harness.commands.planning import Planned
 from harness.errors import ConfigError
 from harness.journal import Journal, read_meta
 from harness.journal_reader import run_label
+from harness.journal_schema import began, must_exist
 from harness.plan import Trial
 from harness.plan_compare import compare
 from harness.record import Record
@@ -46,6 +48,8 @@ def open_journal(folder: Path, redactor: Redactor) -> Journal:
     if names <= _BEGUN:
         return Journal.enter(folder, redactor)
     if "journal.sqlite" not in names:
+        if began(RunFolder(root=folder)):
+            must_exist(RunFolder(root=folder))  # says that the journal is gone
         raise ConfigError(f"{folder}: is not empty, and holds no run; choose another folder for --out")
     return Journal.open(folder, redactor)
 
@@ -71,7 +75,7 @@ def look(journal: Journal, planned: Planned) -> Held:
     records = {one.trial.id: one for one in graded_records(run.root) if one.trial.id in planned.plan.ids}
     finished = {trial for trial, record in records.items() if record.verdict.scored}
     todo = tuple(trial for trial in planned.trials if trial.id not in finished)
-    lines = compare(before, planned.plan).lines()
+    lines = compare(before, planned.plan, records).lines()
     return Held(
         name=name,
         todo=todo,
@@ -89,7 +93,7 @@ def refuse_new(run: Path, before: RunPlan | None, now: RunPlan) -> None:
     raise ConfigError(
         *(f"{run}: {line}" for line in lines),
         f"{run}: nothing was resumed: put back what changed, or take the new trials with "
-        f"`splitclock run MATRIX --out {run}`",
+        f"`splitclock run MATRIX --out {shlex.quote(str(run))}`",
     )
 
 

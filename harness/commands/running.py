@@ -142,6 +142,8 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
 def _run(opening: _Opening) -> Finished:
     """Run what is to do. Raises DiskFullError where the last rows had to go into the space reserved for them."""
     journal, interrupts, held = opening.journal, opening.interrupts, opening.held
+    if held.before is None:
+        _write_plan(opening)  # before anything that may take long, so that a killed run can be gone on with
     wanted = {trial.feature.key: trial.feature for trial in held.todo}
     features = prepare_features(wanted.values(), opening.session, opening.progress, interrupts)
     weakened = {} if interrupts.flag.is_set() else _looked_at(opening.job, opening.session, features)
@@ -324,12 +326,21 @@ def _slot_count(job: Job, provenance: Mapping[str, str]) -> int:
 
 def _write_opening(opening: _Opening, provenance: Mapping[str, str]) -> None:
     """What a run folder holds before its first trial, and again where it is gone on with: matrix, plan, provenance."""
-    job, redactor, held = opening.job, opening.redactor, opening.held
-    folder, plan = opening.journal.folder, opening.planned.plan
-    with disk_errors(job.matrix_file, "read"):
-        matrix = job.matrix_file.read_bytes()
-    write_atomic(folder.matrix, redactor.data(matrix))
-    for path, value in ((folder.plan, plan.document()), (folder.provenance, provenance)):
-        write_atomic(path, (redactor.json(value, indent=1) + "\n").encode())
+    job, held, plan = opening.job, opening.held, opening.planned.plan
+    _write_plan(opening)
+    _write_json(opening, opening.journal.folder.provenance, provenance)
     body = {"matrix": job.matrix.name, "trials": len(plan.trials), "to_run": len(held.todo)}
     opening.journal.append(Entry(kind=Kind.RUN_STARTED, body=body))
+
+
+def _write_plan(opening: _Opening) -> None:
+    """All that `resume` needs: the matrix as it is, and what was planned of it."""
+    job, folder = opening.job, opening.journal.folder
+    with disk_errors(job.matrix_file, "read"):
+        matrix = job.matrix_file.read_bytes()
+    write_atomic(folder.matrix, opening.redactor.data(matrix))
+    _write_json(opening, folder.plan, opening.planned.plan.document())
+
+
+def _write_json(opening: _Opening, path: Path, value: Mapping[str, object]) -> None:
+    write_atomic(path, (opening.redactor.json(value, indent=1) + "\n").encode())

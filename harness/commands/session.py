@@ -15,6 +15,7 @@ from harness.clock import SystemClock
 from harness.commands.options import SandboxKind
 from harness.config import Settings, settings
 from harness.fixtures import bundled_roots
+from harness.interrupt import endings, unwind
 from harness.untrusted import rich_text
 from sandbox.checkout import Checkouts
 from sandbox.contract import SandboxProvider
@@ -72,10 +73,11 @@ def open_session(kind: SandboxKind, *, resuming: str = "") -> Session:
     """Connect to the engine and clear away what dead runs left, or warn and use this machine itself.
 
     What the run `resuming` left stays: its sandboxes may be reopened, and `reap_rest` removes those that were not. From
-    here on SIGTERM unwinds the command as Ctrl-C does, so that containers are removed. Raises EngineUnavailableError
-    with the next step.
+    here on SIGTERM and SIGHUP unwind the command as Ctrl-C does, so that containers are removed. Raises
+    EngineUnavailableError with the next step.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in endings()[1:]:
+        signal.signal(number, unwind)
     found = settings()
     checkouts = Checkouts(found.cache, found.host_environment)
     if kind is SandboxKind.LOCAL:

@@ -1,5 +1,6 @@
 """`splitclock status`: how far a run is, from another terminal or afterwards."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -109,12 +110,12 @@ def _print_end(follower: Follower) -> None:
     cells = follower.cells()
     finished = sum(cell.head is not None for cell in cells)
     if finished < len(cells) and not follower.live:
-        output().print(
-            rich_text(f"nobody writes this run any more: `splitclock resume {follower.folder}` goes on with it")
-        )
+        again = shlex.quote(str(follower.folder))
+        output().print(rich_text(f"nobody writes this run any more: `splitclock resume {again}` goes on with it"))
     output().print(f"{finished} of {len(cells)} trials have a record")
     if earlier := left_out(follower.folder):
-        output().print(f"{earlier} records of earlier settings are left out")
+        records = "1 record of earlier settings is" if earlier == 1 else f"{earlier} records of earlier settings are"
+        output().print(f"{records} left out")
 
 
 def _is_failed(cell: Cell) -> bool:

@@ -12,6 +12,7 @@ from rich.text import Text
 from harness.errors import ConfigError
 from harness.head_reader import read_heads
 from harness.heads import Head, latest_heads, spent
+from harness.open_costs import OpenCost, read_open_costs
 from harness.progress.layout import Column, fitted, joined, lay
 from harness.progress.rows import VERDICT_STYLE
 from harness.progress.words import money, percent, seconds
@@ -30,29 +31,45 @@ _LEAST_LEFT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """What a run holds: the heads of all attempts at planned trials, of the latest ones, and how many were planned."""
+    """What a run holds: the heads of all attempts at planned trials, of the latest ones, and how many were planned.
+
+    `open` is what calls cost that no record counts, by the model's name.
+    """
 
     folder: Path
     planned: int
     attempts: tuple[Head, ...]
     latest: tuple[Head, ...]
+    open: tuple[tuple[str, OpenCost], ...] = ()
+
+    @property
+    def spent(self) -> tuple[float | None, bool]:
+        """What all attempts cost in USD, unrecorded ones too, and whether that is only a lower bound."""
+        return spent((*self.attempts, *(cost for _, cost in self.open)))
+
+    def spent_by(self, model: str) -> float | None:
+        """What the attempts of a model cost in USD."""
+        mine = (head for head in self.attempts if head.model == model)
+        return spent((*mine, *(cost for name, cost in self.open if name == model)))[0]
 
 
 def sum_up(folder: Path, planned: int) -> Sum:
     """Read what a run came to. Raises ConfigError, InfraError."""
     heads = read_heads(folder)
     try:
-        known = {str(row["id"]) for row in planned_rows(folder)}
+        known = {str(row["id"]): str(row["model"]) for row in planned_rows(folder)}
     except ConfigError:  # a run that did not get as far as a plan
-        known = {head.trial for head in heads}
+        known = {head.trial: head.model for head in heads}
     mine = tuple(head for head in heads if head.trial in known)
-    return Sum(folder=folder, planned=planned, attempts=mine, latest=tuple(latest_heads(mine).values()))
+    unrecorded = tuple((known[one.trial], one) for one in read_open_costs(folder) if one.trial in known)
+    latest = tuple(latest_heads(mine).values())
+    return Sum(folder=folder, planned=planned, attempts=mine, latest=latest, open=unrecorded)
 
 
 def document(found: Sum) -> dict[str, Any]:
     """What `run --json` and `status --json` end with; an unknown cost is null, and earlier attempts cost too."""
     verdicts = _verdicts(found)
-    cost, partial = spent(found.attempts)
+    cost, partial = found.spent
     return {
         "schema": 1,
         "run": str(found.folder),
@@ -114,14 +131,15 @@ def _headline(found: Sum) -> Text:
 
 
 def _spend(found: Sum) -> Text:
-    cost, partial = spent(found.attempts)
+    cost, partial = found.spent
     said = f"cost {'at least ' if partial else ''}{money(cost)}"
     if cost is None:
         said = "" if all(head.simulated for head in found.latest) else "cost unknown"
+    doubts = sum(head.in_doubt for head in found.attempts)
     marks = {
         "noisy": sum(head.noisy for head in found.latest),
         "resumed": _resumed(found),
-        "calls in doubt": sum(head.in_doubt for head in found.attempts),
+        ("call in doubt" if doubts == 1 else "calls in doubt"): doubts,
         "with signs of tampering": sum(head.signs > 0 for head in found.latest),
         "graded again": sum(head.regraded for head in found.latest),
     }
@@ -142,7 +160,7 @@ def _models(found: Sum, width: int) -> list[Text]:
         Column(name="mean wall", right=True, rank=2),
         Column(name="cost", right=True, rank=3),
     )
-    costs = {model: spent(head for head in found.attempts if head.model == model)[0] for model in groups}
+    costs = {model: found.spent_by(model) for model in groups}
     shown = list(groups.items())[:_MODELS]
     rows = [_model(model, heads, costs[model]) for model, heads in shown]
     more = len(groups) - len(shown)
@@ -221,7 +239,7 @@ def _next(found: Sum, width: int) -> list[Text]:
     commands = [f"splitclock board {run}"]
     if _verdicts(found)[Verdict.NOT_RUN] or any(head.broken for head in found.latest):
         commands.insert(0, f"splitclock resume {run}")
-    if found.planned > _LOOK_AT:
+    if found.planned > _LOOK_AT and any(head.verdict is not Verdict.PASS for head in found.latest):
         commands.append(f"splitclock status {run} --failed")
     return [Text("next", style="bold"), *(fitted(Text(one), max(width, len(one))) for one in commands)]
 

@@ -172,6 +172,7 @@ def check(blocked: Blocked, number: signal.Signals) -> None:
         ("opening", signal.SIGINT),
         ("tool", signal.SIGINT),
         ("stream", signal.SIGTERM),
+        ("stream", signal.SIGHUP),
         ("wait", signal.SIGINT),
         ("grading", signal.SIGINT),
     ],

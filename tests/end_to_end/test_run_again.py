@@ -177,7 +177,7 @@ def test_targets_that_moved_are_asked_for(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("{", "is not a run folder"),
+        ("{", "plan.json: is damaged: it is no JSON; restore the run folder from a copy"),
         ('{"schema": 9, "trials": []}', "a newer Splitclock wrote this plan"),
         ('{"schema": 2}', "trials: Field required"),
         ('{"schema": 2, "trials": [{"id": 5}]}', "trials.0.id"),
@@ -209,3 +209,56 @@ def test_a_folder_whose_process_died_at_once_is_used(desk: Desk) -> None:
         (desk.folder / "out" / name).touch()
     assert run(desk, "--model", "idle", "--feature", "calc/twice").code == 0
     assert len(read_records(desk.folder / "out")) == 1
+
+
+def test_targets_named_by_a_path_may_move_too(desk: Desk) -> None:
+    """Where they are gone `--fixtures` is asked for; with it they are found by name, which the folder remembers."""
+    shutil.rmtree(desk.folder / "out")
+    matrix(desk.folder / "small.toml", {"idle": table("idle")}, ["./targets/calc"])
+    desk.must("run", "small.toml", "--out", "out", "--sandbox", "local", "--feature", "./targets/calc/features/twice")
+    (desk.folder / "targets").rename(desk.folder / "elsewhere")
+    refused = desk.give("resume", "out")
+    assert refused.code == 2
+    (line,) = refused.complaints
+    assert f"target calc: nothing lies at {desk.folder}/targets/calc any more; give --fixtures DIR" in line
+    assert "nothing to do: 1 of 1" in desk.must("resume", "out", "--fixtures", "elsewhere").out
+    assert "nothing to do: 1 of 1" in desk.must("resume", "out").out
+
+
+def test_a_damaged_folder_is_not_run_anew(desk: Desk) -> None:
+    """A journal that is cut off, empty or gone beside its plan: restore it; nothing is begun in its place."""
+    out = desk.folder / "out"
+    journal = out / "journal.sqlite"
+    whole = journal.read_bytes()
+    for content in (whole[:5000], b"no database " * 999, b"", None):
+        journal.unlink()
+        if content is not None:
+            journal.write_bytes(content)
+        for said in (desk.give("resume", "out"), desk.give("status", "out"), run(desk)):
+            assert said.code in {2, 4}
+            (line,) = said.complaints
+            assert "the journal is damaged" in line
+            assert "restore the run folder from a copy" in line
+            assert "--out" not in line
+        journal.write_bytes(whole)
+    assert run(desk).code == 0
+
+
+def test_a_run_that_was_killed_before_its_plan_is_begun(desk: Desk) -> None:
+    """A journal without a plan is the start of a run: the next step is said, and it is one."""
+    Journal.create(desk.folder / "new").close()
+    for said in (desk.give("resume", "new"), desk.give("status", "new")):
+        assert said.code == 2
+        assert "`splitclock run MATRIX --out new` begins it" in said.complaints[0]
+    options = ("--fixtures", "targets", "--sandbox", "local")
+    assert desk.must("run", "small.toml", "--out", "new", *options).code == 0
+
+
+def test_changed_hidden_tests_are_told_to_be_put_back(desk: Desk) -> None:
+    """`resume` runs nothing by tests that the run was not planned with, and does not send anybody to prove them."""
+    manifest = desk.folder / "targets/calc/features/twice/manifest.json"
+    proven = json.loads(manifest.read_text("utf-8")) | {"made_from": {"tests": "other ones"}}
+    manifest.write_text(json.dumps(proven), encoding="utf-8")
+    refused = desk.give("resume", "out")
+    assert refused.code == 2
+    assert "changed since manifest.json was made; put back what it was" in refused.complaints[0]

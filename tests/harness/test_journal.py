@@ -350,7 +350,7 @@ def test_what_is_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no run lies here"):
         Journal.open(tmp_path)
     (tmp_path / "journal.sqlite").touch()
-    with pytest.raises(ConfigError, match="did not get as far as starting"):
+    with pytest.raises(ConfigError, match="was ended before it began"):
         read_records(tmp_path)
     Journal.create(tmp_path).close()
     with pytest.raises(ConfigError, match="already holds a run"):

@@ -57,6 +57,12 @@ def test_what_no_trial_hears_of_is_not_said() -> None:
     assert compare(planned("a"), planned("a", asked=Asked(fixtures=("/x",)), matrix="n")).lines() == ()
 
 
+def test_trials_that_come_back_are_not_new() -> None:
+    """A setting that is put back finds its records again."""
+    lines = compare(planned("a", "b"), planned("c", "d"), {"c"}).lines()
+    assert lines == ("1 trial is new; 1 trial is planned again; 2 trials are no longer planned",)
+
+
 def test_many_differences_are_cut() -> None:
     """A line each, and how many more; untrusted names stay on their line."""
     limits = {f"limit{number}\n\x1b[31m": number for number in range(40)}

@@ -14,7 +14,8 @@ from harness.commands.on_finish import call, hook_of
 from harness.commands.summing_up import HEIGHT, document, screen, sum_up
 from harness.config import ModelConfig, environment_without_keys
 from harness.errors import ConfigError
-from harness.journal import Journal
+from harness.journal import Entry, Journal, Kind
+from harness.plan import Trial
 from harness.record import Record, Verdict
 from tests.harness.progress.runs import record_of, trials, write_plan
 
@@ -83,6 +84,30 @@ def test_the_document_adds_up(tmp_path: Path) -> None:
     assert not found["finished"]
     assert (found["in_doubt"], found["noisy"], found["cost_usd"]) == (3, 3, pytest.approx(0.07))
     assert json.dumps(found)
+
+
+def test_calls_without_a_record_cost_too(tmp_path: Path) -> None:
+    """Answers of an attempt that was killed count, those that a record counts do not count again; unheard ones tell."""
+    (trial,) = trials(1, "model-0")
+    folder = tmp_path / "run"
+    with Journal.create(folder) as journal:
+        _call(journal, trial, 0.25)
+        write_plan(folder, [trial])
+        assert sum_up(folder, 1).spent == (0.25, False)
+        journal.append_record(record_of(trial, cost_usd=0.25))
+        assert sum_up(folder, 1).spent == (0.25, False)
+        _call(journal, trial, 0.5)
+        assert sum_up(folder, 1).spent == (0.75, False)
+        journal.append(Entry(kind=Kind.INTENT, body={"turn": 3}, trial=trial.id, attempt=1))
+        found = sum_up(folder, 1)
+    assert found.spent == (0.75, True)
+    assert found.spent_by("model-0") == 0.75
+    assert document(found)["cost_is_lower_bound"]
+
+
+def _call(journal: Journal, trial: Trial, cost_usd: float) -> None:
+    journal.append(Entry(kind=Kind.INTENT, body={"turn": 1}, trial=trial.id, attempt=1))
+    journal.append(Entry(kind=Kind.RESPONSE, body={"cost_usd": cost_usd}, trial=trial.id, attempt=1))
 
 
 SHOWS = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w')); sys.exit(int(sys.argv[2]))"
