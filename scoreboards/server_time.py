@@ -146,7 +146,7 @@ class ClockPool:
         if not self.sources:
             return None
         return BothClocks(
-            sources=dict(self.sources),
+            sources=dict(sorted(self.sources.items())),
             queue_ns=self.queue.total if self.queue.known else None,
             stretches={name: found.compared() for name, found in self.stretches.items() if found.differences},
         )

@@ -70,7 +70,7 @@ def test_a_broken_run_among_others_is_left_out_and_told(tmp_path: Path) -> None:
     assert runs_in([tmp_path / "runs"], lines.append) == [one]
     assert len(lines) == 1
     assert "two" in lines[0]
-    with pytest.raises(ConfigError, match="did not get as far as starting"):
+    with pytest.raises(ConfigError, match="was ended before it began"):
         runs_in([broken], told)
 
 
