@@ -139,7 +139,8 @@ def test_neighbour_is_not_disturbed(found: Mapping[str, Record], quiet: Ran) -> 
     """The honest model's trial ends beside them as it does among its like."""
     alone, beside = quiet.found()["honest"], found["honest"]
     assert (beside.verdict.value, beside.stop, beside.attempt) == ("pass", "finished", 1)
-    assert beside.grade == alone.grade
+    for part in ("rung", "fail_to_pass", "lost", "denied", "restored"):  # its reason tells of seeds and seconds
+        assert getattr(beside.grade, part) == getattr(alone.grade, part)
     assert [call.exit_code for call in beside.tool_calls] == [call.exit_code for call in alone.tool_calls]
     difference = "trials/{}/difference.patch"
     mine, theirs = (ran / difference.format(record.trial.id) for ran, record in _pairs(found, quiet))

@@ -133,6 +133,11 @@ def kinds(desk: Desk, started: Started) -> list[str]:
     return [labels["splitclock.kind"] for labels in own_containers(desk, started)]
 
 
+def run_names(desk: Desk, started: Started) -> list[str]:
+    """The names of the runs that the command's containers are labelled with, without what tells equal names apart."""
+    return [labels["splitclock.run"].rpartition(".")[0] for labels in own_containers(desk, started)]
+
+
 def children(started: Started) -> list[Path]:
     """The processes that the command started itself."""
     return [place for place in Path("/proc").glob("[0-9]*") if _parent(place) == started.process.pid]
@@ -209,7 +214,7 @@ def test_interrupt_removes_the_containers(docker_desk: Desk, where: str, number:
     """In Docker no container of the run is left."""
     in_docker().write(docker_desk.folder / "targets", SLEEPS)
     with BLOCKED[where](docker_desk, "--fixtures", str(docker_desk.folder / "targets")) as blocked:
-        runs = [labels["splitclock.run"] for labels in own_containers(docker_desk, blocked.started)]
+        runs = run_names(docker_desk, blocked.started)
         assert set(runs) <= {blocked.run.name}
         assert runs or where == "grading", "between two sandboxes there may be none"
         check(blocked, number)
@@ -258,7 +263,7 @@ def test_killed_harness_leaves_what_clean_finds(docker_desk: Desk) -> None:
         assert simulators
         blocked.started.send(signal.SIGKILL)
         assert blocked.started.wait().code == -signal.SIGKILL
-        assert [labels["splitclock.run"] for labels in own_containers(docker_desk, blocked.started)] == ["run-tool"]
+        assert run_names(docker_desk, blocked.started) == ["run-tool"]
         assert "0 of 2 trials" in docker_desk.must("status", blocked.run).out
         assert docker_desk.must("status", blocked.run, "--json").json()["finished"] is False
         docker_desk.must("clean", "--json")

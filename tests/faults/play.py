@@ -13,7 +13,7 @@ from harness.run_folder import RunFolder
 from harness.simulator.log import SentRow, read_attempts
 from tests.end_to_end.desk import Desk
 from tests.end_to_end.targets import FINISH, FeatureFiles, TargetFiles, matrix, simulated
-from tests.faults.rows import WORK, Row
+from tests.faults.rows import RATE_LIMIT, WORK, Row
 
 AT_ONCE = 3
 """Commands at once; each of them waits for most of its time."""
@@ -74,7 +74,10 @@ def played(desk: Desk, wanted: Sequence[Row], apis: Sequence[str]) -> tuple[Seen
     scripts = {row.name: row.turns for row in wanted} | {OTHER: (WORK, FINISH)}
     TargetFiles().write(desk.folder / "targets", FeatureFiles(turns=scripts))
     cells = [(row, api) for row in wanted for api in row.apis if api in apis]
-    groups = [[cell for cell in cells if not cell[0].alone]] + [[cell] for cell in cells if cell[0].alone]
+    together = [cell for cell in cells if not cell[0].alone]
+    calm = [cell for cell in together if RATE_LIMIT not in cell[0].expected.waits]
+    limited = [cell for cell in together if cell not in calm]  # they slow down whoever shares their provider
+    groups = [calm, limited, *([cell] for cell in cells if cell[0].alone)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = [seen for group in pool.map(lambda group: _run(desk, group), filter(None, groups)) for seen in group]
     order = [(row.name, api) for row, api in cells]
@@ -94,7 +97,7 @@ def _run(desk: Desk, cells: Sequence[tuple[Row, str]]) -> list[Seen]:
     alone = all(row.alone for row, _ in cells)
     if alone:
         models[OTHER] = {"provider": "replay", "turns": OTHER}
-    name = _name(*cells[0]) if alone else "together"
+    name = _name(*cells[0]) if alone or len(cells) == 1 else f"together-{_name(*cells[0])}"
     file = matrix(desk.folder / f"{name}.toml", models, trials=1 if alone else TRIALS)
     repeats = ("--repeats", "2") if alone and cells[0][0].expected.requests == 1 else ()
     options = ("--fixtures", desk.folder / "targets", "--sandbox", "local", "--out", f"out-{name}", *repeats)

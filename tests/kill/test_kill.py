@@ -15,7 +15,7 @@ from tests.kill.rounds import Plan, rounds
 pytestmark = pytest.mark.slow
 
 DOCKER_KILLS = 6
-KILLS = int(os.environ.get("SPLITCLOCK_KILLS", "12"))
+KILLS = int(os.environ.get("SPLITCLOCK_KILLS", "6"))
 
 
 @pytest.mark.timeout(120 + 30 * KILLS)
@@ -28,6 +28,7 @@ def test_killed_runs_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_killed_runs_go_on_in_their_containers(tmp_path: Path, docker_provider: SandboxProvider) -> None:
     """In Docker the same; a container whose last command is known to have ended is gone on with, and none stays."""
