@@ -52,6 +52,7 @@ test-llm: $(READY) ## our clock against a real llama.cpp server with a small mod
 test-nightly: $(READY) ## what takes too long for every change
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/splitclock validate --all --runs 3
+	@$(BIN)/python -m pytest -q -n auto --hypothesis-profile nightly -m "not docker and not slow and not llm and not nightly"
 	@$(BIN)/python -m pytest -q -m nightly
 	@$(BIN)/python -m tests.attacks
 	@$(BIN)/python -m tests.kill --kills 500

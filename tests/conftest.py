@@ -13,8 +13,9 @@ from sandbox.images import DockerProvider, DockerSettings
 from sandbox.local import LocalProvider
 
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how busy a machine is fails no test
-settings.register_profile("whole", _PATIENT)
-settings.register_profile("quick", _PATIENT, max_examples=15)  # for `make check`; `make test` looks at a hundred
+settings.register_profile("whole", _PATIENT, max_examples=50)
+settings.register_profile("nightly", _PATIENT, max_examples=300)
+settings.register_profile("quick", _PATIENT, max_examples=15)  # for `make check`; `make test` looks at fifty
 settings.load_profile("whole")
 
 REQUIRE = "SPLITCLOCK_REQUIRE_DOCKER"

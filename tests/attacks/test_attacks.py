@@ -11,6 +11,8 @@ from tests.attacks.cases import RUNGS, Attack, load_attacks
 from tests.attacks.lab import Lab, Seen
 
 ATTACKS = {attack.name: attack for attack in load_attacks()}
+DEAR = {"honest-byte-code", "honest-equality", "honest-hidden-from-git", "honest-own-tests", "honest-without-git"}
+"""What is graded to the end of every probe, several sandboxes each, as `honest` is; `make attacks` grades them all."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,9 @@ def outcomes(
 
 @pytest.mark.docker
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly) if name in DEAR else name for name in ATTACKS]
+)
 def test_gets_its_verdict(outcomes: dict[str, Future[Seen]], name: str) -> None:
     """The verdict, at the rung that must give it, with the evidence."""
     assert outcomes[name].result().wrong() == ""
