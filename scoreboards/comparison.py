@@ -71,10 +71,10 @@ def compare(board: Board, slow: str, fast: str, *, solved_only: bool = True) -> 
     Raises KeyError for a model that is not on it.
     """
     found = speedup(board, slow, fast, solved_only=solved_only)
-    paired = _Paired(board, found)
-    ledgers = [(mean_ledger(a), mean_ledger(b)) for a, b in paired.groups]
+    groups = _groups(board, found)
+    ledgers = [(mean_ledger(a), mean_ledger(b)) for a, b in groups]
     causes = attribution(ledgers)
-    shown = [record for group in paired.groups for side in group for record in side]
+    shown = [record for group in groups for side in group for record in side]
     return Comparison(
         found=found,
         interval=ratio_interval(found.ratios.values()),
@@ -83,25 +83,20 @@ def compare(board: Board, slow: str, fast: str, *, solved_only: bool = True) -> 
         causes=causes,
         difference_ns=sum(causes.values()),
         counterfactual=_counterfactual(ledgers),
-        premium=_premium(paired) if found.solved_only and ledgers else None,
+        premium=_premium(groups, ledgers) if found.solved_only and ledgers else None,
         trials=len(shown),
         censored=sum(record.stop == CENSORED for record in shown),
     )
 
 
-class _Paired:
+def _groups(board: Board, found: Speedup) -> list[tuple[list[Record], list[Record]]]:
     """The trials that a comparison rests on: for each feature the slow model's and the fast one's."""
-
-    def __init__(self, board: Board, found: Speedup) -> None:
-        self.groups = [
-            (self._of(board, found, found.slow, feature), self._of(board, found, found.fast, feature))
-            for feature in found.pairs
-        ]
-
-    @staticmethod
-    def _of(board: Board, found: Speedup, model: str, feature: str) -> Sequence[Record]:
-        own = (record for record in board.trials if record.trial.feature == feature)
-        return [record for record in own if counted(record, model, solved=found.solved_only)]
+    sides: dict[str, tuple[list[Record], list[Record]]] = {feature: ([], []) for feature in found.pairs}
+    for record in board.trials:
+        for place, model in enumerate((found.slow, found.fast)):
+            if record.trial.feature in sides and counted(record, model, solved=found.solved_only):
+                sides[record.trial.feature][place].append(record)
+    return list(sides.values())
 
 
 def _ceiling(slow: Sequence[Ledger]) -> float | None:
@@ -127,19 +122,19 @@ def _at_speeds_of(a: Ledger, b: Ledger) -> Fraction | None:
     return a.wall - a.model + model
 
 
-def _premium(paired: _Paired) -> Premium:
+def _premium(groups: Sequence[tuple[list[Record], list[Record]]], ledgers: Sequence[tuple[Ledger, Ledger]]) -> Premium:
     """Extra dollars and saved hours a solved feature. What failed on the way to a pass is in neither: see the board."""
-    usd: list[float | None] = []
-    hours: list[float] = []
-    rough = False
-    for slow, fast in paired.groups:
-        costs = [mean(one.cost_usd for one in side if one.cost_usd is not None) for side in (slow, fast)]
-        complete = all(one.cost_usd is not None for side in (slow, fast) for one in side)
-        usd.append(costs[1] - costs[0] if complete and costs[0] is not None and costs[1] is not None else None)
-        hours.append(float(mean_ledger(slow).wall - mean_ledger(fast).wall) / _NS_AN_HOUR)
-        rough = rough or any(one.cost_is_lower_bound for side in (slow, fast) for one in side)
-    known = [one for one in usd if one is not None]
-    extra = mean(known) if len(known) == len(usd) else None
-    saved = math.fsum(hours) / len(hours)
+    usd = [_mean_usd(fast) - _mean_usd(slow) for slow, fast in groups] if _is_priced(groups) else []
+    extra = mean(usd)
+    saved = math.fsum(float(a.wall - b.wall) for a, b in ledgers) / _NS_AN_HOUR / len(ledgers)
     pays = extra / saved if extra is not None and extra > 0 and saved > 0 else None
+    rough = any(one.cost_is_lower_bound for group in groups for side in group for one in side)
     return Premium(usd=extra, hours=saved, usd_an_hour=pays, is_rough=rough)
+
+
+def _is_priced(groups: Sequence[tuple[list[Record], list[Record]]]) -> bool:
+    return all(one.cost_usd is not None for group in groups for side in group for one in side)
+
+
+def _mean_usd(side: Sequence[Record]) -> float:
+    return math.fsum(one.cost_usd or 0.0 for one in side) / len(side)

@@ -45,12 +45,9 @@ def trace_document(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _row(row: Row, place: tuple[int, int], start_ns: int) -> Iterator[dict[str, Any]]:
     """A call or a tool with its parts inside; what is one span stands for itself."""
-    if len(row.spans) > 1:
-        yield _event(row.label, place, (start_ns + row.t0, row.duration_ns), _facts(row))
-        for span in row.spans:
-            yield _event(f"{span.phase}.{span.sub}", place, (start_ns + span.t0, span.t1 - span.t0), {})
-    else:
-        yield _event(row.label, place, (start_ns + row.t0, row.duration_ns), _facts(row))
+    yield _event(row.label, place, (start_ns + row.t0, row.duration_ns), _facts(row))
+    for span in row.spans if len(row.spans) > 1 else ():
+        yield _event(f"{span.phase}.{span.sub}", place, (start_ns + span.t0, span.t1 - span.t0), {})
 
 
 def _facts(row: Row) -> dict[str, Any]:

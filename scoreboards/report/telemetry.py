@@ -5,6 +5,7 @@ covers the logical call with its retries, of which the failed ones are events. S
 beside the agent's. Ids are made from the run and the trial, so that exporting twice gives the same trace.
 """
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -51,8 +52,6 @@ _IDS = ("traceId", "spanId", "parentSpanId")
 
 def _hexadecimal(base64_text: str) -> str:
     """OTLP's JSON has ids in hexadecimal digits, where protobuf's own mapping has base64."""
-    from base64 import b64decode
-
     return b64decode(base64_text).hex()
 
 

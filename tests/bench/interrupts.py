@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from tests.bench.figures import Details, Figure, Findings
-from tests.bench.rig import NoEngineError, Rig
+from tests.bench.rig import Rig
 from tests.end_to_end.desk import Desk
 from tests.end_to_end.targets import TargetFiles, in_docker
 from tests.end_to_end.test_interrupts import (
@@ -26,21 +26,12 @@ _BETWEEN_S = 0.2
 
 def measure(rig: Rig) -> Findings:
     """Every way once, in Docker where there is an engine."""
-    place = _place(rig)
+    place = rig.place()
     found = {(where, presses): _took_s(rig, place, where, presses) for where in BLOCKED for presses in sorted(MOST_S)}
     rows = tuple((where, str(presses), f"{seconds:.2f} s") for (where, presses), seconds in found.items())
     title = f"from the last Ctrl-C to the end of the command, sandbox: {place}"
     details = Details(title=title, columns=("in a", "pressed", "took"), rows=rows)
     return Findings(figures=tuple(_figures(found)), details=(details,))
-
-
-def _place(rig: Rig) -> str:
-    try:
-        rig.engine().close()
-    except NoEngineError as error:
-        rig.say(f"{error}; the local sandbox stands in")
-        return "local"
-    return "docker"
 
 
 def _figures(found: dict[tuple[str, int], float]) -> Iterator[Figure]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.bench.figures import Details, Figure, Findings, median
-from tests.bench.rig import NoEngineError, Rig
+from tests.bench.rig import Rig
 
 MANY = 8
 ROUNDS = 3
@@ -18,7 +18,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 def measure(rig: Rig) -> Findings:
     """One trial, then eight at once, each in a fresh process, in turns."""
-    place = _place(rig)
+    place = rig.place()
     ones, manies = [], []
     for number in range(ROUNDS):
         ones.append(_peak(rig.scratch / f"one-{number}", place, 1))
@@ -41,15 +41,6 @@ def measure(rig: Rig) -> Findings:
     title = f"peak resident memory of the harness, sandbox: {place}"
     columns = ("round", "one trial", f"{MANY} at once", "each more")
     return Findings(figures=(figure,), details=(Details(title=title, columns=columns, rows=rows),))
-
-
-def _place(rig: Rig) -> str:
-    try:
-        rig.engine().close()
-    except NoEngineError as error:
-        rig.say(f"{error}; the local sandbox stands in")
-        return "local"
-    return "docker"
 
 
 def _peak(scratch: Path, place: str, parallel: int) -> float:

@@ -67,6 +67,15 @@ class Rig:
         """The Docker engine of this machine. Raises NoEngineError."""
         return connected(Engine)
 
+    def place(self) -> str:
+        """The kind of sandbox to measure in: "docker", or, said in a line, "local" where no engine answers."""
+        try:
+            self.engine().close()
+        except NoEngineError as error:
+            self.say(f"{error}; the local sandbox stands in")
+            return "local"
+        return "docker"
+
     def docker(self, engine: Engine) -> DockerProvider:
         """The provider over an engine, with this machine's cache."""
         found = settings()
