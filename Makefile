@@ -12,7 +12,7 @@ demo: $(READY) ## simulated models implement features in a live application, gra
 test: $(READY) ## every test, on real Docker
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/python -m pytest -q -n auto -m "not docker and not slow and not alone and not llm and not nightly"
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "(docker or slow) and not alone and not llm and not nightly"
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "(docker or slow) and not alone and not llm and not nightly"
 	@$(BIN)/python -m pytest -q -m "alone and not llm and not nightly"
 
 lint: $(READY) ## format, lint, types, import contracts

@@ -10,6 +10,8 @@ from harness.journal import Kind, read_records, read_rows
 from tests.end_to_end.desk import Desk
 from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, TargetFiles, matrix, say, shell
 
+pytestmark = pytest.mark.slow
+
 TURNS = 60
 LONG = "x" * 100_000
 

@@ -11,6 +11,8 @@ from harness.lock import RunLock
 from tests.end_to_end.desk import Desk, Said
 from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, TargetFiles, matrix, write
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = {"solved": (SOLVE, FINISH), "idle": (FINISH,)}
 
 

@@ -12,6 +12,8 @@ from harness.record import Record
 from tests.end_to_end.desk import Desk, Said
 from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, TargetFiles, matrix
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ("--fixtures", "targets", "--sandbox", "local")
 
 
