@@ -33,6 +33,11 @@ class RunFolder:
         return self.root / "provenance.json"
 
     @property
+    def summary(self) -> Path:
+        """What the run came to, for the hook at its end."""
+        return self.root / "summary.json"
+
+    @property
     def journal(self) -> Path:
         """The SQLite file."""
         return self.root / "journal.sqlite"

@@ -17,6 +17,7 @@ from harness.errors import HarnessError, InfraError
 from harness.files import write_atomic
 from harness.progress.json_lines import line
 from harness.run_folder import RunFolder
+from harness.run_plan import read_plan
 from harness.untrusted import one_line
 from sandbox.errors import SandboxError
 
@@ -55,7 +56,7 @@ def carry_out(job: Job, session: Session, ending: Ending, exit_code: Callable[[F
     code = exit_code(finished)
     if ending.json_lines:
         _last_line(found, code)
-    call(ending.on_finish, finished.folder, code, _summary(finished.folder))
+    call(ending.on_finish, finished.folder, code, RunFolder(root=finished.folder).summary)
     return code
 
 
@@ -102,24 +103,21 @@ def _given_up(folder: Path, ending: Ending, code: int) -> None:
     found = _summed_up(folder, _planned(folder))
     if ending.json_lines:
         _last_line(found, code)
-    call(ending.on_finish, folder, code, _summary(folder))
-
-
-def _summary(folder: Path) -> Path:
-    return RunFolder(root=folder).root / "summary.json"
+    call(ending.on_finish, folder, code, RunFolder(root=folder).summary)
 
 
 def _planned(folder: Path) -> int:
+    """How many trials the run planned; 0 where it did not get as far, or its plan cannot be read."""
     try:
-        return len(json.loads(RunFolder(root=folder).plan.read_text(encoding="utf-8"))["trials"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return len(read_plan(folder).trials)
+    except HarnessError:
         return 0
 
 
 def _keep(found: Sum) -> None:
     """Write `summary.json` into the run folder; where it cannot be written, that is said."""
     try:
-        write_atomic(_summary(found.folder), (json.dumps(document(found), indent=1) + "\n").encode())
+        write_atomic(RunFolder(root=found.folder).summary, (json.dumps(document(found), indent=1) + "\n").encode())
     except (InfraError, OSError) as error:
         say(f"splitclock: {error}")
 
