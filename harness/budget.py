@@ -193,9 +193,9 @@ class Budget:
         return Purse(self, trial)
 
     def left(self, what: str) -> str:
-        """A bound and how far it is used: "cost_usd 5.00 is used up to 4.87"."""
+        """A bound and how far it is used: "cost_usd 4.87 of 5.00 used"."""
         most, spent = self.most.bounds[what], getattr(self.spent, what)
-        return f"{what} {_figure(what, most)} is used up to {_figure(what, spent)}"
+        return f"{what} {_figure(what, spent)} of {_figure(what, most)} used"
 
     def _may_spend(self, model: str, what: str) -> float:
         """A limit of a trial that is larger than the whole budget says nothing of what it will spend."""
