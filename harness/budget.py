@@ -150,8 +150,8 @@ class Budget:
         left: list[float] = []
         if self.most.output_tokens is not None:
             left.append(self.most.output_tokens - spent.output_tokens)
-        if self.most.cost_usd is not None and price is not None and price.output > 0:
-            left.append((self.most.cost_usd - spent.cost_usd) * 1e6 / price.output)
+        if self.most.cost_usd is not None:
+            left.append(tokens_for(self.most.cost_usd - spent.cost_usd, price))
         return max(0, min(left, default=math.inf))
 
     def lacks(self, model: str) -> str:
@@ -242,6 +242,11 @@ class Purse:
     def left_tokens(self, price: Price | None) -> float:
         """Output tokens that a call may still spend, may be infinite."""
         return self._budget.left_tokens(price)
+
+
+def tokens_for(usd: float, price: Price | None) -> float:
+    """How many output tokens so many USD buy; infinitely many where no price is known or they cost nothing."""
+    return usd * 1e6 / price.output if price is not None and price.output > 0 else math.inf
 
 
 def in_doubt(deltas: int, price: Price | None) -> Spent:
