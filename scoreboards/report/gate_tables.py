@@ -1,0 +1,60 @@
+"""A gate's criteria as grids, one for each comparison of models. Pure."""
+
+from collections.abc import Iterator
+
+from scoreboards import words
+from scoreboards.gate.findings import Criterion, Gate, Rule
+from scoreboards.gate.policy import Policy
+from scoreboards.report import gate_words
+from scoreboards.report.grid import Grid
+
+DECISION = 0
+"""The place of the decision among the figures."""
+
+_STACKS = (
+    [[place] for place in range(9)],
+    ([0], [1], [2], [3], [4], [5, 6], [7, 8]),
+    ([0], [1, 4], [2, 3], [5, 6], [7, 8]),
+    ([0], [1, 3], [2], [5, 6]),
+)
+"""Decision, change, interval, limit, other trials, baseline, candidate, p and pairs, from the widest way on."""
+
+
+def criteria_grids(gate: Gate, policy: Policy) -> Iterator[Grid]:
+    """What failed first; what was only counted, not estimated, has no change."""
+    others = gate_words.others(policy)
+    wide = ("criterion", "decision", "change", f"{gate_words.confidence(gate)} interval", "limit", others)
+    for model, criteria in _by_model(gate).items():
+        yield Grid(
+            title=f"Criteria: {model}",
+            heads=(*wide, "baseline", "candidate", "p (Holm)", "pairs"),
+            rows=tuple(_row(one) for one in gate_words.ranked(criteria)),
+            stacks=_STACKS,
+        )
+
+
+def _by_model(gate: Gate) -> dict[str, list[Criterion]]:
+    found: dict[str, list[Criterion]] = {}
+    for one in gate.criteria:
+        found.setdefault(gate_words.model_of(gate, one.model), []).append(one)
+    return found
+
+
+def _row(one: Criterion) -> tuple[str, ...]:
+    effect, beside, metric = one.effect, one.beside, one.metric
+    head = (gate_words.TITLES[metric], gate_words.VERDICTS[one.decision])
+    if effect is None:
+        nothing = (words.UNKNOWN,) * 2
+        return (*head, *nothing, gate_words.limit(one), *(words.UNKNOWN,) * 5)
+    pairs = "counted" if isinstance(metric, Rule) else str(effect.pairs)
+    return (
+        *head,
+        gate_words.change(metric, effect.change),
+        gate_words.spread(metric, effect.interval),
+        gate_words.limit(one),
+        words.UNKNOWN if beside is None else gate_words.change(metric, beside.change),
+        gate_words.figure(metric, effect.baseline),
+        gate_words.figure(metric, effect.candidate),
+        gate_words.chance(one.p_adjusted),
+        pairs,
+    )
