@@ -1,15 +1,16 @@
 """The form of `gate --json`: the models that write it are those that its JSON Schema is made from."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from scoreboards.gate.policy import Policy
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 """Number of the form; goes up when a field changes its meaning, fields are only added."""
 
-Decided = Literal["pass", "fail", "inconclusive"]
+Decided = Literal["pass", "fail", "inconclusive", "skipped"]
 Verdict = Literal["pass", "fail", "inconclusive", "error"]
 Unit = Literal["share", "s", "USD", "tokens"]
 
@@ -153,10 +154,15 @@ class GateDocument(_Part):
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the document; keys that it does not name are allowed, as they may be added."""
+    """The JSON Schema (draft 2020-12) of the document, as it is made into the shipped file; keys that it does not name are allowed, as they may be added."""
     found = GateDocument.model_json_schema(by_alias=True, mode="serialization")
     _open(found)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def json_schema_text() -> str:
+    """The JSON Schema as it is shipped, in `gate.schema.json` beside this file."""
+    return (Path(__file__).parent / "gate.schema.json").read_text(encoding="utf-8")
 
 
 def _open(value: Any) -> None:

@@ -18,7 +18,8 @@ _NO_CHARACTER = re.compile("[\ufffe\uffff\U0001fffe\U0001ffff]|[\x00-\x08\x0b\x0
 def gate_junit(outcome: Outcome) -> str:
     """The report as text: valid XML 1.0 whatever names hold.
 
-    A criterion that failed is a failure, an inconclusive one is skipped unless the policy takes it for something else;
+    A criterion that failed is a failure, what is not judged is skipped, as is what is inconclusive
+    unless the policy takes it for something else;
     a gate that could not be decided is one case with an error.
     """
     suite = ET.Element("testsuite", name=SUITE)
@@ -27,7 +28,7 @@ def gate_junit(outcome: Outcome) -> str:
     else:
         for one in outcome.gate.criteria:
             _case(suite, outcome.gate, one, outcome)
-        _texts(suite, "system-out", "\n".join((gate_words.headline(outcome.gate), *_told(outcome.gate, outcome))))
+        _say(suite, "\n".join((gate_words.headline(outcome.gate), *_told(outcome.gate, outcome))))
     for name, child in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(name, str(len(suite.findall(f"testcase/{child}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))
@@ -47,11 +48,11 @@ def _case(suite: ET.Element, gate: Gate, one: Criterion, outcome: Outcome) -> No
     kind = settled(one.decision, outcome.policy)
     if kind is Decision.FAIL:
         ET.SubElement(case, "failure", message=message, type=one.decision.value).text = _xml(told)
-    elif kind is Decision.INCONCLUSIVE:
+    elif kind in (Decision.INCONCLUSIVE, Decision.SKIPPED):
         ET.SubElement(case, "skipped", message=message)
-        _texts(case, "system-out", told)
+        _say(case, told)
     else:
-        _texts(case, "system-out", "\n".join((message, *filter(None, [told]))))
+        _say(case, "\n".join((message, *filter(None, [told]))))
 
 
 def _details(one: Criterion) -> list[str]:
@@ -70,8 +71,9 @@ def _broken(suite: ET.Element, outcome: Outcome) -> None:
     ET.SubElement(case, "error", message=gate_words.sentence(told), type=f"exit {outcome.exit_code}").text = told
 
 
-def _texts(parent: ET.Element, tag: str, text: str) -> None:
-    ET.SubElement(parent, tag).text = _xml(text)
+def _say(parent: ET.Element, text: str) -> None:
+    if text:
+        ET.SubElement(parent, "system-out").text = _xml(text)
 
 
 def _xml(text: str) -> str:

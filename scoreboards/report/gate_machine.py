@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, cast
 
 from scoreboards.gate.findings import Blame, Counts, Criterion, Effect, Gate, Part, Seen
 from scoreboards.gate.policy import TIMES, Metric
@@ -19,6 +19,7 @@ from scoreboards.report.gate_document import (
     Side,
     TrialToLookAt,
     Unit,
+    Verdict,
     WhereFrom,
 )
 from scoreboards.report.gate_outcome import Outcome
@@ -43,7 +44,7 @@ def gate_document(outcome: Outcome) -> GateDocument:
     gate = outcome.gate
     summary = f"ERROR: {'; '.join(outcome.errors)}" if gate is None else gate_words.headline(gate)
     return GateDocument(
-        verdict="error" if gate is None else gate.decision.value,
+        verdict=cast("Verdict", "error" if gate is None else gate.decision.value),
         exit_code=outcome.exit_code,
         summary=summary,
         errors=list(outcome.errors),
@@ -79,7 +80,9 @@ def _look(gate: Gate) -> LookTaken | None:
 
 
 def _criterion(gate: Gate, one: Criterion) -> CriterionFound:
-    base = one.model if one.model in gate.pairs_of else next((a for a, b in gate.pairs_of.items() if b == one.model), "")
+    base = (
+        one.model if one.model in gate.pairs_of else next((a for a, b in gate.pairs_of.items() if b == one.model), "")
+    )
     effect = one.effect or Effect(decision=one.decision, pairs=0)
     figures = {**_figures(effect), "verdict": one.decision.value}
     return CriterionFound(

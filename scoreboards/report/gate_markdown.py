@@ -29,7 +29,9 @@ def gate_markdown(outcome: Outcome, limit: int = LIMIT) -> str:
     """
     gate = outcome.gate
     if gate is None:
-        return bounded([MARK, "### ERROR: nothing could be judged", "", *(f"- {_prose(line)}" for line in outcome.errors)], limit)
+        return bounded(
+            [MARK, "### ERROR: nothing could be judged", "", *(f"- {_prose(line)}" for line in outcome.errors)], limit
+        )
     return bounded([MARK, f"### {_prose(gate_words.headline(gate))}", "", *_body(gate, outcome)], limit)
 
 

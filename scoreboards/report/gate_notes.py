@@ -64,8 +64,14 @@ def _simulated(baseline: Counts, candidate: Counts) -> Iterator[str]:
 def _bounds(gate: Gate) -> Iterator[str]:
     effects = [effect for one in gate.criteria for effect in (one.effect, one.beside) if effect is not None]
     for most, words in (
-        (_most(effects, "at_least"), "only the candidate met its wall limit: its times there are at least what is counted"),
-        (_most(effects, "at_most"), "only the baseline met its wall limit: its times there are at least what is counted"),
+        (
+            _most(effects, "at_least"),
+            "only the candidate met its wall limit: its times there are at least what is counted",
+        ),
+        (
+            _most(effects, "at_most"),
+            "only the baseline met its wall limit: its times there are at least what is counted",
+        ),
         (_most(effects, "left_out"), "both met their wall limit: their times are left out"),
     ):
         if most:

@@ -1,4 +1,4 @@
-"""What a gate came to, with all that its views for machines tell beside: whose runs, by which policy, what it exits with."""
+"""What a gate came to, and what its views tell beside: whose runs, by which policy, what it exits with. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from scoreboards.gate.findings import Decision, Gate
 from scoreboards.gate.policy import Policy
 
-_EXITS = {Decision.PASS: 0, Decision.FAIL: 1, Decision.INCONCLUSIVE: 3}
+_EXITS = {Decision.PASS: 0, Decision.SKIPPED: 0, Decision.FAIL: 1, Decision.INCONCLUSIVE: 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,19 +3,27 @@
 from collections.abc import Iterator
 
 from scoreboards import words
-from scoreboards.gate.findings import Criterion, Gate, Rule
+from scoreboards.gate.findings import Criterion, Decision, Gate, Rule
 from scoreboards.gate.policy import Policy
 from scoreboards.report import gate_words
 from scoreboards.report.grid import Grid
 
-DECISION = 0
-"""The place of the decision among the figures."""
+COLOURS = {
+    Decision.PASS: "color(28)",
+    Decision.FAIL: "color(160)",
+    Decision.INCONCLUSIVE: "color(136)",
+    Decision.SKIPPED: "dim",
+}
+"""Of decisions, which are words too."""
+
+STYLES = {word: f"bold {COLOURS[decision]}" for decision, word in gate_words.VERDICTS.items()}
+"""Of the words for decisions."""
 
 _STACKS = (
     [[place] for place in range(9)],
     ([0], [1], [2], [3], [4], [5, 6], [7, 8]),
     ([0], [1, 4], [2, 3], [5, 6], [7, 8]),
-    ([0], [1, 3], [2], [5, 6]),
+    ([0, 1], [2, 3], [5, 6]),
 )
 """Decision, change, interval, limit, other trials, baseline, candidate, p and pairs, from the widest way on."""
 
@@ -30,6 +38,7 @@ def criteria_grids(gate: Gate, policy: Policy) -> Iterator[Grid]:
             heads=(*wide, "baseline", "candidate", "p (Holm)", "pairs"),
             rows=tuple(_row(one) for one in gate_words.ranked(criteria)),
             stacks=_STACKS,
+            styles=STYLES,
         )
 
 
@@ -49,12 +58,16 @@ def _row(one: Criterion) -> tuple[str, ...]:
     pairs = "counted" if isinstance(metric, Rule) else str(effect.pairs)
     return (
         *head,
-        gate_words.change(metric, effect.change),
-        gate_words.spread(metric, effect.interval),
-        gate_words.limit(one),
-        words.UNKNOWN if beside is None else gate_words.change(metric, beside.change),
+        _brief(gate_words.change(metric, effect.change)),
+        _brief(gate_words.spread(metric, effect.interval)),
+        _brief(gate_words.limit(one)),
+        words.UNKNOWN if beside is None else _brief(gate_words.change(metric, beside.change)),
         gate_words.figure(metric, effect.baseline),
         gate_words.figure(metric, effect.candidate),
         gate_words.chance(one.p_adjusted),
         pairs,
     )
+
+
+def _brief(figure: str) -> str:
+    return figure.replace("points", "pts")

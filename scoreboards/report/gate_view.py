@@ -6,14 +6,11 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from scoreboards.gate.findings import Blame, Criterion, Decision, Gate, Seen
+from scoreboards.gate.findings import Blame, Criterion, Gate, Seen
 from scoreboards.gate.policy import Policy
 from scoreboards.report import gate_notes, gate_words
-from scoreboards.report.gate_tables import criteria_grids
+from scoreboards.report.gate_tables import COLOURS, criteria_grids
 from scoreboards.report.grid_view import grid_view
-
-STYLES = {Decision.PASS: "color(28)", Decision.FAIL: "color(160)", Decision.INCONCLUSIVE: "color(136)"}
-"""Colours of decisions, which are words too."""
 
 _SHOWN = 3
 
@@ -23,7 +20,7 @@ def gate_view(gate: Gate, policy: Policy, width: int) -> Iterator[RenderableType
 
     Commands are texts with `no_wrap`: they are printed with soft wrap, so that a long one can still be copied whole.
     """
-    yield Text(gate_words.headline(gate), style=f"bold {STYLES[gate.decision]}")
+    yield Text(gate_words.headline(gate), style=f"bold {COLOURS[gate.decision]}")
     yield Text()
     for grid in criteria_grids(gate, policy):
         yield grid_view(grid, width)

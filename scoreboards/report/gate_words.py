@@ -24,10 +24,15 @@ TITLES: dict[Metric | Rule, str] = {
 }
 """What people read for a criterion's name."""
 
-VERDICTS = {Decision.PASS: "pass", Decision.FAIL: "FAIL", Decision.INCONCLUSIVE: "inconclusive"}
+VERDICTS = {
+    Decision.PASS: "pass",
+    Decision.FAIL: "FAIL",
+    Decision.INCONCLUSIVE: "inconclusive",
+    Decision.SKIPPED: "not judged",
+}
 """A decision as it stands in a table: told apart without colour."""
 
-_RANK = (Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS)
+_RANK = (Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS, Decision.SKIPPED)
 _TOLD = 3
 _NAME = 60
 _LINE = 600
@@ -36,7 +41,7 @@ _ONE_DECIMAL = 9.95
 
 
 def ranked(criteria: Iterable[Criterion]) -> tuple[Criterion, ...]:
-    """What failed first, then what is undecided, else as they were."""
+    """What failed first, then what is undecided, at last what is not judged; else as they were."""
     return tuple(sorted(criteria, key=lambda one: _RANK.index(one.decision)))
 
 
@@ -71,7 +76,7 @@ def spread(metric: Metric | Rule, interval: Interval | None) -> str:
 
 
 def limit(one: Criterion) -> str:
-    """How far a criterion may go: a rise for times and spending, a drop for the pass rate, a share of what is counted."""
+    """How far a criterion may go: a rise for times and spending, a drop for the pass rate, a share for the rest."""
     if one.metric is Rule.MUST_PASS:
         return "all"
     if one.metric is Rule.TAMPERED:
@@ -111,7 +116,7 @@ def sentence(text: str) -> str:
 
 def headline(gate: Gate) -> str:
     """The answer in one line: the verdict, and what it rests on most."""
-    ordered = ranked(gate.criteria)
+    ordered = [one for one in ranked(gate.criteria) if one.decision is not Decision.SKIPPED]
     deciding = [one for one in ordered if one.decision is gate.decision]
     if gate.decision is Decision.FAIL:
         undecided = sum(one.decision is Decision.INCONCLUSIVE for one in ordered)
