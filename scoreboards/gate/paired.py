@@ -100,13 +100,37 @@ def least_pairs(alpha: float) -> int:
 def bootstrap(groups: Sequence[Group], effort: Effort = FULL) -> Array:
     """Mean effects, ascending, of resamples: features drawn with replacement, then repeats within each drawn feature.
 
-    Shape (effort.resamples,). Source: Davison & Hinkley (1997), "Bootstrap Methods and their Application", section 3.8.
+    Drawn plainly, the noise of repeats would count twice, once in the scatter of the features' means. So these are
+    shrunk towards their mean by what noise explains, and residuals stretched by what a mean of few takes from them; the
+    variance is then that of the mean effect. Shape (effort.resamples,). Sources: Davison & Hinkley (1997), "Bootstrap
+    Methods and their Application", section 3.8; Ng, Grieve & Carpenter (2013), Stata Journal 13:141-164.
     """
     counts = tuple((len(before), len(after)) for before, after in groups)
     drawn_before, drawn_after = _drawn(counts, effort.resamples, effort.seed)
-    before = np.concatenate([np.asarray(side, dtype=np.float64) for side, _ in groups])
-    after = np.concatenate([np.asarray(side, dtype=np.float64) for _, side in groups])
-    return np.sort(drawn_after @ after - drawn_before @ before)
+    before, after = ([_residuals(side) for side in sides] for sides in zip(*groups, strict=True))
+    levels = _shrunk(effects(groups), math.fsum(map(_noise, (*before, *after))) / len(groups))
+    raised = np.concatenate([level + residuals for level, residuals in zip(levels, after, strict=True)])
+    return np.sort(drawn_after @ raised - drawn_before @ np.concatenate(before))
+
+
+def _residuals(side: Sequence[float]) -> Array:
+    """Deviations from the mean, stretched so that their variance is the unbiased one."""
+    values = np.asarray(side, dtype=np.float64)
+    stretch = math.sqrt(values.size / max(1, values.size - 1))
+    return np.asarray((values - values.mean()) * stretch, dtype=np.float64)
+
+
+def _noise(residuals: Array) -> float:
+    """The variance of a mean of as many repeats."""
+    return float(residuals @ residuals) / residuals.size**2
+
+
+def _shrunk(values: Array, noise: float) -> Array:
+    """Effects about their mean with the variance that is not noise, as a sample of their own size is to show it."""
+    if values.size < 2 or (spread := float(values.var(ddof=1))) <= noise:  # noqa: PLR2004 - one has no spread
+        return np.full(values.size, values.mean())
+    scale = math.sqrt((1 - noise / spread) * values.size / (values.size - 1))
+    return np.asarray(values.mean() + scale * (values - values.mean()), dtype=np.float64)
 
 
 def percentile(resampled: Array, alpha: float) -> Interval:

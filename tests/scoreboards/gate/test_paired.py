@@ -112,30 +112,33 @@ def test_effects_weigh_features_alike() -> None:
     assert effects([((1.0, 3.0), (4.0,)), ((0.0,), (1.0, 2.0, 6.0))]).tolist() == [2.0, 3.0]
 
 
-def test_bootstrap_has_the_variance_of_its_two_levels() -> None:
-    """Features scatter with var(d)/n, repeats within them with (k-1)/k of their own variance on top."""
+@pytest.mark.parametrize("between", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize(("repeats", "others"), [(1, 1), (3, 4), (1, 5)])
+def test_bootstrap_has_the_variance_of_the_mean(between: float, repeats: int, others: int) -> None:
+    """Its variance is that of the mean effect, or that of the repeats alone where these explain more than all."""
     rng = np.random.default_rng(3)
     groups = in_order(
-        [(tuple(rng.normal(0, 1, 3)), tuple(rng.normal(level, 1, 4))) for level in rng.normal(0, 0.5, 12)]
+        [(tuple(rng.normal(0, 1, repeats)), tuple(rng.normal(one, 1, others))) for one in rng.normal(0, between, 12)]
     )
     values = effects(groups)
-    within = sum(np.var(a) / len(a) + np.var(b) / len(b) for a, b in groups) / len(groups)
-    resampled = bootstrap(groups, Effort(resamples=20_000))
+    noise = math.fsum(
+        float(np.var(side, ddof=1)) / len(side) for group in groups for side in group if len(side) > 1
+    ) / len(groups)
+    resampled = bootstrap(groups, Effort(resamples=40_000))
     assert resampled.mean() == pytest.approx(values.mean(), abs=0.02)
-    assert resampled.var() == pytest.approx((values.var() + within) / len(groups), rel=0.05)
+    assert resampled.var() == pytest.approx(max(noise, values.var(ddof=1)) / len(groups), rel=0.05)
 
 
-def test_bootstrap_of_single_repeats_is_of_features() -> None:
-    """With one repeat each resample is a mean of drawn effects; equal effects leave no spread."""
-    groups = [((0.0,), (1.0,))] * 5
-    interval = percentile(bootstrap(groups), 0.05)
+def test_bootstrap_of_equal_effects_has_no_spread() -> None:
+    """With one repeat each, and the same effect in all features, each resample is that effect."""
+    interval = percentile(bootstrap([((0.0,), (1.0,))] * 5), 0.05)
     assert (interval.low, interval.high) == pytest.approx((1.0, 1.0))
 
 
 def test_bootstrap_draws_from_uneven_repeats() -> None:
-    """Every repeat is drawn from groups of different sizes, and each feature weighs the same."""
+    """Features of different sizes weigh the same: the effects 1 and 3, further apart by the root of two."""
     groups = [((0.0,), (1.0, 1.0, 1.0)), ((0.0, 0.0), (3.0,))]
-    assert set(np.round(bootstrap(groups), 9)) == {1.0, 2.0, 3.0}
+    assert np.unique(bootstrap(groups).round(6)) == pytest.approx([2 - math.sqrt(2), 2.0, 2 + math.sqrt(2)], abs=1e-5)
 
 
 def test_holm_by_hand() -> None:
