@@ -45,9 +45,10 @@ class Effect:
     """What a metric changed by. Of times, costs and tokens `change` is a ratio less one; of the pass rate, points/100.
 
     `interval` has the confidence 1 - alpha, on the scale of `change`; `baseline` and `candidate` are means over the
-    features (geometric, but arithmetic for rates and where one is 0) in seconds, USD, tokens or shares. `p` is that of "it is no further than the
-    limit", two-sided; None where nothing can be tested. Trials that a wall limit ended are bounds: `at_least` pairs can
-    only be slower than counted, `at_most` pairs only faster; `left_out` pairs are bounds on both sides.
+    features (geometric, but arithmetic for rates and where one is 0) in seconds, USD, tokens or shares.
+    `p` is that of "it is no further than the limit", two-sided; None where nothing can be tested. Trials that a wall
+    limit ended are bounds: `at_least` pairs can only be slower than counted, `at_most` pairs only faster; `left_out`
+    pairs are bounds on both sides.
     """
 
     decision: Decision
