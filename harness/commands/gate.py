@@ -145,14 +145,15 @@ def _decide(asked: _Asked, outputs: Outputs) -> int:
 
 def _explain(asked: _Asked, *, as_json: bool) -> int:
     """Print the policy, and what follows from it for these runs, or where none are given for one model."""
-    from scoreboards.report.gate_settings import Following, least_pairs, policy_json, policy_view, tests_of
+    from scoreboards.gate.paired import least_pairs
+    from scoreboards.report.gate_settings import Following, policy_json, policy_view, tests_of
 
     tests, of, pairs = tests_of(asked.policy), "one model", None
     if asked.baseline and asked.candidate:
         gate = asked.judged()
         tests, of = gate.family, "these runs"
         pairs = max((one.effect.pairs for one in gate.criteria if one.effect is not None), default=0)
-    following = Following(of=of, tests=tests, least_pairs=least_pairs(tests, asked.policy.alpha), pairs=pairs)
+    following = Following(of=of, tests=tests, least_pairs=least_pairs(asked.policy.alpha / max(1, tests)), pairs=pairs)
     if as_json:
         typer.echo(policy_json(asked.policy, following, None if asked.policy_file is None else str(asked.policy_file)))
         return 0

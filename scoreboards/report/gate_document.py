@@ -77,8 +77,8 @@ class CriterionFound(Reading):
     """One criterion of one model; the figures are null of what is counted, not estimated."""
 
     name: str = Field(description="A metric of the policy, or `must_pass` or `tampered`.")
-    model: str
-    candidate_model: str
+    model: str = Field(description="The candidate's.")
+    baseline_model: str = Field(description="What it is compared with.")
     reason: str
     unit: Unit = Field(description="Of `baseline` and `candidate`.")
     threshold: float = Field(description="How far it may go: a rise, a drop of the pass rate, a share of trials.")
@@ -154,7 +154,7 @@ class GateDocument(_Part):
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the document, as it is made into the shipped file; keys that it does not name are allowed, as they may be added."""
+    """The JSON Schema (draft 2020-12) that the shipped one is; further keys are allowed, as they may be added."""
     found = GateDocument.model_json_schema(by_alias=True, mode="serialization")
     _open(found)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}

@@ -57,8 +57,8 @@ def _bounded(found: list[tuple[Decision, str]]) -> list[tuple[Decision, str]]:
 
 
 def _message(gate: Gate, one: Criterion) -> str:
-    why = "" if one.blame is None else f" {gate_words.sentence(one.blame.words)}"
-    return f"{gate_words.short(gate, one)}: {gate_words.sentence(one.reason)}{why}"
+    why = "" if one.blame is None else f": {gate_words.sentence(one.blame.words)}"
+    return f"{gate_words.why(gate, one)}{why}"
 
 
 def _data(text: str) -> str:

@@ -44,7 +44,7 @@ def _case(suite: ET.Element, gate: Gate, one: Criterion, outcome: Outcome) -> No
     case.set("classname", _xml(f"{SUITE}.{gate_words.model_of(gate, one.model)}"))
     case.set("name", gate_words.TITLES[one.metric])
     told = "\n".join(_details(one))
-    message = _xml(f"{gate_words.short(gate, one)}: {gate_words.sentence(one.reason)}")
+    message = _xml(gate_words.why(gate, one))
     kind = settled(one.decision, outcome.policy)
     if kind is Decision.FAIL:
         ET.SubElement(case, "failure", message=message, type=one.decision.value).text = _xml(told)

@@ -1,7 +1,6 @@
-"""What each setting of a policy is called, in which unit it is, and what it means; for people and for machines. Pure."""
+"""What each setting of a policy is called, its unit and its meaning, for people and for machines. Pure."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from harness.untrusted import one_line
+from scoreboards.gate.phrases import counted
 from scoreboards.gate.policy import Difference, Metric, Policy, Spending
-from scoreboards.report import gate_words
 
 _RISE = "share of the baseline"
 _ALL = "all"
@@ -23,8 +22,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "schema": ("number", "Number of the file's form."),
     "alpha": (
         "chance",
-        "How likely a candidate that is no worse than allowed may fail, over all criteria together; intervals have the "
-        "confidence 1 - alpha.",
+        "The chance that a candidate no worse than allowed fails, over all criteria; intervals have 1 - alpha.",
     ),
     "models": ("names", "The models that are judged; with none named, all that both sides have."),
     "must_pass": ("features", 'Each trial of these ("target/feature", with wildcards) has to pass.'),
@@ -39,8 +37,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "time.floor": (
         "share of agent wall",
-        "Each phase is compared together with so much of the baseline's agent wall: what takes next to no time fails "
-        "no gate.",
+        "Phases are compared with so much of the baseline's wall added: what takes next to no time fails no gate.",
     ),
     "time.agent_wall": (_RISE, "How much longer the agent may take in all."),
     "time.model": (_RISE, "How much longer the model may generate."),
@@ -51,7 +48,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "spend.output_tokens": (_RISE, "How many more tokens a trial may write."),
     "caps.errors": (
         "share of trials",
-        "Where more of either side's trials were ended by infrastructure or a provider, nothing is judged (exit 4 or 5).",
+        "Where infrastructure or a provider ended more of either side's trials, nothing is judged: exit 4 or 5.",
     ),
     "caps.tampered": (
         "share of trials",
@@ -100,11 +97,6 @@ def settings_of(policy: Policy) -> Iterator[Setting]:
         yield Setting(path=path, value=value, is_default=not is_set, unit=unit, words=words)
 
 
-def least_pairs(tests: int, alpha: float) -> int:
-    """Below so many features the strictest of so many tests by Holm's rule cannot fail: 2 / 2^n <= alpha / tests."""
-    return max(1, math.ceil(math.log2(2 * max(1, tests) / alpha) - 1e-9))
-
-
 def tests_of(policy: Policy) -> int:
     """How many tests a policy makes of one model, where costs are known."""
     return sum(policy.limit(metric) is not None for metric in Metric)
@@ -126,7 +118,7 @@ def policy_view(policy: Policy, following: Following) -> Iterator[RenderableType
 
 def follows(policy: Policy, following: Following) -> str:
     """What follows from a policy, in a sentence or two."""
-    tests = gate_words.number(following.tests, "test shares", "tests share")
+    tests = counted(following.tests, "test shares", "tests share")
     least = f"with fewer than {following.least_pairs} features nothing can fail by time, cost or tokens"
     have = "" if following.pairs is None else f"; these runs have {following.pairs}"
     return f"{following.of}: {tests} alpha {policy.alpha:g} by Holm's rule, so that {least}{have}."

@@ -59,7 +59,7 @@ def _row(one: Criterion) -> tuple[str, ...]:
     return (
         *head,
         _brief(gate_words.change(metric, effect.change)),
-        _brief(gate_words.spread(metric, effect.interval)),
+        _brief(gate_words.interval(metric, effect.interval)),
         _brief(gate_words.limit(one)),
         words.UNKNOWN if beside is None else _brief(gate_words.change(metric, beside.change)),
         gate_words.figure(metric, effect.baseline),
@@ -70,4 +70,6 @@ def _row(one: Criterion) -> tuple[str, ...]:
 
 
 def _brief(figure: str) -> str:
-    return figure.replace("points", "pts")
+    """Without the unit of an interval's first end, and with a shorter word for points."""
+    first, to, second = figure.replace("points", "pts").partition(" to ")
+    return f"{first.rpartition(' ')[0]}{to}{second}" if to else first

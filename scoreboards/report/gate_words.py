@@ -6,22 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from harness.untrusted import one_line, plain
 from scoreboards import words
+from scoreboards.gate import phrases
 from scoreboards.gate.findings import Counts, Criterion, Decision, Gate, Part, Rule, Seen
+from scoreboards.gate.phrases import NAMES, allowed, counted, named, signed, spread
 from scoreboards.gate.policy import Metric, Policy, Trials
 from scoreboards.statistics import Interval
 
-TITLES: dict[Metric | Rule, str] = {
-    Metric.PASS_RATE: "pass rate",
-    Metric.AGENT_WALL: "agent wall",
-    Metric.MODEL: "model time",
-    Metric.TOOL: "tool time",
-    Metric.WAIT: "wait",
-    Metric.HARNESS: "harness time",
-    Metric.COST: "cost",
-    Metric.OUTPUT_TOKENS: "output tokens",
-    Rule.MUST_PASS: "must pass",
-    Rule.TAMPERED: "tampered",
-}
+TITLES: dict[Metric | Rule, str] = {**NAMES, Rule.MUST_PASS: "must pass", Rule.TAMPERED: "tampered"}
 """What people read for a criterion's name."""
 
 VERDICTS = {
@@ -34,10 +25,8 @@ VERDICTS = {
 
 _RANK = (Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS, Decision.SKIPPED)
 _TOLD = 3
-_NAME = 60
 _LINE = 600
 _SAID = (Metric.PASS_RATE, Metric.AGENT_WALL)
-_ONE_DECIMAL = 9.95
 
 
 def ranked(criteria: Iterable[Criterion]) -> tuple[Criterion, ...]:
@@ -62,17 +51,16 @@ def is_share(metric: Metric | Rule) -> bool:
 
 
 def change(metric: Metric | Rule, value: float | None) -> str:
-    """A change with its sign: "+31 %", "+0.4 %", or of shares "-25 points"."""
-    if value is None or not math.isfinite(value):
-        return words.UNKNOWN
-    return f"{_signed(value * 100)} {_unit(metric)}"
+    """A change with its sign: "+31 %", "+0.4 %", or of the pass rate "-25 points"."""
+    known = value if value is not None and math.isfinite(value) else None
+    return signed(known, _as_metric(metric))
 
 
-def spread(metric: Metric | Rule, interval: Interval | None) -> str:
-    """The interval of a change: "+27 to +36 %"."""
-    if interval is None or not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+def interval(metric: Metric | Rule, found: Interval | None) -> str:
+    """The interval of a change: "+27 % to +36 %"."""
+    if found is None or not (math.isfinite(found.low) and math.isfinite(found.high)):
         return words.UNKNOWN
-    return f"{_signed(interval.low * 100)} to {_signed(interval.high * 100)} {_unit(metric)}"
+    return spread(found, _as_metric(metric))
 
 
 def limit(one: Criterion) -> str:
@@ -81,14 +69,12 @@ def limit(one: Criterion) -> str:
         return "all"
     if one.metric is Rule.TAMPERED:
         return words.percent(one.limit)
-    return change(one.metric, -one.limit if one.metric is Metric.PASS_RATE else one.limit)
+    return allowed(one.limit, one.metric)
 
 
 def chance(p: float | None) -> str:
-    """A p value: "0.031", "<0.001"."""
-    if p is None:
-        return words.UNKNOWN
-    return "<0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004 - three digits
+    """A p as it stands in a table: "0.031", "<0.001"."""
+    return phrases.chance(p).replace("below ", "<")
 
 
 def confidence(gate: Gate) -> str:
@@ -97,16 +83,14 @@ def confidence(gate: Gate) -> str:
 
 
 def model_of(gate: Gate, model: str) -> str:
-    """The models of a comparison, made safe to print: one name, or "OLD -> NEW" where they differ."""
-    for base, candidate in gate.pairs_of.items():
-        if model in (base, candidate) and base != candidate:
-            return f"{name(base)} -> {name(candidate)}"
-    return name(model)
+    """The models of a comparison by the candidate's: one name, or "OLD -> NEW" where they differ, safe to print."""
+    base = base_of(gate, model)
+    return named(model) if base == model else f"{named(base)} -> {named(model)}"
 
 
-def name(text: str) -> str:
-    """A name from outside on one short plain line."""
-    return one_line(text, _NAME)
+def base_of(gate: Gate, model: str) -> str:
+    """The baseline's model that a candidate's is compared with."""
+    return next((base for base, candidate in gate.pairs_of.items() if candidate == model), model)
 
 
 def sentence(text: str) -> str:
@@ -123,16 +107,11 @@ def headline(gate: Gate) -> str:
         more = f"; {undecided} more undecided" if undecided else ""
         return f"FAIL: {_listed(gate, deciding)}{more}"
     if gate.decision is Decision.INCONCLUSIVE:
-        of = f"{len(deciding)} of {number(len(ordered), 'criterion', 'criteria')} undecided"
+        of = f"{len(deciding)} of {counted(len(ordered), 'criterion', 'criteria')} undecided"
         return f"INCONCLUSIVE: {of}: {_listed(gate, deciding)}"
     said = [one for one in deciding if one.metric in _SAID and one.effect is not None and one.effect.change is not None]
-    within = f"{number(len(ordered), 'criterion', 'criteria')} within {'its limit' if len(ordered) == 1 else 'limits'}"
+    within = f"{counted(len(ordered), 'criterion', 'criteria')} within {'its limit' if len(ordered) == 1 else 'limits'}"
     return f"PASS: {within}{': ' if said else ''}{_listed(gate, said)}"
-
-
-def number(count: int, one: str, many: str) -> str:
-    """A count with its noun: "1 trial", "1,204 trials"."""
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def short(gate: Gate, one: Criterion) -> str:
@@ -146,6 +125,12 @@ def short(gate: Gate, one: Criterion) -> str:
     return f"{title}{told} (limit {limit(one)})"
 
 
+def why(gate: Gate, one: Criterion) -> str:
+    """Why a criterion is decided as it is, after the model's name where several are judged."""
+    whose = f"{model_of(gate, one.model)}: " if len(gate.pairs_of) > 1 else ""
+    return f"{whose}{sentence(one.reason)}"
+
+
 def show_command(seen: Seen) -> str:
     """What shows a trial, to be copied into a shell; nothing in it is read as more than a name."""
     return f"splitclock show {_argument(seen.run)} {_argument(seen.trial)}"
@@ -155,8 +140,8 @@ def part(found: Part) -> str:
     """A part of a change: "test +38 % (91 % of it, in 7 of 9)"."""
     told = [] if found.share is None else [f"{_share(found.share)} of it"]
     told += [f"in {found.went} of {found.of}"] if found.of else []
-    changed = f" {_signed(found.change * 100)} %" if _known(found.change) and found.change is not None else ""
-    return f"{name(found.name)}{changed}" + (f" ({', '.join(told)})" if told else "")
+    changed = "" if found.change is None else f" {signed(found.change)}"
+    return f"{named(found.name)}{changed}" + (f" ({', '.join(told)})" if told else "")
 
 
 def parts(found: Sequence[Part], most: int = _TOLD) -> str:
@@ -171,17 +156,10 @@ def others(policy: Policy) -> str:
 
 
 def counts(side: str, found: Counts) -> str:
-    """How one side's trials ended, with nothing said of what did not happen."""
-    told = [f"{found.passed} of {found.scored} solved"]
-    kinds = (
-        (found.infra_errors, "ended by infrastructure"),
-        (found.provider_errors, "ended by a provider"),
-        (found.not_run, "not run"),
-        (found.tampered, "tampered with"),
-        (found.noisy, "noisy"),
-    )
-    told += [f"{count:,} {what}" for count, what in kinds if count]
-    return f"{side}: {number(found.trials, 'trial', 'trials')}, {', '.join(told)}"
+    """How many trials of a side were solved, and how many say nothing."""
+    others = found.trials - found.scored
+    rest = f", {counted(others, 'other')} without a verdict" if others else ""
+    return f"{side}: {found.passed} of {counted(found.scored, 'scored trial')} solved{rest}"
 
 
 def _listed(gate: Gate, criteria: Sequence[Criterion]) -> str:
@@ -193,19 +171,9 @@ def _argument(text: str) -> str:
     return shlex.quote(" ".join(plain(text).split()))
 
 
-def _signed(percent: float) -> str:
-    """With its sign and one decimal where it is small; a change that would round to nothing has none."""
-    shown = f"{percent:+.1f}" if abs(percent) < _ONE_DECIMAL else f"{percent:+,.0f}"
-    return "0" if shown in {"+0.0", "-0.0"} else shown
-
-
-def _unit(metric: Metric | Rule) -> str:
-    return "points" if is_share(metric) else "%"
+def _as_metric(metric: Metric | Rule) -> Metric:
+    return Metric.PASS_RATE if is_share(metric) else Metric.AGENT_WALL
 
 
 def _share(value: float) -> str:
     return ("-" if value < 0 else "") + words.percent(abs(value))
-
-
-def _known(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -13,7 +13,6 @@ from scoreboards.report.notes import notes
 from scoreboards.report.tables import clock_grid, features_grid, models_grid
 from scoreboards.report.tool_tables import By, tool_grids
 
-
 _MARKUP = "\\`*_[]<>|#~&$"
 _NOTHING = "\u200b"
 """A blank of no width, after which the rest of a name is no longer a mention, an issue's number or an address."""
