@@ -54,6 +54,9 @@ def command(
     power: Annotated[
         bool, typer.Option("--power", help="What a matrix like the baseline can see, and what it would take to.")
     ] = False,
+    see: Annotated[
+        list[str] | None, typer.Option("--see", metavar="METRIC=N%", help="With --power: a change that shall be seen.")
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain-policy", help="Every setting, what it means, and what follows from it.")
     ] = False,
@@ -83,7 +86,7 @@ def command(
     if explain:
         return _explain(asked, as_json=as_json)
     if power:
-        return _power(asked, as_json=as_json)
+        return _power(asked, see or [], as_json=as_json)
     asked.check()
     return _decide(asked, outputs)
 
@@ -159,5 +162,24 @@ def _explain(asked: _Asked, *, as_json: bool) -> int:
         return 0
     console = output()
     for part in policy_view(asked.policy, following):
+        console.print(part)
+    return 0
+
+
+def _power(asked: _Asked, see: list[str], *, as_json: bool) -> int:
+    """Print what a matrix like the baseline can see."""
+    from harness.commands.gate_power import sights, wanted_changes
+    from harness.gating import read_sample
+    from scoreboards.report.gate_power import power_json, power_view
+
+    if not asked.baseline or asked.candidate:
+        raise ConfigError("--power: looks at a baseline alone; give --baseline RUN and no --candidate")
+    changes = wanted_changes(see)
+    found = sights(read_sample(asked.baseline), asked.policy, tuple(asked.pairs or ()), changes)
+    if as_json:
+        typer.echo(power_json(found, asked.policy))
+        return 0
+    console = output()
+    for part in power_view(found, asked.policy, console.width):
         console.print(part)
     return 0

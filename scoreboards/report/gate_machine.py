@@ -80,16 +80,13 @@ def _look(gate: Gate) -> LookTaken | None:
 
 
 def _criterion(gate: Gate, one: Criterion) -> CriterionFound:
-    base = (
-        one.model if one.model in gate.pairs_of else next((a for a, b in gate.pairs_of.items() if b == one.model), "")
-    )
     effect = one.effect or Effect(decision=one.decision, pairs=0)
     figures = {**_figures(effect), "verdict": one.decision.value}
     return CriterionFound(
         **figures,
         name=one.metric,
-        model=base or one.model,
-        candidate_model=gate.pairs_of.get(base, one.model),
+        model=one.model,
+        baseline_model=gate_words.base_of(gate, one.model),
         reason=one.reason,
         unit=_UNITS.get(one.metric, "share"),
         threshold=one.limit,

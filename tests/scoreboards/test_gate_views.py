@@ -4,7 +4,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -93,7 +92,7 @@ def test_sections_follow_in_the_order_of_use() -> None:
             "\nWhy\n",
             "\nWhat would decide\n",
             "\nWhat differs\n",
-            "candidate: 23 of 27 trials solved",
+            "candidate: 23 of 27 scored trials solved",
             "a note of the judge's",
         )
     ]
@@ -109,13 +108,13 @@ def test_colours_are_only_beside_the_words() -> None:
 
 def test_two_models_are_told_apart() -> None:
     """A table of each, and the model's name wherever a criterion is named."""
-    first, second = (criterion(Metric.AGENT_WALL, Decision.FAIL, model=name) for name in ("one", "old"))
+    first, second = (criterion(Metric.AGENT_WALL, Decision.FAIL, model=name) for name in ("one", "new"))
     gate = made(first, second, pairs_of={"one": "one", "old": "new"})
     shown = printed(gate, 100)
     assert "Criteria: one\n" in re.sub(" +\n", "\n", shown)
     assert "Criteria: old -> new" in shown
     assert "agent wall of old -> new +31 % (limit +10 %)" in " ".join(shown.split())
-    models = [(one["model"], one["candidate_model"]) for one in gate_value(outcome(gate))["criteria"]]
+    models = [(one["baseline_model"], one["model"]) for one in gate_value(outcome(gate))["criteria"]]
     assert models == [("one", "one"), ("old", "new")]
 
 
@@ -139,7 +138,6 @@ def test_the_policy_says_what_is_made_of_the_undecided(decision: Decision, incon
     assert gate_value(found)["verdict"] == decision.value
     suite = ET.fromstring(gate_junit(found)).find("testsuite")  # noqa: S314 - our own text
     assert suite is not None
-    assert {0: "failures skipped", 1: "skipped", 3: "failures"}[code] in "failures skipped"
     assert (suite.get("failures"), suite.get("skipped")) == (str(int(code == 1)), str(int(code == 3)))
     assert annotations(found)[0].partition(" ")[0] == {0: "::notice", 1: "::error", 3: "::warning"}[code]
 
@@ -185,7 +183,7 @@ def test_the_shipped_schema_is_of_this_form() -> None:
 def test_json_has_every_figure_and_knows_no_infinity() -> None:
     """Names and units of the form; what is not finite is unknown."""
     value = gate_value(outcome(failing()))
-    tool = next(one for one in value["criteria"] if one["name"] == "tool_time" or one["name"] == "tool")
+    tool = next(one for one in value["criteria"] if one["name"] == "tool")
     assert (tool["verdict"], tool["threshold"], tool["unit"], tool["pairs"], tool["p_adjusted"]) == (
         "fail",
         0.1,
@@ -304,7 +302,7 @@ def test_junit_is_a_case_for_each_criterion() -> None:
     assert {case.get("classname") for case in cases} == {"splitclock gate.fast"}
     failure = next(case for case in cases if case.get("name") == "tool time").find("failure")
     assert failure is not None
-    assert str(failure.get("message")).startswith("tool time +31 % (limit +10 %): the interval is wholly beyond")
+    assert str(failure.get("message")).startswith("the interval is wholly beyond")
     assert "tests +38 % in 7 of 9 features" in str(failure.text)
     assert "splitclock show 'runs/new run' waitlist-12ab" in str(failure.text)
 
@@ -356,11 +354,6 @@ def test_the_summary_stays_within_its_limit() -> None:
     assert whole == gate_markdown(found)
     assert len(summary(found, SUMMARY_BYTES - 2000).encode()) <= 2000
     assert summary(found, SUMMARY_BYTES) == ""
-
-
-def test_the_schema_is_in_the_package() -> None:
-    """Beside the module that it is made from, where a wheel takes it along."""
-    assert (Path(gate_words.__file__).parent / "gate.schema.json").is_file()
 
 
 def test_a_long_list_of_features_is_shortened() -> None:
