@@ -33,6 +33,10 @@ def blame(metric: Metric, pairs: Sequence[Pair]) -> Blame | None:
     if not pairs or not found.whole:
         return None
     features = found.features()
+    if found.whole < 0 and metric is not Metric.PASS_RATE:  # the mean of ratios rose, the sum did not
+        up = sum(after > before for before, after in found.amounts)
+        words = f"up in {up} of {counted(len(pairs), 'feature')}, while their sum fell: look at each"
+        return Blame(words=words, features=features)
     if metric not in TIMES:
         return Blame(words="; ".join(_feature_words(metric, found, features)), features=features)
     causes = found.waits() if metric is Metric.WAIT and found.waits() else found.causes()

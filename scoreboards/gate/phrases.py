@@ -41,7 +41,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def signed(change: float | None, metric: Metric = Metric.AGENT_WALL) -> str:
-    """A change with its sign, as in "+31 %" or "-0.4 %", or of rates in points; without one where it rounds to nothing."""
+    """A change with its sign, as in "+31 %" or "-0.4 %", of rates in points; none where it rounds to nothing."""
     if change is None:
         return UNKNOWN
     percent = change * 100
@@ -58,3 +58,10 @@ def spread(interval: Interval, metric: Metric) -> str:
 def allowed(limit: float, metric: Metric) -> str:
     """How far a metric may go: "+10 %", or for the pass rate "-10 points"."""
     return signed(-limit if metric is Metric.PASS_RATE else limit, metric)
+
+
+def chance(p: float | None) -> str:
+    """A p: "0.031", "below 0.001"."""
+    if p is None:
+        return UNKNOWN
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004 - three digits
