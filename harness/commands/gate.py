@@ -169,13 +169,13 @@ def _explain(asked: _Asked, *, as_json: bool) -> int:
 def _power(asked: _Asked, see: list[str], *, as_json: bool) -> int:
     """Print what a matrix like the baseline can see."""
     from harness.commands.gate_power import sights, wanted_changes
-    from harness.gating import read_sample
+    from harness.gating import read_side
     from scoreboards.report.gate_power import power_json, power_view
 
     if not asked.baseline or asked.candidate:
         raise ConfigError("--power: looks at a baseline alone; give --baseline RUN and no --candidate")
     changes = wanted_changes(see)
-    found = sights(read_sample(asked.baseline), asked.policy, tuple(asked.pairs or ()), changes)
+    found = sights(read_side(asked.baseline).sample, asked.policy, tuple(asked.pairs or ()), changes)
     if as_json:
         typer.echo(power_json(found, asked.policy))
         return 0

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from scoreboards.gate.power import Plan, power, repeats_for
+from scoreboards.gate.simulated import Baseline
+
 from harness.errors import ConfigError
 from harness.untrusted import one_line
 from scoreboards.gate.asking import asked
 from scoreboards.gate.policy import Metric, Policy
-from scoreboards.gate.power import Plan, power, repeats_for
 from scoreboards.gate.sample import Sample
-from scoreboards.gate.simulated import Baseline
 from scoreboards.report.gate_power import Sight, Wanted
 
 _SEE = re.compile(r"([a-z_]+)=(\d{1,3}(?:\.\d{1,6})?)(%?)")
@@ -25,7 +26,7 @@ def wanted_changes(see: Iterable[str]) -> tuple[tuple[Metric, float], ...]:
 def sights(
     baseline: Sample, policy: Policy, models: Sequence[str], see: Sequence[tuple[Metric, float]]
 ) -> tuple[Sight, ...]:
-    """What the baseline's trials of each of these models, or of all, can show. Raises ConfigError for an unknown one."""
+    """What the baseline's trials of these models, or of all, can show. Raises ConfigError for an unknown one."""
     known = sorted(baseline.models)
     named = tuple(models) or policy.models or tuple(known)
     for name in named:

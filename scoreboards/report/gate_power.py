@@ -53,13 +53,14 @@ def assumptions(sights: Sequence[Sight], policy: Policy) -> tuple[str, ...]:
     """How the figures are to be read."""
     family = max((sight.power.family for sight in sights), default=0)
     unknown = [NAMES[one] for one in dict.fromkeys(metric for sight in sights for metric in sight.power.unknown)]
-    lines = (
-        f"The chance that the gate fails a candidate changed by so much, at alpha {policy.alpha:g} over "
-        f"{counted(family, 'test')}: simulated from how the baseline's own trials scatter.",
-        "Assumed: the same change in every feature, a candidate as noisy as the baseline, as many trials on both sides.",
-        f"One repeat of each feature cannot tell how much repeats scatter: nothing is said of {', '.join(unknown)}.",
-    )
-    return lines if unknown else lines[:2]
+    over = f"at alpha {policy.alpha:g} over {counted(family, 'test')}"
+    told = [
+        f"The chance that the gate fails what changed by so much, {over}, as far as the baseline's own scatter tells.",
+        "Assumed: the same change in every feature; a candidate as noisy as the baseline; as many trials of both.",
+    ]
+    if unknown:
+        told.append(f"One repeat cannot tell how much repeats scatter: nothing is said of {', '.join(unknown)}.")
+    return tuple(told)
 
 
 def power_json(sights: Sequence[Sight], policy: Policy) -> str:
@@ -119,7 +120,9 @@ def _needed(one: Wanted, sight: Sight) -> str:
         return f"{change}: one repeat cannot tell how many are needed; run two or more"
     if one.repeats is None:
         return f"{change}: no number of repeats of {counted(sight.power.features, 'feature')} shows it; add features"
-    return f"{change}: seen with {counted(one.repeats, 'repeat')} of each feature, at {words.percent(sight.power.wanted)}"
+    return (
+        f"{change}: seen with {counted(one.repeats, 'repeat')} of each feature, at {words.percent(sight.power.wanted)}"
+    )
 
 
 def _value(sight: Sight, policy: Policy) -> dict[str, Any]:
