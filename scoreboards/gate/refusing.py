@@ -39,10 +39,15 @@ def paired(
     return wanted
 
 
-def refuse(baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str]) -> None:
-    """Raise where there is nothing to judge: ConfigError; or where too much broke: InfraError, ProviderError."""
+def refuse_broken(baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str]) -> None:
+    """Raise InfraError or ProviderError where more trials of a side ended in errors than the policy bears."""
     for side, sample, models in (("baseline", baseline, pairs), ("candidate", candidate, pairs.values())):
         _refuse_broken(side, sample.counts(tuple(models)), policy.caps.errors)
+
+
+def refuse(baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str]) -> None:
+    """Raise ConfigError where there is nothing to judge, or less than the policy asks for; and as `refuse_broken`."""
+    refuse_broken(baseline, candidate, policy, pairs)
     problems = [line for pair in pairs.items() for line in _too_little(baseline, candidate, policy, pair)]
     problems += _unmatched(candidate, policy, pairs.values())
     if problems:
