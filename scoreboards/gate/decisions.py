@@ -1,0 +1,294 @@
+"""Questions to paired data, and their answers: one rule for all that is estimated, and Holm's over the family. Pure.
+
+Beyond the limit by the whole interval, with an adjusted p of at most alpha, fails; within it by the whole interval
+passes; a second opinion that differs from either, and everything else, leaves the question open.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from scoreboards.gate.findings import Decision
+from scoreboards.gate.paired import (
+    FULL,
+    SAME,
+    Array,
+    Effort,
+    Group,
+    SignFlips,
+    bootstrap,
+    effects,
+    holm,
+    in_order,
+    least_pairs,
+    percentile,
+)
+from scoreboards.gate.rates import PairedRate, discordant, least_lost, mcnemar
+from scoreboards.statistics import Interval
+
+
+class Kind(StrEnum):
+    """What is compared: logarithms of durations, costs or counts, or passes as 0 and 1."""
+
+    RATIO = "ratio"
+    RATE = "rate"
+
+
+class Why(StrEnum):
+    """Why an answer is what it is.
+
+    `BEYOND` and `WITHIN` decide. `TOO_FEW` features for any test; `WIDE`: the interval holds the limit; `HOLM`: beyond
+    the limit but for the number of criteria; `DISAGREE`: the second opinion differs; `CENSORED`: only the bounds of
+    trials that a wall limit ended stand against it; `NOTHING` to compare.
+    """
+
+    BEYOND = "beyond"
+    WITHIN = "within"
+    TOO_FEW = "too_few"
+    WIDE = "wide"
+    HOLM = "holm"
+    DISAGREE = "disagree"
+    CENSORED = "censored"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Is the mean change within the limit? A group is a feature: the baseline's repeats, and the candidate's.
+
+    Of a `RATIO` the values are logarithms and `limit` is log(1 + rise); of a `RATE` they are 0 or 1 and `limit` is the
+    margin, at least 0. In `at_least` stand features whose candidate can only be slower than its values (a wall limit
+    ended it), in `at_most` those whose baseline can.
+    """
+
+    kind: Kind
+    groups: tuple[Group, ...]
+    limit: float
+    at_least: tuple[Group, ...] = ()
+    at_most: tuple[Group, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the data say. `change` is a ratio less one, or a difference of rates (worse is negative).
+
+    `interval` has the confidence 1 - alpha on the scale of `change`, None where no interval is finite;
+    `second_opinion` is the bootstrap's, None where a rate has one repeat. `p` is the two-sided p of "no further than
+    the limit", None with nothing to compare; `p_adjusted` is Holm's over all questions of the call. Bounds count with
+    the pairs. `mcnemar` are the features lost and gained where a rate has one repeat.
+    """
+
+    decision: Decision
+    why: Why
+    change: float | None = None
+    interval: Interval | None = None
+    second_opinion: Interval | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    pairs: int = 0
+    needed_pairs: int = 0
+    mcnemar: tuple[int, int] | None = None
+
+
+class _Opinions(Protocol):
+    """Both opinions of one set of groups; worse is positive whatever is compared."""
+
+    pairs: int
+    estimate: float
+    lost_and_gained: tuple[int, int] | None
+
+    def interval(self, alpha: float) -> Interval | None: ...
+
+    def p(self, limit: float) -> float: ...
+
+    def second(self, alpha: float) -> Interval | None: ...
+
+    def agrees(self, decision: Decision, alpha: float, limit: float) -> bool: ...
+
+
+class _Ratios:
+    """Flips of signs, seconded by the bootstrap."""
+
+    def __init__(self, groups: Sequence[Group], effort: Effort) -> None:
+        values = effects(groups)
+        self.pairs = len(groups)
+        self.estimate = float(values.mean())
+        self.lost_and_gained: tuple[int, int] | None = None
+        self._flips = SignFlips.of(values, effort)
+        self._resampled = bootstrap(groups, effort)
+
+    def interval(self, alpha: float) -> Interval | None:
+        return self._flips.interval(alpha)
+
+    def p(self, limit: float) -> float:
+        return min(1.0, 2 * self._flips.beyond(limit))
+
+    def second(self, alpha: float) -> Interval | None:
+        return percentile(self._resampled, alpha)
+
+    def agrees(self, decision: Decision, alpha: float, limit: float) -> bool:
+        return _verdict(self.second(alpha), limit) == decision
+
+
+class _Rates:
+    """Student's t with two pretended features, a fail seconded by McNemar's test or the bootstrap."""
+
+    def __init__(self, groups: Sequence[Group], effort: Effort) -> None:
+        values = -effects(groups)
+        self.pairs = len(groups)
+        self.estimate = float(values.mean())
+        self.lost_and_gained = discordant(groups)
+        self._paired = PairedRate.of(values)
+        self._resampled: Array | None = None if self.lost_and_gained is not None else -bootstrap(groups, effort)[::-1]
+
+    def interval(self, alpha: float) -> Interval | None:
+        return self._paired.interval(alpha)
+
+    def p(self, limit: float) -> float:
+        return min(1.0, 2 * self._paired.beyond(limit))
+
+    def second(self, alpha: float) -> Interval | None:
+        return None if self._resampled is None else percentile(self._resampled, alpha)
+
+    def agrees(self, decision: Decision, alpha: float, limit: float) -> bool:
+        if decision == Decision.PASS:
+            return True
+        if self.lost_and_gained is not None:
+            return mcnemar(*self.lost_and_gained) <= alpha
+        return _verdict(self.second(alpha), limit) == decision
+
+
+_OPINIONS: dict[Kind, Callable[[Sequence[Group], Effort], _Opinions]] = {Kind.RATIO: _Ratios, Kind.RATE: _Rates}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A question with the opinions on its groups: with the bounds that count for failing, for passing, and with all.
+
+    What is costly is done; to decide it at another alpha or limit is cheap.
+    """
+
+    question: Question
+    worse: _Opinions
+    better: _Opinions
+    shown: _Opinions
+
+
+def gather(question: Question, effort: Effort = FULL) -> Evidence | None:
+    """The evidence on a question; None where there is nothing to compare. Raises ValueError for a group of one side."""
+    opinions = _OPINIONS[question.kind]
+    shown = in_order((*question.groups, *question.at_least, *question.at_most))
+    if not shown:
+        return None
+    every = opinions(shown, effort)
+    worse, better = (
+        opinions(groups, effort) if 0 < len(groups) < len(shown) else every
+        for groups in (in_order((*question.groups, *bounds)) for bounds in (question.at_least, question.at_most))
+    )
+    return Evidence(question=question, worse=worse, better=better, shown=every)
+
+
+def answer(questions: Sequence[Question], alpha: float, seed: int = 0) -> tuple[Answer, ...]:
+    """The answers to a family of questions, in their order; the same data and seed give the same answers.
+
+    `alpha` is the chance of the whole family to fail anything that is within its limit. Raises ValueError for a group
+    that lacks a side.
+    """
+    return decide([gather(question, Effort(seed=seed)) for question in questions], alpha)
+
+
+def decide(family: Sequence[Evidence | None], alpha: float) -> tuple[Answer, ...]:
+    """The answers to a family of questions whose evidence is gathered; None has nothing to compare."""
+    tested = [(_p(found), found) for found in family if found is not None]
+    adjusted = iter(holm([p for p, _ in tested]))
+    share = alpha / max(1, len(tested))
+    nothing = Answer(decision=Decision.INCONCLUSIVE, why=Why.NOTHING)
+    return tuple(nothing if found is None else _answer(found, next(adjusted), alpha, share) for found in family)
+
+
+def _p(found: Evidence) -> float:
+    """Baselines that are bounds speak for passing only, so they leave nothing that could fail."""
+    return 1.0 if found.question.at_most else found.worse.p(found.question.limit)
+
+
+def _answer(found: Evidence, p_adjusted: float, alpha: float, share: float) -> Answer:
+    question, shown = found.question, found.shown
+    needed = _needed(question, shown, alpha, share)
+    decision, why = _decided(found, p_adjusted, alpha, needed)
+    scale = _ratio if question.kind == Kind.RATIO else _rate
+    return Answer(
+        decision=decision,
+        why=why,
+        change=_scaled(Interval(low=shown.estimate, high=shown.estimate), scale).low,
+        interval=_or_none(shown.interval(alpha), scale),
+        second_opinion=_or_none(shown.second(alpha), scale),
+        p=_p(found),
+        p_adjusted=p_adjusted,
+        pairs=shown.pairs,
+        needed_pairs=needed,
+        mcnemar=shown.lost_and_gained,
+    )
+
+
+def _decided(found: Evidence, p_adjusted: float, alpha: float, needed: int) -> tuple[Decision, Why]:
+    question, limit = found.question, found.question.limit
+    beyond = _verdict(found.worse.interval(alpha), limit) == Decision.FAIL
+    within = _verdict(found.better.interval(alpha), limit) == Decision.PASS
+    if beyond and not question.at_most:
+        return _failing(found, p_adjusted, alpha, needed)
+    if within and not question.at_least:
+        agreed = found.better.agrees(Decision.PASS, alpha, limit)
+        return (Decision.PASS, Why.WITHIN) if agreed else (Decision.INCONCLUSIVE, Why.DISAGREE)
+    if beyond or within:
+        return Decision.INCONCLUSIVE, Why.CENSORED
+    return Decision.INCONCLUSIVE, _open(found, alpha, needed)
+
+
+def _failing(found: Evidence, p_adjusted: float, alpha: float, needed: int) -> tuple[Decision, Why]:
+    agreed = found.worse.agrees(Decision.FAIL, alpha, found.question.limit)
+    if agreed and p_adjusted <= alpha:
+        return Decision.FAIL, Why.BEYOND
+    if found.worse.pairs < needed:
+        return Decision.INCONCLUSIVE, Why.TOO_FEW
+    return Decision.INCONCLUSIVE, Why.DISAGREE if p_adjusted <= alpha else Why.HOLM
+
+
+def _open(found: Evidence, alpha: float, needed: int) -> Why:
+    past = found.shown.estimate > found.question.limit
+    few = found.shown.pairs < needed and (past or found.shown.interval(alpha) is None)
+    return Why.TOO_FEW if few else Why.WIDE
+
+
+def _verdict(interval: Interval | None, limit: float) -> Decision:
+    if interval is not None and interval.low > limit + SAME:
+        return Decision.FAIL
+    if interval is not None and interval.high <= limit + SAME:
+        return Decision.PASS
+    return Decision.INCONCLUSIVE
+
+
+def _needed(question: Question, shown: _Opinions, alpha: float, share: float) -> int:
+    """The fewest features that could fail: at its share of alpha, and for a fail of a rate by both opinions."""
+    if question.kind == Kind.RATIO:
+        return least_pairs(share)
+    both = least_pairs(alpha) if shown.lost_and_gained is not None else 1
+    return max(both, least_lost(share, question.limit))
+
+
+def _or_none(interval: Interval | None, scale: Callable[[float], float]) -> Interval | None:
+    return None if interval is None else _scaled(interval, scale)
+
+
+def _scaled(interval: Interval, scale: Callable[[float], float]) -> Interval:
+    low, high = sorted((scale(interval.low), scale(interval.high)))
+    return Interval(low=low, high=high)
+
+
+def _ratio(log: float) -> float:
+    return math.expm1(log)
+
+
+def _rate(worse: float) -> float:
+    return -worse
