@@ -89,9 +89,7 @@ class GateFailedError(Exception):
 def _items(session: pytest.Session, gate: "Gate", policy: "Policy") -> Iterator[CriterionItem]:
     for criterion in gate.criteria:
         name = f"splitclock-gate[{criterion.model}-{criterion.metric}]"
-        yield CriterionItem.from_parent(
-            session, name=name, nodeid=name, criterion=criterion, policy=policy, gate=gate
-        )
+        yield CriterionItem.from_parent(session, name=name, nodeid=name, criterion=criterion, policy=policy, gate=gate)
 
 
 def _lines(criterion: "Criterion") -> Iterable[str]:

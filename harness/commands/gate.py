@@ -76,7 +76,7 @@ def command(
         return 0
     outputs = Outputs(as_json=as_json, markdown=markdown, junit=junit, github=github)
     outputs.check()
-    asked = _Asked(
+    asked = Asked(
         baseline=tuple(baseline or ()),
         candidate=tuple(candidate or ()),
         policy=read_policy(policy, allow or ()),
@@ -88,18 +88,18 @@ def command(
     if power:
         return _power(asked, see or [], as_json=as_json)
     asked.check()
-    return _decide(asked, outputs)
+    return decide(asked, outputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What a command line asks to be judged, and by what."""
+class Asked:
+    """What a command line asks to be judged, and by what; `pairs` names the candidate's model for each baseline's."""
 
     baseline: tuple[Path, ...]
     candidate: tuple[Path, ...]
     policy: Policy
-    policy_file: Path | None
-    pairs: Mapping[str, str] | None
+    policy_file: Path | None = None
+    pairs: Mapping[str, str] | None = None
 
     def check(self) -> None:
         """Raises ConfigError that names what is missing."""
@@ -135,8 +135,8 @@ class _Asked:
         )
 
 
-def _decide(asked: _Asked, outputs: Outputs) -> int:
-    """Judge, and tell everybody; machines are told also of what could not be judged."""
+def decide(asked: Asked, outputs: Outputs) -> int:
+    """Judge, and tell everybody; machines are told also of what could not be judged. Returns the exit code."""
     try:
         outcome = asked.outcome(asked.judged())
     except HarnessError as error:
@@ -146,7 +146,7 @@ def _decide(asked: _Asked, outputs: Outputs) -> int:
     return outcome.exit_code
 
 
-def _explain(asked: _Asked, *, as_json: bool) -> int:
+def _explain(asked: Asked, *, as_json: bool) -> int:
     """Print the policy, and what follows from it for these runs, or where none are given for one model."""
     from scoreboards.gate.paired import least_pairs
     from scoreboards.report.gate_settings import Following, policy_json, policy_view, tests_of
@@ -166,7 +166,7 @@ def _explain(asked: _Asked, *, as_json: bool) -> int:
     return 0
 
 
-def _power(asked: _Asked, see: list[str], *, as_json: bool) -> int:
+def _power(asked: Asked, see: list[str], *, as_json: bool) -> int:
     """Print what a matrix like the baseline can see."""
     from harness.commands.gate_power import sights, wanted_changes
     from harness.gating import read_side
