@@ -1,0 +1,165 @@
+"""One side of a gate, from records that come one by one: what is compared of each trial, and no record. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from harness.record import Record, Verdict
+from harness.untrusted import one_line
+from scoreboards.comparison import CENSORED
+from scoreboards.gate.findings import Counts
+from scoreboards.gate.policy import Metric
+from scoreboards.ledger import Ledger, ledger
+
+WAITS = ("wait.failed_call", "wait.backoff", "wait.rate_limit", "wait.model_slot")
+"""Sub-phases of waiting that a change of it is looked for in."""
+
+_MOST_WHY = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A scored trial: where it is, how it ended, and what it took.
+
+    `censored` says that its wall limit ended it: it would have gone on. `account` divides its agent wall, `tool_ns` is
+    the tool phase; `work` is summed nanoseconds of tool calls by class of work, `waits` nanoseconds by sub-phase.
+    `output_tokens` and `cost_usd` are None where they are not known in full; `why` says what is wrong with one that
+    did not pass.
+    """
+
+    run: str
+    trial: str
+    repeat: int
+    passed: bool
+    censored: bool
+    tampered: bool
+    account: Ledger
+    work: Mapping[str, int]
+    waits: Mapping[str, int]
+    output_tokens: int | None
+    cost_usd: float | None
+    why: str = ""
+
+    def amount(self, metric: Metric) -> float | None:
+        """What it took of a metric, in seconds, USD or tokens (1 or 0 for the pass rate); None where not known."""
+        match metric:
+            case Metric.PASS_RATE:
+                return float(self.passed)
+            case Metric.COST:
+                return self.cost_usd
+            case Metric.OUTPUT_TOKENS:
+                return self.output_tokens
+        account = self.account
+        spent = {
+            Metric.AGENT_WALL: account.wall,
+            Metric.MODEL: account.model,
+            Metric.TOOL: account.tool + account.transport,
+            Metric.WAIT: account.wait,
+            Metric.HARNESS: account.harness,
+        }
+        return float(spent[metric]) / 1e9
+
+
+@dataclass(slots=True)
+class Cell:
+    """The trials of a model on a feature: the scored ones, and how many of the others ended how."""
+
+    scored: list[Observation] = field(default_factory=list)
+    unscored: Counter[Verdict] = field(default_factory=Counter)
+    noisy: int = 0
+
+    @property
+    def trials(self) -> int:
+        """All of them."""
+        return len(self.scored) + self.unscored.total()
+
+    @property
+    def passing(self) -> list[Observation]:
+        """Those that passed."""
+        return [one for one in self.scored if one.passed]
+
+
+@dataclass(slots=True)
+class Sample:
+    """The trials of one side, by model and feature; of one run or of several that stand for the same."""
+
+    models: dict[str, dict[str, Cell]] = field(default_factory=dict)
+    simulated: set[str] = field(default_factory=set)
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """One more trial: the record of its latest attempt, added once."""
+        trial = record.trial
+        cell = self.models.setdefault(trial.model, {}).setdefault(trial.feature, Cell())
+        cell.noisy += record.noisy
+        if trial.simulated:
+            self.simulated.add(trial.model)
+        if record.verdict.scored:
+            cell.scored.append(_observed(record, self._names.setdefault(record.run, record.run)))
+        else:
+            cell.unscored[record.verdict] += 1
+
+    def cells(self, model: str) -> Mapping[str, Cell]:
+        """A model's trials by feature; nothing of one that is not there."""
+        return self.models.get(model, {})
+
+    def counts(self, models: Collection[str]) -> Counts:
+        """How the trials of these models ended."""
+        cells = tuple(self._cells(models))
+        ends = sum((cell.unscored for cell in cells), Counter[Verdict]())
+        scored = [one for cell in cells for one in cell.scored]
+        return Counts(
+            trials=sum(cell.trials for cell in cells),
+            scored=len(scored),
+            passed=sum(one.passed for one in scored),
+            infra_errors=ends[Verdict.ERROR_INFRA],
+            provider_errors=ends[Verdict.ERROR_PROVIDER],
+            not_run=ends[Verdict.NOT_RUN],
+            tampered=sum(one.tampered for one in scored),
+            noisy=sum(cell.noisy for cell in cells),
+            simulated=bool(self.simulated.intersection(models)),
+        )
+
+    def _cells(self, models: Collection[str]) -> Iterator[Cell]:
+        return (cell for model in models for cell in self.cells(model).values())
+
+
+def sample(records: Iterable[Record]) -> Sample:
+    """A sample of the records of latest attempts."""
+    found = Sample()
+    for record in records:
+        found.add(record)
+    return found
+
+
+def _observed(record: Record, run: str) -> Observation:
+    work: Counter[str] = Counter()
+    for call in record.tool_calls:
+        work[call.work] += call.total_ns
+    passed = record.verdict is Verdict.PASS
+    return Observation(
+        run=run,
+        trial=record.trial.id,
+        repeat=record.trial.repeat,
+        passed=passed,
+        censored=record.stop == CENSORED,
+        tampered=record.verdict is Verdict.TAMPERED,
+        account=ledger(record),
+        work=dict(work),
+        waits={name: record.sub_phases[name] for name in WAITS if record.sub_phases.get(name)},
+        output_tokens=_tokens(record),
+        cost_usd=_cost(record),
+        why="" if passed else one_line(record.error or record.grade.reason or record.verdict.value, _MOST_WHY),
+    )
+
+
+def _tokens(record: Record) -> int | None:
+    known = [call.output_tokens for call in record.calls if call.output_tokens is not None]
+    return sum(known) if len(known) == len(record.calls) and not record.unanswered_calls else None
+
+
+def _cost(record: Record) -> float | None:
+    """What it cost, None where that is not known to the full; what asked nothing of a provider cost nothing."""
+    if record.cost_usd is None and not record.calls and not record.unanswered_calls:
+        return 0.0
+    return None if record.cost_is_lower_bound else record.cost_usd
