@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from sandbox.contract import File
 from sandbox.errors import CheckoutError
-from sandbox.foreign import commit_entries, find_git_dir
+from sandbox.foreign import commit_entries, find_git_dir, git_dir_of
 from sandbox.history import file_line
 from sandbox.plumbing import GIT_TIMEOUT_S, Repository, git_program, last_line
 from sandbox.trees import check_path
@@ -41,10 +41,13 @@ class DataBranch:
     @classmethod
     def find(cls, place: Path, name: str) -> Self:
         """The branch `name` of the repository that covers `place`, whether or not it is there yet."""
-        git_dir, _ = find_git_dir(place.resolve())
+        git_dir, top = find_git_dir(place.resolve())
+        git_dir = git_dir or git_dir_of(place.resolve())  # a bare one
         if git_dir is None:
-            raise CheckoutError(f"{place}: lies in no git repository; name one behind the branch: git:{name}@REPOSITORY")
-        branch = cls(repository=Repository(git_dir=git_dir), name=name)
+            raise CheckoutError(
+                f"{place}: lies in no git repository; name one behind the branch: git:{name}@REPOSITORY"
+            )
+        branch = cls(repository=Repository(git_dir=git_dir, cwd=top), name=name)
         try:
             if name.startswith("-"):
                 raise CheckoutError("it begins with a dash")  # noqa: TRY301 - the same to the user
@@ -59,7 +62,7 @@ class DataBranch:
         return f"refs/heads/{self.name}"
 
     def tip(self) -> str | None:
-        """Its newest commit: of the branch here and the one last fetched from origin whichever has both in it."""
+        """Its newest commit, None where it is not there: of the branch here and origin's the one that has both."""
         here, there = self._commit(self.ref), self._commit(f"refs/remotes/{_REMOTE}/{self.name}")
         if here is None or there is None or here == there:
             return here or there
@@ -68,8 +71,8 @@ class DataBranch:
         if self._holds(here, there):
             return here
         raise CheckoutError(
-            f"branch {self.name} and {_REMOTE}/{self.name} have gone apart; `git push {_REMOTE} {self.name}` is refused, "
-            f"so `git branch -f {self.name} {_REMOTE}/{self.name}` gives up what is only here"
+            f"branch {self.name} and {_REMOTE}/{self.name} have gone apart; "
+            f"`git branch -f {self.name} {_REMOTE}/{self.name}` gives up what is only here"
         )
 
     def names(self, commit: str) -> tuple[str, ...]:
@@ -79,7 +82,7 @@ class DataBranch:
 
     def commits(self, tip: str, path: str) -> tuple[str, ...]:
         """The commits that gave a path new content, the newest first: of a shallow clone those that it has."""
-        listed = self.repository.run("log", "--no-show-signature", "--diff-filter=d", "--format=%H", tip, "--", path)
+        listed = self.repository.run("log", "--no-show-signature", "--diff-filter=AM", "--format=%H", tip, "--", path)
         return tuple(listed.decode("ascii").split())
 
     def read(self, commit: str, path: str) -> bytes | None:
@@ -132,12 +135,21 @@ class DataBranch:
     def push(self, remote: str, environment: Mapping[str, str]) -> None:
         """Send the branch to a remote as the user's own git would, without hooks; never over what is newer there."""
         ours = {"GIT_DIR": str(self.repository.git_dir), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-        argv = ["-c", "core.hooksPath=/dev/null", "push", "--quiet", "--no-verify", "--", remote, f"{self.ref}:{self.ref}"]
+        argv = [
+            "-c",
+            "core.hooksPath=/dev/null",
+            "push",
+            "--quiet",
+            "--no-verify",
+            "--",
+            remote,
+            f"{self.ref}:{self.ref}",
+        ]
         try:
             done = subprocess.run(
                 [git_program(), *argv],
                 env={**environment, **ours},
-                cwd=self.repository.git_dir,
+                cwd=self.repository.cwd,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
@@ -153,7 +165,7 @@ class DataBranch:
         if any(sign in said for sign in _REJECTED):
             return (
                 f"{remote} has a newer {self.name}, so nothing was changed; "
-                f"`git fetch {remote} {self.name}:{self.name}` brings it, then try again"
+                f"`git fetch {remote} +{self.name}:{self.name}` takes what is there, then try again"
             )
         return f"{self.name} cannot be pushed to {remote}, so nothing was changed: {last_line(said.encode())}"
 

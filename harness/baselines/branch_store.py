@@ -23,8 +23,8 @@ README = "README.md"
 _TRIES = 20
 _WORDS = b"""# Baselines of Splitclock
 
-Runs that `splitclock gate --baseline NAME` compares with, a folder for each name; the branch's commits are their past.
-`splitclock baseline show NAME` tells of one. Written by `splitclock baseline set` and `promote`: nothing here is edited.
+Runs that `splitclock gate --baseline NAME` compares with, a folder for each name; the commits are their past.
+`splitclock baseline show NAME` tells of one. Only `splitclock baseline set` and `promote` write here.
 """
 
 Send = Callable[[DataBranch], None]
@@ -134,9 +134,7 @@ class BranchStore:
             tip = self.branch.tip()
             data = None if tip is None else self.branch.read(tip, SIGN)
         if tip is not None and data is None:
-            raise ConfigError(
-                f"{self.where}: holds other things (no {SIGN}); give baselines a branch of their own, which begins empty"
-            )
+            raise ConfigError(f"{self.where}: holds other things (no {SIGN}); give baselines a branch of their own")
         if data is not None:
             check_sign(data, self.where)
         return tip

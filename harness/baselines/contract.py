@@ -54,4 +54,6 @@ class Store(Protocol):
 
 def overtaken(name: str, where: str) -> ConfigError:
     """The error for one who comes second."""
-    return ConfigError(f"{name}: somebody else has set it in {where} meanwhile; look at `splitclock baseline show {name}`")
+    return ConfigError(
+        f"{name}: somebody else has set it in {where} meanwhile; look at `splitclock baseline show {name}`"
+    )

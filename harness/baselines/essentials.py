@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from harness.baselines.note import Note, Solved, file_digests
 from harness.clock import SystemClock
 from harness.errors import ConfigError
 from harness.files import disk_errors, write_atomic
-from harness.head_reader import read_heads
+from harness.head_reader import read_heads, read_newest
 from harness.heads import Head, latest_heads
 from harness.journal_reader import read_meta, reading
 from harness.journal_schema import TABLES, Kind, database_errors
@@ -35,6 +34,12 @@ class Fit:
     run: Path
     plan: RunPlan
     heads: tuple[Head, ...]
+
+    def is_in(self, note: Note) -> bool:
+        """Whether a baseline is this run, and nothing was written to the run since."""
+        meta = read_meta(self.run)
+        known = (meta["run"], meta.get("id", ""), meta["created_utc"], read_newest(self.run))
+        return known == (note.run, note.run_id, note.run_utc, note.last_row)
 
     @property
     def errors(self) -> int:
@@ -66,13 +71,13 @@ def fit_run(run: Path, most_errors: float) -> Fit:
         raise ConfigError(f"{run}: is one shard of a matrix; `splitclock merge` puts the shards together first")
     if fit.errors > most_errors * planned:
         raise ConfigError(
-            f"{run}: {fit.errors} of {planned} trials ended in errors, and a gate allows {most_errors:.0%}: run them again "
-            "with `splitclock resume`"
+            f"{run}: {fit.errors} of {planned} trials ended in errors, and a gate allows {most_errors:.0%}; "
+            "`splitclock resume` runs them again"
         )
     return fit
 
 
-def write_essentials(fit: Fit, name: str, folder: Path, *, with_bodies: bool, differences: Iterable[str]) -> Note:
+def write_essentials(fit: Fit, name: str, folder: Path, *, with_bodies: bool) -> Note:
     """Write the baseline of a run to an empty folder, but for its note, which is returned. Raises InfraError."""
     run, kept = RunFolder(root=fit.run), RunFolder(root=folder)
     _copy_journal(run, kept.journal, with_bodies=with_bodies)
@@ -94,13 +99,13 @@ def write_essentials(fit: Fit, name: str, folder: Path, *, with_bodies: bool, di
         splitclock=_version(fit),
         kept_utc=SystemClock().utc().isoformat(timespec="seconds"),
         kept_by=splitclock_version(),
+        last_row=read_newest(fit.run),
         features=len(fit.plan.features_planned),
         repeats=max(trial.repeat for trial in fit.plan.trials),
         trials=len(fit.heads),
         errors=fit.errors,
         simulated=all(head.simulated for head in fit.heads),
         models={one: Solved(scored=counts[one, True] + counts[one, False], passed=counts[one, True]) for one in models},
-        differences=tuple(differences),
         with_bodies=with_bodies,
         files=file_digests(folder),
     )

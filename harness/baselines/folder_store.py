@@ -41,7 +41,9 @@ class FolderStore:
         if not self._begun():
             return ()
         with disk_errors(self.root, "read"):
-            return tuple(sorted(path.name for path in self.root.iterdir() if path.is_dir() and self._numbers(path.name)))
+            return tuple(
+                sorted(path.name for path in self.root.iterdir() if path.is_dir() and self._numbers(path.name))
+            )
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """The versions of a baseline, the newest first."""
@@ -109,7 +111,9 @@ class FolderStore:
         with disk_errors(self.root, "read"):
             if not (self.root / SIGN).is_file():
                 if any(path.name != "baselines.lock" for path in self.root.iterdir()):
-                    raise ConfigError(f"{self.root}: holds other things (no {SIGN}); give baselines a folder of their own")
+                    raise ConfigError(
+                        f"{self.root}: holds other things (no {SIGN}); give baselines a folder of their own"
+                    )
                 return False
             check_sign((self.root / SIGN).read_bytes(), self.where)
         return True

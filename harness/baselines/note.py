@@ -45,8 +45,9 @@ class Note(_Form):
     """What baseline.json holds.
 
     `run`, `run_id` and `run_utc` are what the run's journal says of itself, `splitclock` the version that ran it,
-    `kept_by` the one that put it here. `differences` are those to the baseline before that were allowed, in words.
-    `digest` is over everything else in the file, and so over the content of the others. It finds damage, not forgery.
+    `kept_by` the one that put it here; `last_row` is the number of the journal's last row then. `differences` are those
+    to the version before that were allowed, in words. `digest` is over everything else in the file, and so over the
+    content of the others: it finds damage, not forgery.
     """
 
     schema_: int = Field(default=SCHEMA, alias="schema", ge=1)
@@ -57,6 +58,7 @@ class Note(_Form):
     splitclock: str
     kept_utc: str
     kept_by: str
+    last_row: int
     features: int
     repeats: int
     trials: int
@@ -93,8 +95,8 @@ def baseline_name(text: str) -> str:
     """The text as a name for a baseline. Raises ConfigError for what is none."""
     if not _NAME.fullmatch(text):
         raise ConfigError(
-            f"{one_line(text, 80) or 'an empty text'}: no name for a baseline; use lower-case letters, digits, `-`, `_` "
-            "and `.`, at most 64, a letter or digit first"
+            f"{one_line(text, 80) or 'an empty text'}: no name for a baseline; use at most 64 lower-case letters, "
+            "digits, `-`, `_` and `.`, a letter or digit first"
         )
     return text
 
@@ -110,7 +112,7 @@ def parse_note(data: bytes, where: str) -> Note:
         raise InfraError(f"{where}: {NOTE} is damaged ({one_line(why, _MOST_WHY)}); {_STEP}") from error
     if note is None:
         raise ConfigError(
-            f"{where}: a newer Splitclock kept this baseline (schema {newer}); this one reads up to {SCHEMA}: upgrade it"
+            f"{where}: a newer Splitclock kept this baseline (schema {newer}); this one reads {SCHEMA}: upgrade it"
         )
     document.pop("digest", None)
     if note.digest != _digest(document):
