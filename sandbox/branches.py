@@ -5,6 +5,7 @@ program like `plumbing`, not through GitPython, so `checkout` stays the only imp
 """
 
 import contextlib
+import itertools
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,11 +19,13 @@ from sandbox.contract import File
 from sandbox.errors import CheckoutError
 from sandbox.foreign import commit_entries, find_git_dir, git_dir_of
 from sandbox.history import file_line
+from sandbox.locks import locked
 from sandbox.plumbing import GIT_TIMEOUT_S, Repository, git_program, last_line
 from sandbox.trees import check_path
 
 _WHO = "Splitclock <splitclock@example.invalid>"
 _REMOTE = "origin"
+_LOCK = "splitclock.lock"
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 _REJECTED = ("[rejected]", "[remote rejected]", "fetch first", "non-fast-forward", "stale info")
 
@@ -104,14 +107,18 @@ class DataBranch:
         `after` is the tip that was read before, None for a branch that has none yet. Raises MovedError where it is no
         longer the tip.
         """
-        self._refuse_checked_out()
+        with locked(self.repository.git_dir / _LOCK):  # two imports of the same content would meet in one pack
+            self._refuse_checked_out()
+            return self._put(_stream(_head(message, now, after), instead_of, files), after)
+
+    def _put(self, stream: Iterator[bytes], after: str | None) -> str:
         making = f"refs/splitclock/making-{uuid4().hex}"
         before = self._commit(self.ref)
         if self.tip() != after:
             raise MovedError(f"branch {self.name} was written meanwhile; try again")
         try:
             self.repository.run(
-                "fast-import", "--quiet", stdin=_stream(making, _head(message, now, after), instead_of, files)
+                "fast-import", "--quiet", stdin=itertools.chain([f"commit {making}\n".encode()], stream)
             )
             made = self.repository.run("rev-parse", "--verify", making).decode("ascii").strip()
             self._move(made, before)
@@ -200,9 +207,9 @@ def _head(message: str, now: datetime, after: str | None) -> bytes:
     return f"committer {_WHO} {int(now.timestamp())} +0000\ndata {len(text)}\n".encode() + text + b"\n" + parent
 
 
-def _stream(ref: str, head: bytes, instead_of: str, files: Iterable[File]) -> Iterator[bytes]:
-    """One commit in the language of `git fast-import`: a folder goes, files come."""
-    yield f"commit {ref}\n".encode() + head
+def _stream(head: bytes, instead_of: str, files: Iterable[File]) -> Iterator[bytes]:
+    """One commit without its first line, in the language of `git fast-import`: a folder goes, files come."""
+    yield head
     yield f'D "{instead_of}"\n'.encode()
     for file in files:
         check_path(file.path)

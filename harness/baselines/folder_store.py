@@ -22,6 +22,8 @@ SIGN = "splitclock-baselines.json"
 """The file that says that a folder, or a branch, is a store of baselines."""
 
 _MAKING = ".making-"
+_LOCK = "baselines.lock"
+_OURS = (_MAKING, _LOCK, f".{SIGN}")
 _NUMBER = re.compile(r"[0-9]{4,9}")
 
 
@@ -47,7 +49,8 @@ class FolderStore:
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """The versions of a baseline, the newest first."""
-        numbers = self._numbers(baseline_name(name)) if self._begun() else []
+        baseline_name(name)
+        numbers = self._numbers(name) if self._begun() else []
         return tuple(_version(name, number) for number in reversed(numbers))
 
     def note(self, version: Version) -> Note:
@@ -95,7 +98,7 @@ class FolderStore:
         self._begun()
         with disk_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            with locked(self.root / "baselines.lock"):
+            with locked(self.root / _LOCK):
                 for left in self.root.glob(f"{_MAKING}*"):
                     shutil.rmtree(left, ignore_errors=True)
                 if not (self.root / SIGN).exists():
@@ -108,14 +111,16 @@ class FolderStore:
             return False
         if not self.root.is_dir():
             raise ConfigError(f"{self.root}: is no folder; give one with --store")
+        sign_file = self.root / SIGN
         with disk_errors(self.root, "read"):
-            if not (self.root / SIGN).is_file():
-                if any(path.name != "baselines.lock" for path in self.root.iterdir()):
+            foreign = [path for path in self.root.iterdir() if not path.name.startswith(_OURS)]
+            if not sign_file.is_file():  # looked at last: somebody may begin the store this very moment
+                if foreign:
                     raise ConfigError(
                         f"{self.root}: holds other things (no {SIGN}); give baselines a folder of their own"
                     )
                 return False
-            check_sign((self.root / SIGN).read_bytes(), self.where)
+            check_sign(sign_file.read_bytes(), self.where)
         return True
 
     def _numbers(self, name: str) -> list[str]:

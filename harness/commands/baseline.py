@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -18,10 +18,8 @@ from harness.commands.session import output, print_json, say
 from harness.errors import ConfigError, InfraError
 from harness.files import disk_errors
 from harness.untrusted import plain, rich_text
+from scoreboards.gate.policy import Difference, Policy, parse_policy
 from scoreboards.words import percent, size
-
-if TYPE_CHECKING:
-    from scoreboards.gate.policy import Difference, Policy
 
 app = typer.Typer(help="Named runs that gates compare with: set one, show it, promote a newer run, list them.")
 
@@ -79,7 +77,7 @@ def promote(
     store: In = None,
     policy: PolicyFile = None,
     allow: Annotated[
-        list[str] | None,
+        list[Difference] | None,
         typer.Option("--allow", metavar="KIND", help="Take this kind of difference to the old one; may be repeated."),
     ] = None,
     with_bodies: WithBodies = False,
@@ -98,7 +96,7 @@ def promote(
         say(f"{name}: is this run already; nothing to do")
         _tell(opened, before, as_json=as_json)
         return
-    words = _compared(opened.folder(before), fit, before.name, {*rules.comparable.allow, *_kinds(allow or ())})
+    words = _compared(opened.folder(before), fit, before.name, {*rules.comparable.allow, *(allow or ())})
 
     def write(folder: Path) -> Note:
         note = write_essentials(fit, before.name, folder, with_bodies=with_bodies)
@@ -160,9 +158,7 @@ def _read(store: Store, version: Version) -> _Read:
         return _Read(version=version, note=None, problem=str(error))
 
 
-def _policy(path: Path | None) -> "Policy":
-    from scoreboards.gate.policy import Policy, parse_policy
-
+def _policy(path: Path | None) -> Policy:
     if path is None:
         return Policy()
     with disk_errors(path, "read"):
@@ -170,19 +166,7 @@ def _policy(path: Path | None) -> "Policy":
     return parse_policy(text, str(path))
 
 
-def _kinds(texts: Iterable[str]) -> set["Difference"]:
-    from scoreboards.gate.policy import Difference
-
-    known = {str(kind): kind for kind in Difference}
-    problems = [
-        f"--allow {plain(text)}: no such kind; known: {', '.join(known)}" for text in texts if text not in known
-    ]
-    if problems:
-        raise ConfigError(*problems)
-    return {known[text] for text in texts}
-
-
-def _compared(before: Path, fit: Fit, name: str, allow: set["Difference"]) -> tuple[str, ...]:
+def _compared(before: Path, fit: Fit, name: str, allow: set[Difference]) -> tuple[str, ...]:
     """The differences that were allowed, in words, also said. Raises ConfigError for others."""
     from harness.commands.promoting import drift, refuse_drift
 
