@@ -11,6 +11,7 @@ import structlog
 import typer
 
 from harness.commands import (
+    baseline,
     board,
     clean,
     compare,
@@ -54,6 +55,7 @@ for verb in (
 ):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(history.app, name="history")
+app.add_typer(baseline.app, name="baseline")
 
 
 def _version(*, wanted: bool) -> None:

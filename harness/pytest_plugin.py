@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from scoreboards.gate.findings import Criterion, Gate
     from scoreboards.gate.policy import Policy
 
+DEFAULT = "default"
+"""Stands for the policy that holds without a file."""
+
 _SIDES = {
     "baseline": "a run folder to judge against, or the name of a stored baseline; may be given more than once",
     "candidate": "a run folder to be judged; may be given more than once",
@@ -26,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--splitclock-gate",
         metavar="POLICY",
-        help="report each criterion of this gate as a test; POLICY is its TOML file, or `default`",
+        help=f"report each criterion of this gate as a test; POLICY is its TOML file, or `{DEFAULT}`",
     )
     for side, words in _SIDES.items():
         group.addoption(f"--splitclock-{side}", action="append", default=[], metavar="RUN", help=words)
@@ -51,21 +54,21 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 class CriterionItem(pytest.Item):
     """One criterion of one model: passes, fails, or is skipped where the data cannot tell and the policy lets it."""
 
-    def __init__(self, *, criterion: "Criterion", policy: "Policy", gate: "Gate", **named: Any) -> None:
+    def __init__(self, *, criterion: "Criterion", policy: "Policy", **named: Any) -> None:
         super().__init__(**named)
         self.criterion = criterion
         self.policy = policy
-        self.gate = gate
 
     def runtest(self) -> None:
         """Report what was decided. Raises GateFailedError, or pytest's own exception for a skipped test."""
         from scoreboards.gate.findings import Decision
+        from scoreboards.report.gate_outcome import settled
 
-        decision = self.criterion.decision
-        if decision is Decision.FAIL or (decision is Decision.INCONCLUSIVE and self.policy.inconclusive == "fail"):
+        decision = settled(self.criterion.decision, self.policy)
+        if decision is Decision.FAIL:
             raise GateFailedError(self.criterion)
-        if decision is Decision.INCONCLUSIVE and self.policy.inconclusive == "inconclusive":
-            pytest.skip(f"inconclusive: {' '.join(_lines(self.criterion))}")
+        if decision is not Decision.PASS:
+            pytest.skip("; ".join((decision, *_lines(self.criterion))))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The reason, the blame and the trials to look at; pytest's own words for what is no verdict."""
@@ -89,7 +92,7 @@ class GateFailedError(Exception):
 def _items(session: pytest.Session, gate: "Gate", policy: "Policy") -> Iterator[CriterionItem]:
     for criterion in gate.criteria:
         name = f"splitclock-gate[{criterion.model}-{criterion.metric}]"
-        yield CriterionItem.from_parent(session, name=name, nodeid=name, criterion=criterion, policy=policy, gate=gate)
+        yield CriterionItem.from_parent(session, name=name, nodeid=name, criterion=criterion, policy=policy)
 
 
 def _lines(criterion: "Criterion") -> Iterable[str]:
@@ -105,5 +108,29 @@ def _lines(criterion: "Criterion") -> Iterable[str]:
 
 
 def _judged(config: pytest.Config, asked: str) -> "tuple[Policy, Gate]":
-    """What the policy makes of the runs that are named. Raises HarnessError, pytest.UsageError."""
-    raise NotImplementedError
+    """What the policy makes of the runs that are named. Raises HarnessError."""
+    from harness.gate_file import read_policy
+    from harness.gating import gate_runs
+
+    policy = read_policy(None if asked == DEFAULT else config.invocation_params.dir / asked)
+    return policy, gate_runs(_runs(config, "baseline"), _runs(config, "candidate"), policy)
+
+
+def _runs(config: pytest.Config, side: str) -> list[Path]:
+    """The run folders of a side. Raises ConfigError where none are named, or what is named is none."""
+    from harness.baselines.stores import baseline_folder
+    from harness.errors import ConfigError
+    from harness.run_folders import runs_in
+
+    option = f"--splitclock-{side}"
+    given, beside = list(config.getoption(option)), config.invocation_params.dir
+    if not given:
+        given, beside = list(config.getini(f"splitclock_{side}")), config.rootpath
+    if not given:
+        raise ConfigError(f"{option} RUN: missing; give a run folder, or splitclock_{side} in pytest's own settings")
+    left_out: list[str] = []
+    runs = [beside / text if (beside / text).exists() else baseline_folder(text) for text in given]
+    found = runs_in(runs, left_out.append)
+    if left_out:
+        raise ConfigError(*left_out)
+    return found
