@@ -88,7 +88,7 @@ _OPINIONS: dict[Kind, Callable[[Sequence[Group], Effort], Opinions]] = {
 class Evidence:
     """A question with the opinions on its groups: with the bounds that count for failing, for passing, and with all.
 
-    What is costly is done; to decide it at another alpha or limit is cheap.
+    What is costly is done once; to decide it at another alpha or limit is cheap.
     """
 
     question: Question

@@ -4,6 +4,7 @@ Worse is positive here, whatever is compared: logarithms rise, and lost passes c
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol
 
 from scoreboards.gate.findings import Decision
@@ -23,7 +24,7 @@ from scoreboards.statistics import Interval
 
 
 class Opinions(Protocol):
-    """Both opinions of one set of groups; worse is positive whatever is compared."""
+    """Both opinions of one set of groups; worse is positive whatever is compared. The second is drawn when asked."""
 
     pairs: int
     estimate: float
@@ -54,7 +55,11 @@ class RatioOpinions:
         self.estimate = float(values.mean())
         self.lost_and_gained: tuple[int, int] | None = None
         self._flips = SignFlips.of(values, effort)
-        self._resampled = bootstrap(groups, effort)
+        self._drawn_from = groups, effort
+
+    @cached_property
+    def _resampled(self) -> Array:
+        return bootstrap(*self._drawn_from)
 
     def interval(self, alpha: float) -> Interval | None:
         """All mean effects that flips of signs keep; None with too few features."""
@@ -87,7 +92,11 @@ class RateOpinions:
         self.lost_and_gained = discordant(groups)
         self._pretended = pretended_by(groups)
         self._paired = PairedRate.of(values, self._pretended)
-        self._resampled: Array | None = None if self.lost_and_gained is not None else -bootstrap(groups, effort)[::-1]
+        self._drawn_from = groups, effort
+
+    @cached_property
+    def _resampled(self) -> Array:
+        return -bootstrap(*self._drawn_from)[::-1]
 
     def interval(self, alpha: float) -> Interval | None:
         """Student's t with two pretended features."""
@@ -99,7 +108,7 @@ class RateOpinions:
 
     def second(self, alpha: float) -> Interval | None:
         """The bootstrap's percentile interval; None where there is one repeat."""
-        return None if self._resampled is None else percentile(self._resampled, alpha)
+        return None if self.lost_and_gained is not None else percentile(self._resampled, alpha)
 
     def agrees(self, decision: Decision, alpha: float, limit: float) -> bool:
         """A pass needs no second opinion; a fail McNemar's with one repeat, else the bootstrap's."""

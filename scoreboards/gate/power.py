@@ -5,7 +5,7 @@ baseline's, as many trials count on both sides, and a fixed number of repeats is
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -86,9 +86,12 @@ def power(baseline: Baseline, policy: Policy, plan: Plan = Plan()) -> Power:
     )
 
 
-def chance(baseline: Baseline, policy: Policy, changed: tuple[Metric, float], plan: Plan = Plan()) -> Chance:
-    """The chance to see one change of one metric. Raises KeyError for a metric that is not judged."""
-    return _Lab(baseline, policy, plan).chance(*changed)
+def chances(
+    baseline: Baseline, policy: Policy, changes: Sequence[tuple[Metric, float]], plan: Plan = Plan()
+) -> tuple[Chance, ...]:
+    """The chance to see each of these changes, alone. Raises KeyError for a metric that is not judged."""
+    lab = _Lab(baseline, policy, plan)
+    return tuple(lab.chance(metric, change) for metric, change in changes)
 
 
 def repeats_for(baseline: Baseline, policy: Policy, changed: tuple[Metric, float], plan: Plan = Plan()) -> int | None:
@@ -99,7 +102,8 @@ def repeats_for(baseline: Baseline, policy: Policy, changed: tuple[Metric, float
 
     @cache
     def enough(repeats: int) -> bool:
-        return (chance(baseline, policy, changed, replace(plan, repeats=repeats)).power or 0.0) >= plan.wanted
+        found = chances(baseline, policy, [changed], replace(plan, repeats=repeats))[0].power
+        return found is not None and found >= plan.wanted
 
     high = 1
     while not enough(high):
