@@ -32,8 +32,8 @@ def refuse_same(baseline: Facts, candidate: Facts) -> None:
         found = dict.fromkeys(side.began[twice[0]] for side in (baseline, candidate) if twice[0] in side.began)
         where = " and ".join(map(named, found)) if len(found) > 1 else f"{listed(found)} and another run"
         raise ConfigError(
-            f"{counted(len(twice), 'trial')} given twice, first {named(twice[0].id)} of {where}: one was merged or copied "
-            f"from the other; give each trial once"
+            f"{counted(len(twice), 'trial')} given twice, first {named(twice[0].id)} of {where}: "
+            f"one was merged or copied from the other; give each trial once"
         )
 
 
