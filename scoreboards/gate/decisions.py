@@ -8,24 +8,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from scoreboards.gate.findings import Decision
-from scoreboards.gate.paired import (
-    FULL,
-    SAME,
-    Array,
-    Effort,
-    Group,
-    SignFlips,
-    bootstrap,
-    effects,
-    holm,
-    in_order,
-    least_pairs,
-    percentile,
-)
-from scoreboards.gate.rates import PairedRate, discordant, least_lost, mcnemar
+from scoreboards.gate.opinions import Opinions, RateOpinions, RatioOpinions, verdict
+from scoreboards.gate.paired import FULL, Effort, Group, holm, in_order
 from scoreboards.statistics import Interval
 
 
@@ -92,88 +78,23 @@ class Answer:
     mcnemar: tuple[int, int] | None = None
 
 
-class _Opinions(Protocol):
-    """Both opinions of one set of groups; worse is positive whatever is compared."""
-
-    pairs: int
-    estimate: float
-    lost_and_gained: tuple[int, int] | None
-
-    def interval(self, alpha: float) -> Interval | None: ...
-
-    def p(self, limit: float) -> float: ...
-
-    def second(self, alpha: float) -> Interval | None: ...
-
-    def agrees(self, decision: Decision, alpha: float, limit: float) -> bool: ...
-
-
-class _Ratios:
-    """Flips of signs, seconded by the bootstrap."""
-
-    def __init__(self, groups: Sequence[Group], effort: Effort) -> None:
-        values = effects(groups)
-        self.pairs = len(groups)
-        self.estimate = float(values.mean())
-        self.lost_and_gained: tuple[int, int] | None = None
-        self._flips = SignFlips.of(values, effort)
-        self._resampled = bootstrap(groups, effort)
-
-    def interval(self, alpha: float) -> Interval | None:
-        return self._flips.interval(alpha)
-
-    def p(self, limit: float) -> float:
-        return min(1.0, 2 * self._flips.beyond(limit))
-
-    def second(self, alpha: float) -> Interval | None:
-        return percentile(self._resampled, alpha)
-
-    def agrees(self, decision: Decision, alpha: float, limit: float) -> bool:
-        return _verdict(self.second(alpha), limit) == decision
-
-
-class _Rates:
-    """Student's t with two pretended features, a fail seconded by McNemar's test or the bootstrap."""
-
-    def __init__(self, groups: Sequence[Group], effort: Effort) -> None:
-        values = -effects(groups)
-        self.pairs = len(groups)
-        self.estimate = float(values.mean())
-        self.lost_and_gained = discordant(groups)
-        self._paired = PairedRate.of(values)
-        self._resampled: Array | None = None if self.lost_and_gained is not None else -bootstrap(groups, effort)[::-1]
-
-    def interval(self, alpha: float) -> Interval | None:
-        return self._paired.interval(alpha)
-
-    def p(self, limit: float) -> float:
-        return min(1.0, 2 * self._paired.beyond(limit))
-
-    def second(self, alpha: float) -> Interval | None:
-        return None if self._resampled is None else percentile(self._resampled, alpha)
-
-    def agrees(self, decision: Decision, alpha: float, limit: float) -> bool:
-        if decision == Decision.PASS:
-            return True
-        if self.lost_and_gained is not None:
-            return mcnemar(*self.lost_and_gained) <= alpha
-        return _verdict(self.second(alpha), limit) == decision
-
-
-_OPINIONS: dict[Kind, Callable[[Sequence[Group], Effort], _Opinions]] = {Kind.RATIO: _Ratios, Kind.RATE: _Rates}
+_OPINIONS: dict[Kind, Callable[[Sequence[Group], Effort], Opinions]] = {
+    Kind.RATIO: RatioOpinions,
+    Kind.RATE: RateOpinions,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """A question with the opinions on its groups: with the bounds that count for failing, for passing, and with all.
 
-    What is costly is done; to decide it at another alpha or limit is cheap.
+    What is costly is done once; to decide it at another alpha or limit is cheap.
     """
 
     question: Question
-    worse: _Opinions
-    better: _Opinions
-    shown: _Opinions
+    worse: Opinions
+    better: Opinions
+    shown: Opinions
 
 
 def gather(question: Question, effort: Effort = FULL) -> Evidence | None:
@@ -208,6 +129,13 @@ def decide(family: Sequence[Evidence | None], alpha: float) -> tuple[Answer, ...
     return tuple(nothing if found is None else _answer(found, next(adjusted), alpha, share) for found in family)
 
 
+def fails(family: Sequence[Evidence | None], alpha: float) -> tuple[bool, ...]:
+    """Which of a family's questions fail: what `decide` says of them, for simulations that ask nothing else."""
+    tested = [found for found in family if found is not None]
+    adjusted = iter(holm([_p(found) for found in tested]))
+    return tuple(found is not None and next(adjusted) <= alpha and _shown(found, alpha) for found in family)
+
+
 def _p(found: Evidence) -> float:
     """Baselines that are bounds speak for passing only, so they leave nothing that could fail."""
     return 1.0 if found.question.at_most else found.worse.p(found.question.limit)
@@ -215,7 +143,7 @@ def _p(found: Evidence) -> float:
 
 def _answer(found: Evidence, p_adjusted: float, alpha: float, share: float) -> Answer:
     question, shown = found.question, found.shown
-    needed = _needed(question, shown, alpha, share)
+    needed = shown.least(alpha, share, question.limit)
     decision, why = _decided(found, p_adjusted, alpha, needed)
     scale = _ratio if question.kind == Kind.RATIO else _rate
     return Answer(
@@ -234,8 +162,8 @@ def _answer(found: Evidence, p_adjusted: float, alpha: float, share: float) -> A
 
 def _decided(found: Evidence, p_adjusted: float, alpha: float, needed: int) -> tuple[Decision, Why]:
     question, limit = found.question, found.question.limit
-    beyond = _verdict(found.worse.interval(alpha), limit) == Decision.FAIL
-    within = _verdict(found.better.interval(alpha), limit) == Decision.PASS
+    beyond = _beyond(found, alpha)
+    within = verdict(found.better.interval(alpha), limit) == Decision.PASS
     if beyond and not question.at_most:
         return _failing(found, p_adjusted, alpha, needed)
     if within and not question.at_least:
@@ -246,9 +174,18 @@ def _decided(found: Evidence, p_adjusted: float, alpha: float, needed: int) -> t
     return Decision.INCONCLUSIVE, _open(found, alpha, needed)
 
 
+def _beyond(found: Evidence, alpha: float) -> bool:
+    return verdict(found.worse.interval(alpha), found.question.limit) == Decision.FAIL
+
+
+def _shown(found: Evidence, alpha: float) -> bool:
+    """Whether both opinions are that it is beyond the limit, and may be."""
+    agreed = _beyond(found, alpha) and found.worse.agrees(Decision.FAIL, alpha, found.question.limit)
+    return agreed and not found.question.at_most
+
+
 def _failing(found: Evidence, p_adjusted: float, alpha: float, needed: int) -> tuple[Decision, Why]:
-    agreed = found.worse.agrees(Decision.FAIL, alpha, found.question.limit)
-    if agreed and p_adjusted <= alpha:
+    if p_adjusted <= alpha and _shown(found, alpha):
         return Decision.FAIL, Why.BEYOND
     if found.worse.pairs < needed:
         return Decision.INCONCLUSIVE, Why.TOO_FEW
@@ -259,22 +196,6 @@ def _open(found: Evidence, alpha: float, needed: int) -> Why:
     past = found.shown.estimate > found.question.limit
     few = found.shown.pairs < needed and (past or found.shown.interval(alpha) is None)
     return Why.TOO_FEW if few else Why.WIDE
-
-
-def _verdict(interval: Interval | None, limit: float) -> Decision:
-    if interval is not None and interval.low > limit + SAME:
-        return Decision.FAIL
-    if interval is not None and interval.high <= limit + SAME:
-        return Decision.PASS
-    return Decision.INCONCLUSIVE
-
-
-def _needed(question: Question, shown: _Opinions, alpha: float, share: float) -> int:
-    """The fewest features that could fail: at its share of alpha, and for a fail of a rate by both opinions."""
-    if question.kind == Kind.RATIO:
-        return least_pairs(share)
-    both = least_pairs(alpha) if shown.lost_and_gained is not None else 1
-    return max(both, least_lost(share, question.limit))
 
 
 def _or_none(interval: Interval | None, scale: Callable[[float], float]) -> Interval | None:

@@ -64,13 +64,11 @@ def needed(question: Question, alpha: float, *, family: int = 1, power: float = 
     fails = estimate > question.limit
     share = alpha / family if fails else alpha
     spread = spread_of(groups)
-    design = _Design(question=question, estimate=estimate, alpha=share, power=power)
+    design = _Design(question=question, spread=spread, estimate=estimate, alpha=share, power=power)
     now = (_mean_inverse(side for side, _ in groups), _mean_inverse(side for _, side in groups))
     return Needed(
-        repeats=_fewest(lambda k: design.decides(len(groups), _variance(spread, 1 / k, 1 / k)), 1, _MOST_REPEATS)
-        if spread.told
-        else None,
-        features=_fewest(lambda n: design.decides(n, _variance(spread, *now)), 1, _MOST_FEATURES),
+        repeats=_fewest(lambda k: design.decides(len(groups), (1 / k, 1 / k)), _MOST_REPEATS) if spread.told else None,
+        features=_fewest(lambda n: design.decides(n, now), _MOST_FEATURES),
         pairs=len(groups),
         distance=abs(estimate - question.limit),
         fails=fails,
@@ -93,47 +91,48 @@ def spread_of(groups: Sequence[Group]) -> Spread:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Design:
     question: Question
+    spread: Spread
     estimate: float
     alpha: float
     power: float
 
-    def decides(self, features: int, variance: float) -> bool:
-        """Whether so many features, whose effects have this variance, are enough."""
+    def decides(self, features: int, inverses: tuple[float, float]) -> bool:
+        """Whether so many features are enough, with one over the repeats of the baseline and of the candidate."""
         from scipy.special import ndtri, stdtrit
 
-        error, distance, freedom = self._error(features, variance)
-        if features < self._least() or distance <= 0:
+        error, distance, freedom = self._error(features, inverses)
+        if features < self._least(inverses) or distance <= 0:
             return False
         return (float(stdtrit(freedom, 1 - self.alpha / 2)) + float(ndtri(self.power))) * error <= distance
 
-    def _error(self, features: int, variance: float) -> tuple[float, float, int]:
+    def _error(self, features: int, inverses: tuple[float, float]) -> tuple[float, float, int]:
         """The error, the distance that counts, and the freedom; a rate's with its two pretended features."""
+        variance = self.spread.between + self.spread.baseline * inverses[0] + self.spread.candidate * inverses[1]
         side = 1 if self.estimate > self.question.limit else -1
         if self.question.kind == Kind.RATIO:
             distance = side * (self.estimate - self.question.limit)
             return math.sqrt(variance / features), distance, max(1, features - 1)
         centre = self.estimate * features / (features + 2)
-        padded = (features * (variance + self.estimate**2) + 2) / (features + 2) - centre**2
+        padded = (features * (variance + self.estimate**2) + sum(inverses)) / (features + 2) - centre**2
         return math.sqrt(padded / (features + 1)), side * (centre - self.question.limit), features + 1
 
-    def _least(self) -> int:
+    def _least(self, inverses: tuple[float, float]) -> int:
         if self.question.kind == Kind.RATIO:
             return least_pairs(self.alpha)
-        return least_lost(self.alpha, self.question.limit) if self.estimate > self.question.limit else 1
+        if self.estimate <= self.question.limit:
+            return 1
+        return least_lost(self.alpha, self.question.limit, math.sqrt(sum(inverses) / 2))
 
 
-def _fewest(enough: Callable[[int], bool], low: int, high: int) -> int | None:
-    """The smallest number within the two that is enough, more being enough as well; None if there is none."""
-    if not enough(high):
+def _fewest(enough: Callable[[int], bool], most: int) -> int | None:
+    """The smallest number from one to the most that is enough, more being enough as well; None if there is none."""
+    if not enough(most):
         return None
+    low, high = 1, most
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle + 1, high)
     return low
-
-
-def _variance(spread: Spread, baseline: float, candidate: float) -> float:
-    return spread.between + spread.baseline * baseline + spread.candidate * candidate
 
 
 def _pooled(sides: Sequence[Sequence[float]]) -> float | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -19,8 +20,9 @@ class PairedRate:
     """Student's t on differences of rates per feature, with one feature lost and one gained added to them.
 
     The two pretended features keep the spread from being nothing where all features agree, which is where the plain
-    interval is far too short. Source: Bonett & Price (2012), Journal of Educational and Behavioral Statistics
-    37:479-488, who add them to McNemar's table; here they go with rates over repeats, too.
+    interval is far too short. With one repeat they are whole features, as in the source; with more they are as much
+    smaller as the noise of a mean of repeats is: 1 / sqrt(repeats). Source: Bonett & Price (2012), Journal of
+    Educational and Behavioral Statistics 37:479-488.
     """
 
     centre: float
@@ -28,9 +30,9 @@ class PairedRate:
     freedom: int
 
     @classmethod
-    def of(cls, differences: Array) -> Self:
-        """That of these differences, one per feature, in any order."""
-        padded = np.concatenate([np.sort(differences), [1.0, -1.0]])
+    def of(cls, differences: Array, pretended: float = 1.0) -> Self:
+        """That of these differences, one per feature, in any order; the pretended ones differ by so much."""
+        padded = np.concatenate([np.sort(differences), [pretended, -pretended]])
         error = float(padded.std(ddof=1)) / math.sqrt(padded.size)
         return cls(centre=float(padded.mean()), error=error, freedom=padded.size - 1)
 
@@ -48,9 +50,16 @@ class PairedRate:
         return float(stdtr(self.freedom, (limit - self.centre) / self.error))
 
 
-def least_lost(alpha: float, limit: float) -> int:
+def pretended_by(groups: Sequence[Group]) -> float:
+    """By how much a pretended feature is lost or gained: 1 / sqrt(repeats), these by their harmonic mean."""
+    inverses = [1 / len(side) for group in groups for side in group]
+    return math.sqrt(math.fsum(inverses) / len(inverses))
+
+
+@lru_cache(maxsize=256)
+def least_lost(alpha: float, limit: float, pretended: float = 1.0) -> int:
     """The fewest features that, were all of them lost, show at a two-sided `alpha` a loss beyond `limit`."""
-    sizes = (size for size in range(1, _MOST) if 2 * PairedRate.of(np.ones(size)).beyond(limit) <= alpha)
+    sizes = (size for size in range(1, _MOST) if 2 * PairedRate.of(np.ones(size), pretended).beyond(limit) <= alpha)
     return next(sizes, _MOST) if limit < 1 else _MOST
 
 

@@ -9,6 +9,7 @@ for spending.
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -76,11 +77,16 @@ def _edge(crossing: Callable[[float], float], spend: float, farthest: float) -> 
 
 def _going_on(paths: Array, weights: Array, step: float, edge: float) -> tuple[Array, Array]:
     """Nodes within the edge, and the weight of the paths that are there after the step."""
-    roots, shares = np.polynomial.legendre.leggauss(_NODES)
+    roots, shares = _legendre()
     reach = min(edge, float(np.abs(paths).max()) + 10 * step)
     nodes = reach * roots
     density = np.exp(-(((nodes[:, None] - paths) / step) ** 2) / 2) / (step * math.sqrt(2 * math.pi))
     return nodes, reach * shares * (density @ weights)
+
+
+@lru_cache(maxsize=1)
+def _legendre() -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(_NODES)
 
 
 def _nominal(bound: float) -> float:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from scoreboards.gate.paired import Array
-from scoreboards.gate.rates import PairedRate, discordant, least_lost, mcnemar
+from scoreboards.gate.rates import PairedRate, discordant, least_lost, mcnemar, pretended_by
 
 DIFFERENCES = st.lists(st.integers(-5, 5).map(lambda value: value / 5), min_size=1, max_size=30).map(np.array)
 
@@ -40,6 +40,13 @@ def test_interval_and_p_say_the_same(values: Array, alpha: float) -> None:
     assert (interval.low, interval.high) == pytest.approx((-mirrored.high, -mirrored.low))
     if interval.low > -1:
         assert 2 * paired.beyond(interval.low) == pytest.approx(alpha)
+
+
+def test_repeats_shrink_what_is_pretended() -> None:
+    """One repeat on both sides pretends whole features, four repeats half ones; sides average by their inverses."""
+    assert pretended_by([((1.0,), (0.0,))]) == 1.0
+    assert pretended_by([((1.0,) * 4, (0.0,) * 4)]) == 0.5
+    assert pretended_by([((1.0,), (0.0,) * 2)]) == pytest.approx(math.sqrt(0.75))
 
 
 def test_features_that_agree_still_leave_doubt() -> None:
