@@ -265,9 +265,13 @@ def test_every_setting_is_explained(gate: Gate, tmp_path: Path) -> None:
     assert "these runs have 9" in " ".join(gate(*against("again", "--explain-policy")).out.split())
 
 
-def test_power_is_told_from_the_baseline_alone(gate: Gate) -> None:
+def test_power_is_told_from_the_baseline_alone(gate: Gate, tmp_path: Path) -> None:
     """The chance rises with the change, and the smallest change seen is past the limit."""
-    found = gate("--baseline", "base", "--power", "--see", "tool=30%", "--json")
+    policy = tmp_path / "gate.toml"
+    off = "\n".join(f'{name} = "off"' for name in ("agent_wall", "model", "wait", "harness"))
+    policy.write_text(f'[pass_rate]\nmargin = "off"\n[spend]\ncost = "off"\noutput_tokens = "off"\n[time]\n{off}\n')
+    asked = ("--baseline", "base", "--power", "--policy", str(policy), "--see", "tool=30%")
+    found = gate(*asked, "--json")
     assert (found.code, found.err) == (0, "")
     (model,) = json.loads(found.out)["models"]
     (tool,) = (one for one in model["criteria"] if one["name"] == "tool")
@@ -275,7 +279,7 @@ def test_power_is_told_from_the_baseline_alone(gate: Gate) -> None:
     assert powers == sorted(powers)
     assert tool["smallest_seen"] > 0.1
     assert model["wanted"] == [{"name": "tool", "change": 0.3, "repeats": model["wanted"][0]["repeats"]}]
-    shown = gate("--baseline", "base", "--power").out
+    shown = gate(*asked).out
     assert "What is seen: fast, 9 features x 3 repeats" in shown
     assert max(map(len, shown.splitlines())) <= 80
 

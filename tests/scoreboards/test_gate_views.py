@@ -38,10 +38,11 @@ BROKEN = Outcome(
 
 def printed(gate: Gate, width: int, *, color: bool = False) -> str:
     """The view of a terminal so wide."""
-    console = Console(width=width, file=io.StringIO(), force_terminal=color, color_system="256" if color else None)
+    told = io.StringIO()
+    console = Console(width=width, file=told, force_terminal=color, color_system="256" if color else None)
     for part in gate_view(gate, Policy(), width):
         console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
-    return console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    return told.getvalue()
 
 
 @pytest.mark.parametrize("gate", [failing(), hostile()], ids=["plain", "hostile"])
