@@ -231,6 +231,7 @@ def test_the_schema_is_printed(gate: Gate) -> None:
 def test_the_example_holds_every_default() -> None:
     """A copy of examples/gate.toml changes nothing, and names every setting there is."""
     assert read_policy(EXAMPLE).model_dump() == Policy().model_dump()
+    assert read_policy(EXAMPLE).spend.model_fields_set == set()  # named, what is unknown would be undecided
     named = set(re.findall(r"^(?:# )?(\w+) = ", EXAMPLE.read_text(), re.MULTILINE))
     assert named == {path.rpartition(".")[2] for path in WORDS}
 
