@@ -136,6 +136,9 @@ def test_a_slower_suite_is_blamed_with_the_trials_that_show_it(gate: Gate) -> No
         (("--baseline", "base"), 2, "--candidate RUN: missing"),
         (against("again", "--json", "--markdown", "-"), 2, "--json and --markdown -: only one"),
         (("--power",), 2, "--power: looks at a baseline alone"),
+        (against("again", "--see", "tool=20%"), 2, "--see: is of --power"),
+        (("--baseline", "base", "--power", "--see", "tools=20%"), 2, "--see tools=20%: give METRIC=20%"),
+        (("--baseline", "base", "--power", "--model", "slow"), 2, "no model `slow` in the baseline; known: fast"),
     ],
 )
 def test_what_cannot_be_judged_says_why_in_a_line(gate: Gate, arguments: tuple[str, ...], code: int, said: str) -> None:
