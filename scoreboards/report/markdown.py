@@ -49,7 +49,7 @@ def escaped(text: str) -> str:
 
 def in_html(text: str) -> str:
     """The same for what stands inside an HTML element, where Markdown is not read."""
-    return _LINKING.sub(lambda found: found[0] + _NOTHING, html.escape(text))
+    return _LINKING.sub(lambda found: found[0] + _NOTHING, html.escape(text).replace("$", "&#36;"))
 
 
 def _section(grid: Grid) -> str:
