@@ -36,6 +36,18 @@ STRICT = Policy.model_validate(
 )
 """One that allows nothing, so that every change is one to see."""
 
+_OFF = {
+    "time": dict.fromkeys(("model", "tool", "wait", "harness"), "off"),
+    "spend": {"cost": "off", "output_tokens": "off"},
+}
+
+WALL = Policy.model_validate(_OFF | {"pass_rate": {"margin": "off"}, "time": _OFF["time"] | {"agent_wall": 0}})
+
+RATE = Policy.model_validate(_OFF | {"pass_rate": {"margin": 0}, "time": _OFF["time"] | {"agent_wall": "off"}})
+
+POLICIES = {"default": (POLICY, POLICY), "strict": (STRICT, STRICT), "alone": (WALL, RATE)}
+"""For rises and for drops: the default, nothing allowed, and nothing allowed of a single criterion."""
+
 EFFORT = Effort(enumerated=12, flips=4_000, resamples=1_000)
 """The rule with fewer random draws, for there are thousands of pairs."""
 
@@ -123,13 +135,15 @@ def _seen_by(before: Run, after: Run, look: int) -> Family:
         )
         for run in (before, after)
     ]
-    return {metric: gather(question, EFFORT) for metric, question in asked(*first, POLICY).items()}
+    return {metric: gather(question, EFFORT) for metric, question in asked(first[0], first[1], POLICY).items()}
 
 
 def _at_limits(found: Measured, family: Family) -> None:
     """Each ratio in turn changed by exactly its limit, and all of them at once."""
     for metric in RATIOS:
         _count(found, f"limit: {metric}", _at_limit(family, (metric,)), metric)
+    alone = {Metric.AGENT_WALL: _limited(family[Metric.AGENT_WALL], 0.0)}
+    _count(found, "limit: wall alone", alone, Metric.AGENT_WALL)
     found.failed["limit: all"] += any(fails(list(_at_limit(family, RATIOS).values()), POLICY.alpha))
 
 
@@ -140,10 +154,10 @@ def _at_limit(family: Family, metrics: Sequence[Metric]) -> Family:
 
 def _rises(found: Measured, family: Family) -> None:
     """A rise of the agent's wall, and with it of all phases, under either policy."""
-    for name, policy in (("default", POLICY), ("strict", STRICT)):
+    for name, (policy, _) in POLICIES.items():
         own = _under(family, policy)
         for rise in RISES:
-            risen = {metric: _moved(own[metric], math.log1p(rise)) for metric in TIMES}
+            risen = {metric: _moved(own[metric], math.log1p(rise)) for metric in TIMES if metric in own}
             _count(found, f"{name}: rise {rise}", own | risen, Metric.AGENT_WALL)
 
 
@@ -153,7 +167,7 @@ def _dropped_runs(rng: np.random.Generator, features: Features, before: Run) -> 
 
 
 def _drops(found: Measured, family: Family, runs: Mapping[float, tuple[Run, Run]]) -> None:
-    for name, policy in (("default", POLICY), ("strict", STRICT)):
+    for name, (_, policy) in POLICIES.items():
         own = _under(family, policy)
         for drop, (before, after) in runs.items():
             rate = gather(rate_question(before, after, policy.limit(Metric.PASS_RATE) or 0.0), EFFORT)
@@ -163,12 +177,13 @@ def _drops(found: Measured, family: Family, runs: Mapping[float, tuple[Run, Run]
 def _state(found: Measured, baseline: Mapping[Metric, Sequence[Sequence[float]]], seed: int) -> None:
     """What the power of this baseline says of the same changes."""
     plan = Plan(simulations=found.design.simulations, seed=1_000 * seed)
-    changes = [(Metric.AGENT_WALL, rise) for rise in RISES] + [(Metric.PASS_RATE, drop) for drop in DROPS]
-    for name, policy in (("default", POLICY), ("strict", STRICT)):
-        for (metric, change), chance in zip(changes, chances(baseline, policy, changes, plan), strict=True):
-            what = "rise" if metric == Metric.AGENT_WALL else "drop"
-            if chance.power is not None:
-                found.stated.setdefault(f"{name}: {what} {change}", []).append(chance.power)
+    for name, policies in POLICIES.items():
+        for metric, what, policy, sizes in zip(
+            (Metric.AGENT_WALL, Metric.PASS_RATE), ("rise", "drop"), policies, (RISES, DROPS), strict=True
+        ):
+            for chance in chances(baseline, policy, [(metric, size) for size in sizes], plan):
+                if chance.power is not None:
+                    found.stated.setdefault(f"{name}: {what} {chance.change}", []).append(chance.power)
 
 
 def _count(found: Measured, truth: str, family: Family, metric: Metric) -> None:
@@ -176,11 +191,12 @@ def _count(found: Measured, truth: str, family: Family, metric: Metric) -> None:
 
 
 def _under(family: Family, policy: Policy) -> Family:
-    limits = {metric: policy.limit(metric) or 0.0 for metric in family}
-    return {
-        metric: _limited(one, limits[metric] if metric == Metric.PASS_RATE else math.log1p(limits[metric]))
-        for metric, one in family.items()
-    }
+    """The criteria that a policy judges, with its limits."""
+    found: Family = {}
+    for metric, one in family.items():
+        if (limit := policy.limit(metric)) is not None:
+            found[metric] = _limited(one, limit if metric == Metric.PASS_RATE else math.log1p(limit))
+    return found
 
 
 def _limited(evidence: Evidence | None, limit: float) -> Evidence | None:
