@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -267,6 +268,9 @@ def test_a_reader_of_markdown_sees_only_our_own_markup() -> None:
     }
     assert sum(one.type == "strong_open" for one in inner) == 2
     assert {one.content.partition(" show ")[0] for one in inner if one.type == "code_inline"} == {"splitclock"}
+    title = str(re.search(r"<summary>(.*)</summary>", html)[1])  # type: ignore[index]  # there is one
+    assert "</details>$x$" in unescape(title)
+    assert "$" not in title
     cells = [one.type for one in tokens]
     assert cells.count("td_open") == 10 * (cells.count("tr_open") - 1)
 
