@@ -17,7 +17,7 @@ from harness.record import Record, Verdict
 from harness.run_folder import RunFolder
 from harness.run_plan import PlannedTrial, RunPlan
 from scoreboards.gate.policy import Difference, Policy
-from scoreboards.report.gate_settings import WORDS
+from scoreboards.report.gate_settings import WORDS, plain_value, settings_of
 from tests.scoreboards.gate.trials import Pace, side
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gate.toml"
@@ -237,6 +237,14 @@ def test_the_example_holds_every_default() -> None:
     assert read_policy(EXAMPLE).spend.model_fields_set == set()  # named, what is unknown would be undecided
     named = set(re.findall(r"^(?:# )?(\w+) = ", EXAMPLE.read_text(), re.MULTILINE))
     assert named == {path.rpartition(".")[2] for path in WORDS}
+
+
+def test_the_reference_has_every_setting() -> None:
+    """With the default that it has."""
+    page = (EXAMPLE.parents[1] / "docs" / "reference" / "files.md").read_text()
+    for one in settings_of(Policy()):
+        value = "none" if one.value is None else json.dumps(plain_value(one.value))
+        assert f"| `{one.path}` | `{value}` | {one.unit} | {one.words} |" in page
 
 
 def test_every_setting_is_explained(gate: Gate, tmp_path: Path) -> None:
