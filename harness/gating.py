@@ -12,7 +12,7 @@ from scoreboards.gate.comparable import differences
 from scoreboards.gate.facts import Facts
 from scoreboards.gate.findings import Gate, Look
 from scoreboards.gate.judge import judge
-from scoreboards.gate.looking import look_at_repeats, refuse_unfinished
+from scoreboards.gate.looking import look_at_repeats, refuse_same, refuse_unfinished
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.refusing import paired, refuse_broken, refuse_different
 from scoreboards.gate.sample import Sample
@@ -41,6 +41,7 @@ def gate_runs(
         if not side.sample.models:
             refuse_unfinished(name, side.facts, ())
     models = paired(before.sample, after.sample, policy, pairs)
+    refuse_same(before.facts, after.facts)
     refuse_broken(before.sample, after.sample, policy, models)
     refuse_unfinished("baseline", before.facts, models)
     look = _look(after, policy, tuple(models.values()))

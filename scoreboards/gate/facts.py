@@ -43,6 +43,14 @@ class Place(NamedTuple):
     repeat: int
 
 
+class Lived(NamedTuple):
+    """What no two trials have in common, wherever their records were copied to."""
+
+    id: str
+    started_utc: str
+    wall_ns: int
+
+
 PARTS: Mapping[str, Difference] = {
     "source": Difference.TARGET,
     "tests": Difference.TARGET,
@@ -90,7 +98,8 @@ class Facts:
 
     `ids` are the ids of planned trials, `runs` how many runs have each, and `trials` how many each model has. `untold`
     are the runs whose plans do not say what their trials are made of; `open` are planned trials by run and id that
-    nothing came of yet, `elsewhere` those of shards.
+    nothing came of yet, `elsewhere` those of shards. `began` has the run of each trial that was recorded, by what
+    it is known by in whatever run it was copied to; `twice` are those that two runs have.
     """
 
     values: dict[Key, set[str]] = field(default_factory=dict)
@@ -101,6 +110,8 @@ class Facts:
     runs: Counter[Place] = field(default_factory=Counter)
     open: dict[tuple[str, str], Place] = field(default_factory=dict)
     elsewhere: dict[str, str] = field(default_factory=dict)
+    began: dict[Lived, str] = field(default_factory=dict)
+    twice: list[Lived] = field(default_factory=list)
 
     def plan(self, run: str, plan: RunPlan) -> None:
         """One more run, by its plan; its records come later."""
@@ -121,8 +132,11 @@ class Facts:
         """The record of a trial's latest attempt."""
         if record.verdict is not Verdict.NOT_RUN:
             self.open.pop((record.run, record.trial.id), None)
-        for key, value in _seen(record):
-            self.values.setdefault(key, set()).add(value)
+        key = Lived(record.trial.id, record.started_utc, record.wall_ns)
+        if self.began.setdefault(key, record.run) != record.run:
+            self.twice.append(key)
+        for fact, value in _seen(record):
+            self.values.setdefault(fact, set()).add(value)
 
     def waiting(self, models: Collection[str]) -> tuple[Place, ...]:
         """The planned trials of these models that nothing came of yet; of all models where none is named."""

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from harness.errors import ConfigError
 from scoreboards.gate.facts import Facts
 from scoreboards.gate.findings import Look
-from scoreboards.gate.phrases import counted, named
+from scoreboards.gate.phrases import counted, listed, named, quoted
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.sequential import nominal_alphas
 
@@ -18,9 +18,22 @@ def refuse_unfinished(side: str, facts: Facts, models: Collection[str]) -> None:
     _refuse_part(side, facts)
     waiting = facts.waiting(models)
     if waiting:
+        run = next(run for (run, _), place in facts.open.items() if place in waiting)
         raise ConfigError(
             f"{side}: {len(waiting)} of {facts.planned(models)} planned trials are not finished: a fixed-n test is not "
-            f"read early; `splitclock resume RUN`, or plan looks in [sequential]"
+            f"read early; resume it (`splitclock resume {quoted(run)}`), or plan looks in [sequential]"
+        )
+
+
+def refuse_same(baseline: Facts, candidate: Facts) -> None:
+    """Raise ConfigError where a trial is on both sides, or in two runs of one: it was merged, and would count twice."""
+    twice = [*baseline.twice, *candidate.twice, *(key for key in candidate.began if key in baseline.began)]
+    if twice:
+        found = dict.fromkeys(side.began[twice[0]] for side in (baseline, candidate) if twice[0] in side.began)
+        where = " and ".join(map(named, found)) if len(found) > 1 else f"{listed(found)} and another run"
+        raise ConfigError(
+            f"{counted(len(twice), 'trial')} given twice, first {named(twice[0].id)} of {where}: "
+            f"one was merged or copied from the other; give each trial once"
         )
 
 

@@ -1,5 +1,6 @@
 """How a gate says names, changes and limits in its sentences. Pure."""
 
+import shlex
 from collections.abc import Iterable
 
 from harness.untrusted import one_line
@@ -26,6 +27,11 @@ _SMALL = 9.95
 def named(name: str) -> str:
     """A name from outside on one short plain line."""
     return one_line(name, _MOST)
+
+
+def quoted(path: str) -> str:
+    """A path as an argument for a shell, on one plain line."""
+    return shlex.quote(one_line(path, 4096))
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

@@ -10,6 +10,7 @@ from scoreboards.gate.needed import Needed
 from scoreboards.gate.phrases import NAMES, allowed, chance, counted, signed, spread
 from scoreboards.gate.policy import Metric, Trials
 
+_MANY = 1000
 _OPEN = "not shown either way"
 
 
@@ -61,8 +62,9 @@ def would_decide(case: Case, found: Needed | None) -> str:
 
 def _by_features(case: Case, found: Needed, these: str) -> str:
     """Where repeats do not help, or nobody knows whether they would."""
-    features = f"{counted(found.features or 0, 'feature')} would"
-    if case.answer.pairs < case.answer.needed_pairs:
+    close = ", for the change is close to what is allowed" if (found.features or 0) > _MANY else ""
+    features = f"{counted(found.features or 0, 'feature')} would{close}"
+    if case.answer.pairs < case.answer.needed_pairs or case.asked.metric is Metric.PASS_RATE:
         return f"no number of repeats {these} decides it: they are too few; {features}"
     if not found.spread.told:
         return f"one repeat does not tell how much repeats scatter: plan several; {features}, of one repeat each"
@@ -88,12 +90,18 @@ def _shown(case: Case) -> str:
         Why.BEYOND: f"shown to be beyond it, worse in {_worse(asked)} of {pairs}",
         Why.WITHIN: f"shown to be within it, on {pairs}",
         Why.NOTHING: f"{_OPEN}: no feature has {_trials(asked)} on both sides",
-        Why.TOO_FEW: f"{_OPEN}: {pairs}, and with fewer than {answer.needed_pairs} nothing can fail",
+        Why.TOO_FEW: f"{_OPEN}: {pairs}, {_few(answer)}",
         Why.HOLM: f"{_OPEN}: beyond it by itself, but not as one of {case.family} tests (Holm's rule: p {p})",
         Why.DISAGREE: f"{_OPEN}: {_second(case)}",
         Why.CENSORED: f"{_OPEN}: trials that their wall limit ended would have gone on",
         Why.WIDE: f"{_OPEN}, on {pairs}",
     }[answer.why]
+
+
+def _few(answer: Answer) -> str:
+    if answer.interval is None:
+        return "too few for an interval"
+    return f"and with fewer than {answer.needed_pairs} nothing can fail"
 
 
 def _second(case: Case) -> str:

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from scoreboards.gate.findings import Blame, Criterion, Gate, Seen
+from scoreboards.gate.findings import Blame, Gate, Seen
 from scoreboards.gate.policy import Policy
 from scoreboards.report import gate_notes, gate_words
 from scoreboards.report.gate_tables import COLOURS, criteria_grids
@@ -25,9 +25,7 @@ def gate_view(gate: Gate, policy: Policy, width: int) -> Iterator[RenderableType
     for grid in criteria_grids(gate, policy):
         yield grid_view(grid, width)
         yield Text()
-    blamed = [one for one in gate_words.ranked(gate.criteria) if one.blame is not None or one.look_at]
-    for one in blamed:
-        yield from _where(gate, one, width)
+    yield from _places(gate, width)
     for title, lines in (
         ("Why", gate_notes.reasons(gate)),
         ("What would decide", gate_notes.undecided(gate)),
@@ -44,13 +42,21 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[RenderableType]:
         yield Text()
 
 
-def _where(gate: Gate, one: Criterion, width: int) -> Iterator[RenderableType]:
-    """Where a change comes from, in words and parts, and the trials that show it."""
-    yield Text(f"Where it comes from: {gate_words.short(gate, one)}", style="bold")
-    if one.blame is not None:
-        yield from (_indented(line) for line in blame_lines(one.blame))
-    yield from (_look_at(seen, width) for seen in one.look_at[:_SHOWN])
-    yield Text()
+def _places(gate: Gate, width: int) -> Iterator[RenderableType]:
+    """Where changes come from: of the first criterion with its parts, of others what is new."""
+    shown: set[str] = set()
+    is_first = True
+    for one in gate_words.ranked(gate.criteria):
+        fresh = [seen for seen in one.look_at[:_SHOWN] if gate_words.show_command(seen) not in shown]
+        if one.blame is None and not fresh:
+            continue
+        yield Text(f"Where it comes from: {gate_words.short(gate, one)}", style="bold")
+        lines = [] if one.blame is None else list(blame_lines(one.blame))
+        yield from map(_indented, lines if is_first else lines[:1])
+        yield from (_look_at(seen, width) for seen in fresh)
+        yield Text()
+        shown |= {gate_words.show_command(seen) for seen in fresh}
+        is_first = is_first and not lines
 
 
 def blame_lines(blame: Blame) -> Iterator[str]:

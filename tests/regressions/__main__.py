@@ -81,14 +81,13 @@ def _row(place: Path, baseline: Path, case: Case) -> tuple[str, ...]:
     candidate = _run(place, case)
     allowed = [word for kind in case.allow for word in ("--allow", kind)]
     said = _splitclock("gate", "--baseline", baseline, "--candidate", candidate, "--json", *allowed)
-    document = json.loads(said.stdout)
-    gate = document["gate"]
+    gate = json.loads(said.stdout)
     right = case.is_right(said.returncode, gate)
-    return (case.name, str(said.returncode), gate["decision"], _criteria(gate), _blame(gate), "yes" if right else "NO")
+    return (case.name, str(said.returncode), gate["summary"], _criteria(gate), _blame(gate), "yes" if right else "NO")
 
 
 def _criteria(gate: Any) -> str:
-    return "<br>".join(f"{one['metric']}: {one['decision']}: {one['reason']}" for one in gate["criteria"])
+    return "<br>".join(f"{one['name']}: {one['decision']}: {one['reason']}" for one in gate["criteria"])
 
 
 def _blame(gate: Any) -> str:
@@ -112,7 +111,7 @@ def _lose(target: Path) -> None:
 
 
 def _metric(gate: Any, name: str) -> Any:
-    return next(one for one in gate["criteria"] if one["metric"] == name)
+    return next(one for one in gate["criteria"] if one["name"] == name)
 
 
 def _fails_by(gate: Any, metric: str, *causes: str) -> bool:
