@@ -18,6 +18,7 @@ from harness.commands import (
     demo,
     doctor,
     export,
+    gate,
     history,
     merge,
     plan,
@@ -49,8 +50,8 @@ app = typer.Typer(
 )
 
 for verb in (
-    *(demo, run, resume, plan, status, validate, board, report, compare, whatif, timeline, show, export),
-    *(regrade, merge, doctor, clean),
+    *(demo, run, resume, plan, status, validate, board, report, compare, whatif, gate, timeline, show),
+    *(export, regrade, merge, doctor, clean),
 ):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(history.app, name="history")

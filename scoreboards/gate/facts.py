@@ -1,7 +1,8 @@
 """What one side of a gate was measured under: from the plans of its runs, and from what their records say. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -40,6 +41,14 @@ class Place(NamedTuple):
     model: str
     feature: str
     repeat: int
+
+
+class Lived(NamedTuple):
+    """What no two trials have in common, wherever their records were copied to."""
+
+    id: str
+    started_utc: str
+    wall_ns: int
 
 
 PARTS: Mapping[str, Difference] = {
@@ -87,25 +96,31 @@ _FEATURE_FACTS: Mapping[str, Difference] = {
 class Facts:
     """Everything that is known of the runs of one side, each value that a fact has in any of them.
 
-    `ids` are the ids of planned trials, `untold` the runs whose plans do not say what their trials are made of;
-    `open` are planned trials by run and id that nothing came of yet, `elsewhere` those of shards.
+    `ids` are the ids of planned trials, `runs` how many runs have each, and `trials` how many each model has. `untold`
+    are the runs whose plans do not say what their trials are made of; `open` are planned trials by run and id that
+    nothing came of yet, `elsewhere` those of shards. `began` has the run of each trial that was recorded, by what
+    it is known by in whatever run it was copied to; `twice` are those that two runs have.
     """
 
     values: dict[Key, set[str]] = field(default_factory=dict)
     features: dict[str, None] = field(default_factory=dict)
     ids: dict[Place, set[str]] = field(default_factory=dict)
     untold: list[str] = field(default_factory=list)
-    planned: int = 0
+    trials: Counter[str] = field(default_factory=Counter)
+    runs: Counter[Place] = field(default_factory=Counter)
     open: dict[tuple[str, str], Place] = field(default_factory=dict)
     elsewhere: dict[str, str] = field(default_factory=dict)
+    began: dict[Lived, str] = field(default_factory=dict)
+    twice: list[Lived] = field(default_factory=list)
 
     def plan(self, run: str, plan: RunPlan) -> None:
         """One more run, by its plan; its records come later."""
         for trial in plan.trials:
             place = Place(trial.model, trial.feature, trial.repeat)
             self.ids.setdefault(place, set()).add(trial.id)
+            self.runs[place] += 1
             self.open[run, trial.id] = place
-        self.planned += len(plan.trials)
+        self.trials.update(trial.model for trial in plan.trials)
         self.elsewhere |= {trial.id: run for trial in plan.elsewhere}
         self.features |= dict.fromkeys(plan.features_planned)
         if not plan.features:
@@ -117,8 +132,19 @@ class Facts:
         """The record of a trial's latest attempt."""
         if record.verdict is not Verdict.NOT_RUN:
             self.open.pop((record.run, record.trial.id), None)
-        for key, value in _seen(record):
-            self.values.setdefault(key, set()).add(value)
+        key = Lived(record.trial.id, record.started_utc, record.wall_ns)
+        if self.began.setdefault(key, record.run) != record.run:
+            self.twice.append(key)
+        for fact, value in _seen(record):
+            self.values.setdefault(fact, set()).add(value)
+
+    def waiting(self, models: Collection[str]) -> tuple[Place, ...]:
+        """The planned trials of these models that nothing came of yet; of all models where none is named."""
+        return tuple(place for place in self.open.values() if not models or place.model in models)
+
+    def planned(self, models: Collection[str]) -> int:
+        """How many trials of these models are planned, of all where none is named."""
+        return sum(number for model, number in self.trials.items() if not models or model in models)
 
     @property
     def missing_shards(self) -> dict[str, str]:

@@ -33,6 +33,7 @@ class Observation:
     passed: bool
     censored: bool
     tampered: bool
+    noisy: bool
     account: Ledger
     work: Mapping[str, int]
     waits: Mapping[str, int]
@@ -60,18 +61,31 @@ class Observation:
         return float(spent[metric]) / 1e9
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unscored:
+    """A trial that ended in an error, or was not run."""
+
+    repeat: int
+    verdict: Verdict
+    noisy: bool
+
+
 @dataclass(slots=True)
 class Cell:
-    """The trials of a model on a feature: the scored ones, and how many of the others ended how."""
+    """The trials of a model on a feature: the scored ones, and the others."""
 
     scored: list[Observation] = field(default_factory=list)
-    unscored: Counter[Verdict] = field(default_factory=Counter)
-    noisy: int = 0
+    unscored: list[Unscored] = field(default_factory=list)
 
     @property
     def trials(self) -> int:
         """All of them."""
-        return len(self.scored) + self.unscored.total()
+        return len(self.scored) + len(self.unscored)
+
+    @property
+    def noisy(self) -> int:
+        """How many ran while the machine was busy."""
+        return sum(one.noisy for one in self.scored) + sum(one.noisy for one in self.unscored)
 
     @property
     def passing(self) -> list[Observation]:
@@ -91,13 +105,26 @@ class Sample:
         """One more trial: the record of its latest attempt, added once."""
         trial = record.trial
         cell = self.models.setdefault(trial.model, {}).setdefault(trial.feature, Cell())
-        cell.noisy += record.noisy
         if trial.simulated:
             self.simulated.add(trial.model)
         if record.verdict.scored:
             cell.scored.append(_observed(record, self._names.setdefault(record.run, record.run)))
         else:
-            cell.unscored[record.verdict] += 1
+            cell.unscored.append(Unscored(repeat=trial.repeat, verdict=record.verdict, noisy=record.noisy))
+
+    def until(self, repeat: int) -> "Sample":
+        """The same without the repeats after this one."""
+        models = {
+            model: {
+                feature: Cell(
+                    scored=[one for one in cell.scored if one.repeat <= repeat],
+                    unscored=[one for one in cell.unscored if one.repeat <= repeat],
+                )
+                for feature, cell in cells.items()
+            }
+            for model, cells in self.models.items()
+        }
+        return Sample(models=models, simulated=self.simulated)
 
     def cells(self, model: str) -> Mapping[str, Cell]:
         """A model's trials by feature; nothing of one that is not there."""
@@ -106,7 +133,7 @@ class Sample:
     def counts(self, models: Collection[str]) -> Counts:
         """How the trials of these models ended."""
         cells = tuple(self._cells(models))
-        ends = sum((cell.unscored for cell in cells), Counter[Verdict]())
+        ends = Counter(one.verdict for cell in cells for one in cell.unscored)
         scored = [one for cell in cells for one in cell.scored]
         return Counts(
             trials=sum(cell.trials for cell in cells),
@@ -144,6 +171,7 @@ def _observed(record: Record, run: str) -> Observation:
         passed=passed,
         censored=record.stop == CENSORED,
         tampered=record.verdict is Verdict.TAMPERED,
+        noisy=record.noisy,
         account=ledger(record),
         work=dict(work),
         waits={name: record.sub_phases[name] for name in WAITS if record.sub_phases.get(name)},

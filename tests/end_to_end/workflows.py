@@ -267,7 +267,9 @@ def github(service: Service, workflow: Mapping[str, Any], event: Mapping[str, An
     service.results.clear()
     ran = []
     for name, job in workflow["jobs"].items():
-        needs = {"gate": {"result": "success"}} if only else {one: {"result": service.results[one]} for one in _needs(job)}
+        needs = (
+            {"gate": {"result": "success"}} if only else {one: {"result": service.results[one]} for one in _needs(job)}
+        )
         contexts = {"runner": {"os": "Linux", "arch": "X64"}, "inputs": {}, **event, "needs": needs}
         if (only and name != only) or not holds(job.get("if"), contexts, failed=_is_failed(needs)):
             service.results[name] = "skipped"

@@ -1,0 +1,194 @@
+"""`splitclock gate`: whether a candidate may go on, by what a baseline was and a policy allows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands import options
+from harness.commands.gate_outputs import Outputs
+from harness.commands.session import output
+from harness.errors import ConfigError, HarnessError
+from harness.gate_file import read_pairs, read_policy
+from harness.untrusted import one_line
+from scoreboards.gate.findings import Gate
+from scoreboards.gate.policy import Difference, Policy
+from scoreboards.report.gate_outcome import Outcome, exit_code
+
+_VERSIONS = ("splitclock", "numpy", "scipy")
+
+Baseline = Annotated[
+    list[str] | None,
+    typer.Option("--baseline", metavar="RUN", help="What to compare with: a run, or the name of a baseline."),
+]
+Candidate = Annotated[
+    list[Path] | None, typer.Option("--candidate", metavar="RUN", help="What is judged.", callback=options.expanded)
+]
+
+
+def command(
+    *,
+    baseline: Baseline = None,
+    candidate: Candidate = None,
+    store: options.Store = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="The policy (TOML); else the defaults.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAME", help="Judge this model; BASELINE=CANDIDATE where its name changed."),
+    ] = None,
+    allow: Annotated[
+        list[Difference] | None, typer.Option("--allow", metavar="DIFFERENCE", help="Judge although this differs.")
+    ] = None,
+    as_json: options.Json = False,
+    markdown: Annotated[
+        str | None, typer.Option("--markdown", metavar="FILE", help="Write a comment for a pull request; - prints it.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.")] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Annotate, and append to the summary of, a job of GitHub Actions.")
+    ] = False,
+    power: Annotated[
+        bool, typer.Option("--power", help="What a matrix like the baseline can see, and what it would take to.")
+    ] = False,
+    see: Annotated[
+        list[str] | None, typer.Option("--see", metavar="METRIC=N%", help="With --power: a change that shall be seen.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain-policy", help="Every setting, what it means, and what follows from it.")
+    ] = False,
+    schema: Annotated[bool, typer.Option("--print-schema", help="The JSON Schema of --json.")] = False,
+) -> int:
+    """Fail, pass or leave open a candidate, by pass rate, wall-clock, cost and tokens, and say where a change is from.
+
+    Exit codes: 0 pass, 1 fail, 3 inconclusive (unless the policy says otherwise), 2 what cannot be compared, 4 and 5
+    runs that infrastructure or a provider broke.
+
+    Example: splitclock gate --baseline runs/main --candidate runs/pr --policy gate.toml
+    """
+    if schema:
+        from scoreboards.report.gate_document import json_schema_text
+
+        typer.echo(json_schema_text(), nl=False)
+        return 0
+    outputs = Outputs(as_json=as_json, markdown=markdown, junit=junit, github=github)
+    outputs.check()
+    asked = _Asked(
+        baseline=_found(baseline or (), store),
+        candidate=tuple(candidate or ()),
+        policy=read_policy(policy, allow or ()),
+        policy_file=policy,
+        pairs=read_pairs(model or ()),
+    )
+    if explain:
+        return _explain(asked, as_json=as_json)
+    if power:
+        return _power(asked, see or [], as_json=as_json)
+    asked.check()
+    return _decide(asked, outputs)
+
+
+def _found(texts: Iterable[str], store: str | None) -> tuple[Path, ...]:
+    """The run folders of what --baseline says."""
+    from harness.baselines.stores import baseline_folder
+
+    folders = [baseline_folder(text, store) for text in texts]
+    return tuple(options.expanded(folders)) if folders else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a command line asks to be judged, and by what."""
+
+    baseline: tuple[Path, ...]
+    candidate: tuple[Path, ...]
+    policy: Policy
+    policy_file: Path | None
+    pairs: Mapping[str, str] | None
+
+    def check(self) -> None:
+        """Raises ConfigError that names what is missing."""
+        lacking = [
+            f"{option} RUN: missing; give the run folder of {what}"
+            for option, runs, what in (
+                ("--baseline", self.baseline, "what to compare with"),
+                ("--candidate", self.candidate, "what is judged"),
+            )
+            if not runs
+        ]
+        if lacking:
+            raise ConfigError(*lacking)
+
+    def judged(self) -> Gate:
+        """The gate. Raises ConfigError, InfraError or ProviderError where nothing can be judged."""
+        from harness.gating import gate_runs
+
+        return gate_runs(self.baseline, self.candidate, self.policy, self.pairs)
+
+    def outcome(self, gate: Gate | None, error: HarnessError | None = None) -> Outcome:
+        """What came of it, for the views."""
+        code = error.exit_code if error is not None else 0
+        return Outcome(
+            gate=gate,
+            policy=self.policy,
+            baseline=tuple(map(str, self.baseline)),
+            candidate=tuple(map(str, self.candidate)),
+            policy_file=None if self.policy_file is None else str(self.policy_file),
+            versions={name: version(name) for name in _VERSIONS},
+            errors=() if error is None else tuple(map(one_line, str(error).splitlines())),
+            exit_code=code if gate is None else exit_code(gate, self.policy),
+        )
+
+
+def _decide(asked: _Asked, outputs: Outputs) -> int:
+    """Judge, and tell everybody; machines are told also of what could not be judged."""
+    try:
+        outcome = asked.outcome(asked.judged())
+    except HarnessError as error:
+        outputs.write(asked.outcome(None, error))
+        raise
+    outputs.write(outcome)
+    return outcome.exit_code
+
+
+def _explain(asked: _Asked, *, as_json: bool) -> int:
+    """Print the policy, and what follows from it for these runs, or where none are given for one model."""
+    from scoreboards.gate.paired import least_pairs
+    from scoreboards.report.gate_settings import Following, policy_json, policy_view, tests_of
+
+    tests, of, pairs = tests_of(asked.policy), "one model", None
+    if asked.baseline and asked.candidate:
+        gate = asked.judged()
+        tests, of = gate.family, "these runs"
+        pairs = max((one.effect.pairs for one in gate.criteria if one.effect is not None), default=0)
+    following = Following(of=of, tests=tests, least_pairs=least_pairs(asked.policy.alpha / max(1, tests)), pairs=pairs)
+    if as_json:
+        typer.echo(policy_json(asked.policy, following, None if asked.policy_file is None else str(asked.policy_file)))
+        return 0
+    console = output()
+    for part in policy_view(asked.policy, following):
+        console.print(part)
+    return 0
+
+
+def _power(asked: _Asked, see: list[str], *, as_json: bool) -> int:
+    """Print what a matrix like the baseline can see."""
+    from harness.commands.gate_power import sights, wanted_changes
+    from harness.gating import read_side
+    from scoreboards.report.gate_power import power_json, power_view
+
+    if not asked.baseline or asked.candidate:
+        raise ConfigError("--power: looks at a baseline alone; give --baseline RUN and no --candidate")
+    changes = wanted_changes(see)
+    found = sights(read_side(asked.baseline).sample, asked.policy, tuple(asked.pairs or ()), changes)
+    if as_json:
+        typer.echo(power_json(found, asked.policy))
+        return 0
+    console = output()
+    for part in power_view(found, asked.policy, console.width):
+        console.print(part)
+    return 0
