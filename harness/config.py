@@ -140,8 +140,8 @@ class Settings:
     runtime: str | None = None
     disk_floor: int = FLOOR_BYTES
     history: Path | None = None
-    step_summary: Path | None = None
     baselines: str | None = None
+    step_summary: Path | None = None
 
 
 def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Matrix:
@@ -240,8 +240,8 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         runtime=given.get("SPLITCLOCK_RUNTIME") or None,
         disk_floor=_bytes("SPLITCLOCK_DISK_FLOOR", given, FLOOR_BYTES),
         history=user_path(given["SPLITCLOCK_HISTORY"]).absolute() if given.get("SPLITCLOCK_HISTORY") else None,
-        step_summary=Path(given["GITHUB_STEP_SUMMARY"]) if given.get("GITHUB_STEP_SUMMARY") else None,
         baselines=given.get("SPLITCLOCK_BASELINES") or None,
+        step_summary=Path(given["GITHUB_STEP_SUMMARY"]) if given.get("GITHUB_STEP_SUMMARY") else None,
     )
 
 

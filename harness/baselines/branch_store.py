@@ -70,7 +70,7 @@ class BranchStore:
     def folder(self, version: Version) -> Path:
         """A version laid out in the cache, verified; laid out anew where what lies there is damaged."""
         where = f"{version.full} in {self.where}"
-        place = self.cache / self.note(version).digest
+        place = self.cache / f"{version.full}-{self.note(version).digest[:12]}"
         try:
             verified(place, where)
         except (ConfigError, InfraError):

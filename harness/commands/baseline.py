@@ -16,9 +16,9 @@ from harness.baselines.stores import open_store, version_of
 from harness.commands import options
 from harness.commands.session import output, print_json, say
 from harness.errors import ConfigError, InfraError
-from harness.files import disk_errors
+from harness.gate_file import read_policy
 from harness.untrusted import plain, rich_text
-from scoreboards.gate.policy import Difference, Policy, parse_policy
+from scoreboards.gate.policy import Difference
 from scoreboards.words import percent, size
 
 app = typer.Typer(help="Named runs that gates compare with: set one, show it, promote a newer run, list them.")
@@ -26,12 +26,6 @@ app = typer.Typer(help="Named runs that gates compare with: set one, show it, pr
 MOST_SHOWN = 20
 """Versions that `show` lists; --json tells as many."""
 
-In = Annotated[
-    str | None,
-    typer.Option(
-        "--store", metavar="DIR", help="A folder, or git:BRANCH[@REPOSITORY]; instead of SPLITCLOCK_BASELINES."
-    ),
-]
 RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", show_default=False)]
 As = Annotated[str, typer.Option("--as", metavar="NAME", help="The baseline's name.")]
 NameArgument = Annotated[str, typer.Argument(help="Its name, or NAME@VERSION.", show_default=False)]
@@ -49,7 +43,7 @@ def set_(
     run: RunArgument,
     *,
     name: As,
-    store: In = None,
+    store: options.Store = None,
     policy: PolicyFile = None,
     with_bodies: WithBodies = False,
     push: Push = "",
@@ -64,7 +58,7 @@ def set_(
         raise ConfigError(
             f"{kept}: is there already in {opened.where}; `splitclock baseline promote RUN --as {kept}` replaces it"
         )
-    fit = fit_run(run, _policy(policy).caps.errors)
+    fit = fit_run(run, read_policy(policy).caps.errors)
     made = opened.put(kept, lambda folder: write_essentials(fit, kept, folder, with_bodies=with_bodies), None)
     _tell(opened, made, as_json=as_json)
 
@@ -74,7 +68,7 @@ def promote(
     run: RunArgument,
     *,
     name: As,
-    store: In = None,
+    store: options.Store = None,
     policy: PolicyFile = None,
     allow: Annotated[
         list[Difference] | None,
@@ -90,13 +84,13 @@ def promote(
     """
     opened = open_store(store, push=push)
     before = version_of(baseline_name(name), opened)
-    rules = _policy(policy)
+    rules = read_policy(policy, allow or ())
     fit = fit_run(run, rules.caps.errors)
     if fit.is_in(opened.note(before)):
         say(f"{name}: is this run already; nothing to do")
         _tell(opened, before, as_json=as_json)
         return
-    words = _compared(opened.folder(before), fit, before.name, {*rules.comparable.allow, *(allow or ())})
+    words = _compared(opened.folder(before), fit, before.name, rules.comparable.allow)
 
     def write(folder: Path) -> Note:
         note = write_essentials(fit, before.name, folder, with_bodies=with_bodies)
@@ -106,7 +100,7 @@ def promote(
 
 
 @app.command("show")
-def show(name: NameArgument, *, store: In = None, as_json: options.Json = False) -> None:
+def show(name: NameArgument, *, store: options.Store = None, as_json: options.Json = False) -> None:
     """Which run a baseline is, when and by what version it was made, what it came to, and its earlier versions.
 
     Example: splitclock baseline show main
@@ -126,7 +120,7 @@ def show(name: NameArgument, *, store: In = None, as_json: options.Json = False)
 
 
 @app.command("list")
-def list_(*, store: In = None, as_json: options.Json = False) -> None:
+def list_(*, store: options.Store = None, as_json: options.Json = False) -> None:
     """The baselines of a store, each with its newest version.
 
     Example: splitclock baseline list --store ~/splitclock-baselines
@@ -158,19 +152,11 @@ def _read(store: Store, version: Version) -> _Read:
         return _Read(version=version, note=None, problem=str(error))
 
 
-def _policy(path: Path | None) -> Policy:
-    if path is None:
-        return Policy()
-    with disk_errors(path, "read"):
-        text = path.read_text(encoding="utf-8", errors="replace")
-    return parse_policy(text, str(path))
-
-
-def _compared(before: Path, fit: Fit, name: str, allow: set[Difference]) -> tuple[str, ...]:
+def _compared(before: Path, fit: Fit, name: str, allow: Iterable[Difference]) -> tuple[str, ...]:
     """The differences that were allowed, in words, also said. Raises ConfigError for others."""
     from harness.commands.promoting import drift, refuse_drift
 
-    found = drift(before, fit.run, allow)
+    found = drift(before, fit.run, tuple(allow))
     refuse_drift(name, found)
     words = tuple(f"{one.kind}: {one.words}" for one in found)
     for line in words:

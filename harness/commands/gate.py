@@ -1,6 +1,6 @@
 """`splitclock gate`: whether a candidate may go on, by what a baseline was and a policy allows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +21,8 @@ from scoreboards.report.gate_outcome import Outcome, exit_code
 _VERSIONS = ("splitclock", "numpy", "scipy")
 
 Baseline = Annotated[
-    list[Path] | None,
-    typer.Option("--baseline", metavar="RUN", help="What to compare with.", callback=options.expanded),
+    list[str] | None,
+    typer.Option("--baseline", metavar="RUN", help="What to compare with: a run, or the name of a baseline."),
 ]
 Candidate = Annotated[
     list[Path] | None, typer.Option("--candidate", metavar="RUN", help="What is judged.", callback=options.expanded)
@@ -33,6 +33,7 @@ def command(
     *,
     baseline: Baseline = None,
     candidate: Candidate = None,
+    store: options.Store = None,
     policy: Annotated[
         Path | None, typer.Option("--policy", metavar="FILE", help="The policy (TOML); else the defaults.")
     ] = None,
@@ -76,8 +77,13 @@ def command(
         return 0
     outputs = Outputs(as_json=as_json, markdown=markdown, junit=junit, github=github)
     outputs.check()
+<<<<<<< HEAD
     asked = Asked(
         baseline=tuple(baseline or ()),
+=======
+    asked = _Asked(
+        baseline=_found(baseline or (), store),
+>>>>>>> ci-examples
         candidate=tuple(candidate or ()),
         policy=read_policy(policy, allow or ()),
         policy_file=policy,
@@ -91,6 +97,14 @@ def command(
         return _power(asked, see or [], as_json=as_json)
     asked.check()
     return decide(asked, outputs)
+
+
+def _found(texts: Iterable[str], store: str | None) -> tuple[Path, ...]:
+    """The run folders of what --baseline says."""
+    from harness.baselines.stores import baseline_folder
+
+    folders = [baseline_folder(text, store) for text in texts]
+    return tuple(options.expanded(folders)) if folders else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,8 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from harness.current import each_current_in_turn
 from harness.errors import ConfigError
-from harness.run_plan import read_plan
+from harness.gating import read_side
 from scoreboards.gate.comparable import differences
 from scoreboards.gate.facts import Facts
 from scoreboards.gate.findings import Differs
@@ -17,7 +16,7 @@ def drift(before: Path, after: Path, allow: Collection[Difference]) -> tuple[Dif
 
     A model that only one of them has is a difference of kind `model`.
     """
-    old, new = _facts(before), _facts(after)
+    old, new = read_side([before]).facts, read_side([after]).facts
     theirs, ours = _models(old), _models(new)
     found = differences(old, new, {model: model for model in theirs if model in ours}, allow)
     gone = [f"model {one}: only in the baseline" for one in theirs if one not in ours]
@@ -31,15 +30,6 @@ def refuse_drift(name: str, found: Collection[Differs]) -> None:
     lines = [f"{name}: {one.kind}: {one.words}; --allow {one.kind} takes it" for one in found if not one.allowed]
     if lines:
         raise ConfigError(*lines)
-
-
-def _facts(run: Path) -> Facts:
-    facts, plan = Facts(), read_plan(run)
-    facts.plan(run.name, plan)
-    for record, final in each_current_in_turn(run):
-        if final:
-            facts.add(record)
-    return facts
 
 
 def _models(facts: Facts) -> list[str]:

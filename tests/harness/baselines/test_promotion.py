@@ -84,6 +84,10 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
+IN_A_FOLDER = pytest.mark.parametrize("store_text", ["folder"], indirect=True)
+
+
+@IN_A_FOLDER
 @pytest.mark.parametrize("kind", CHANGES)
 def test_drift_is_refused_unless_it_is_named(give: Give, tmp_path: Path, kind: str) -> None:
     """One line that says what differs and how to take it; what was taken is kept in the note."""
@@ -102,6 +106,7 @@ def test_drift_is_refused_unless_it_is_named(give: Give, tmp_path: Path, kind: s
     assert words.startswith(f"{kind}: ")
 
 
+@IN_A_FOLDER
 def test_several_differences_are_told_at_once(give: Give, tmp_path: Path) -> None:
     """A line each; to allow one does not allow the other."""
     give("set", finished(tmp_path / "monday"), "--as", "main")
@@ -112,6 +117,7 @@ def test_several_differences_are_told_at_once(give: Give, tmp_path: Path) -> Non
     assert "host: " not in err
 
 
+@IN_A_FOLDER
 def test_a_new_harness_is_told_and_taken(give: Give, tmp_path: Path) -> None:
     """What a gate takes by default, a promotion does, but not silently; a policy may say otherwise."""
     give("set", finished(tmp_path / "monday"), "--as", "main")
@@ -126,6 +132,7 @@ def test_a_new_harness_is_told_and_taken(give: Give, tmp_path: Path) -> None:
     assert "allowed: harness: " in err
 
 
+@IN_A_FOLDER
 def test_what_cannot_be_promoted_is_told(give: Give, tmp_path: Path) -> None:
     """No baseline of that name, no such kind, no store."""
     run = finished(tmp_path / "nightly")
