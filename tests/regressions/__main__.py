@@ -87,7 +87,7 @@ def _row(place: Path, baseline: Path, case: Case) -> tuple[str, ...]:
 
 
 def _criteria(gate: Any) -> str:
-    return "<br>".join(f"{one['name']}: {one['decision']}: {one['reason']}" for one in gate["criteria"])
+    return "<br>".join(f"{one['name']}: {one['verdict']}: {one['reason']}" for one in gate["criteria"])
 
 
 def _blame(gate: Any) -> str:
@@ -118,12 +118,12 @@ def _fails_by(gate: Any, metric: str, *causes: str) -> bool:
     """Whether a criterion fails, and all these words stand in what it is put down to."""
     one = _metric(gate, metric)
     words = "" if one["blame"] is None else one["blame"]["words"]
-    return bool(one["decision"] == "fail" and all(cause in words for cause in causes))
+    return bool(one["verdict"] == "fail" and all(cause in words for cause in causes))
 
 
 def _would_be_decided(gate: Any) -> bool:
     rate = _metric(gate, "pass_rate")
-    return rate["decision"] == "fail" or (rate["decision"] == "inconclusive" and bool(rate["would_decide"]))
+    return rate["verdict"] == "fail" or (rate["verdict"] == "inconclusive" and bool(rate["would_decide"]))
 
 
 CASES = (
