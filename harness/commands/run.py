@@ -51,10 +51,8 @@ def command(
         bool, typer.Option("--until-decided", help="More repeats, look by look, until the policy's gate is decided.")
     ] = False,
     baseline: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--baseline", metavar="RUN", help="With --until-decided: the baseline.", callback=options.expanded
-        ),
+        list[str] | None,
+        typer.Option("--baseline", metavar="RUN", help="With --until-decided: a run folder, or a baseline's name."),
     ] = None,
     policy: Annotated[
         Path | None,
@@ -80,7 +78,7 @@ def command(
         _refuse_judging(baseline, policy)
         return go(job(repeats), sandbox, shown)
     check_alone(shown, shard, repeats)
-    judging = judged_by(tuple(baseline or ()), policy)
+    judging = judged_by(baseline or (), policy)
     quiet = replace(shown, on_finish=None)
     growing = Growing(
         asked=judging, job=job, carry_out=lambda one: go(one, sandbox, quiet), ending=ending_of(job(1), shown)
@@ -88,7 +86,7 @@ def command(
     return until_decided(growing, out)
 
 
-def _refuse_judging(baseline: list[Path] | None, policy: Path | None) -> None:
+def _refuse_judging(baseline: list[str] | None, policy: Path | None) -> None:
     if baseline or policy is not None:
         raise ConfigError(
             "--baseline, --policy: only --until-decided uses them; or judge the run with `splitclock gate`"

@@ -1,14 +1,14 @@
 """`splitclock run --until-decided`: a candidate that grows by repeats until a gate decides, at looks fixed before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.clock import SystemClock
 from harness.commands import options
 from harness.commands.finishing import Ending
-from harness.commands.gate import Asked
 from harness.commands.gate_outputs import Outputs
+from harness.commands.judging import Asked, run_folders
 from harness.commands.on_finish import call
 from harness.commands.running import Job
 from harness.commands.session import say
@@ -31,11 +31,12 @@ class Growing:
     ending: Ending
 
 
-def judged_by(baseline: tuple[Path, ...], policy: Path | None) -> Asked:
+def judged_by(baselines: Iterable[str], policy: Path | None) -> Asked:
     """What a growing run is to be judged by. Raises ConfigError, InfraError for what could not be judged at its end."""
     from harness.gating import read_side
     from scoreboards.gate.looking import refuse_unfinished
 
+    baseline = run_folders(baselines, None)
     if not baseline or policy is None:
         raise ConfigError(
             "--until-decided: give --baseline RUN to judge against, and the --policy that plans the looks"
