@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scoreboards.gate.decisions import Evidence, fails, gather
+from scoreboards.gate.decisions import Evidence, decide, fails, gather
+from scoreboards.gate.findings import Decision
 from scoreboards.gate.paired import Effort
 from scoreboards.gate.policy import TIMES, Metric, Policy, Spending
 from scoreboards.gate.power import DROPS, RISES, Plan, chances
@@ -63,14 +64,17 @@ class Design:
     features: int
     repeats: int
     pairs: int = 2_000
-    baselines: int = 24
-    simulations: int = 100
+    baselines: int = 16
+    simulations: int = 60
     seed: int = 7
 
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
-    """Of a design: how many pairs failed for each truth, and the power stated beforehand, one of each baseline."""
+    """Of a design: how many pairs failed for each truth, and the power stated beforehand, one of each baseline.
+
+    Truths that begin with "passed" count pairs that pass though the change is just the limit.
+    """
 
     design: Design
     failed: Counter[str] = field(default_factory=Counter)
@@ -144,6 +148,7 @@ def _at_limits(found: Measured, family: Family) -> None:
         _count(found, f"limit: {metric}", _at_limit(family, (metric,)), metric)
     alone = {Metric.AGENT_WALL: _limited(family[Metric.AGENT_WALL], 0.0)}
     _count(found, "limit: wall alone", alone, Metric.AGENT_WALL)
+    found.failed["passed: wall"] += _passes(alone)
     found.failed["limit: all"] += any(fails(list(_at_limit(family, RATIOS).values()), POLICY.alpha))
 
 
@@ -167,6 +172,10 @@ def _dropped_runs(rng: np.random.Generator, features: Features, before: Run) -> 
 
 
 def _drops(found: Measured, family: Family, runs: Mapping[float, tuple[Run, Run]]) -> None:
+    margin = float(POLICY.pass_rate.margin)
+    alone: Family = {Metric.PASS_RATE: gather(rate_question(*runs[margin], margin), EFFORT)}
+    _count(found, "limit: rate alone", alone, Metric.PASS_RATE)
+    found.failed["passed: rate"] += _passes(alone)
     for name, (_, policy) in POLICIES.items():
         own = _under(family, policy)
         for drop, (before, after) in runs.items():
@@ -177,17 +186,23 @@ def _drops(found: Measured, family: Family, runs: Mapping[float, tuple[Run, Run]
 def _state(found: Measured, baseline: Mapping[Metric, Sequence[Sequence[float]]], seed: int) -> None:
     """What the power of this baseline says of the same changes."""
     plan = Plan(simulations=found.design.simulations, seed=1_000 * seed)
-    for name, policies in POLICIES.items():
-        for metric, what, policy, sizes in zip(
-            (Metric.AGENT_WALL, Metric.PASS_RATE), ("rise", "drop"), policies, (RISES, DROPS), strict=True
-        ):
-            for chance in chances(baseline, policy, [(metric, size) for size in sizes], plan):
+    for name, (walls, rates) in POLICIES.items():
+        changes: dict[Policy, list[tuple[Metric, float]]] = {walls: [], rates: []}
+        changes[walls] += [(Metric.AGENT_WALL, rise) for rise in RISES]
+        changes[rates] += [(Metric.PASS_RATE, drop) for drop in DROPS]
+        for policy, some in changes.items():
+            for chance in chances(baseline, policy, some, plan):
+                what = "rise" if chance.metric == Metric.AGENT_WALL else "drop"
                 if chance.power is not None:
                     found.stated.setdefault(f"{name}: {what} {chance.change}", []).append(chance.power)
 
 
 def _count(found: Measured, truth: str, family: Family, metric: Metric) -> None:
     found.failed[truth] += fails(list(family.values()), POLICY.alpha)[list(family).index(metric)]
+
+
+def _passes(family: Family) -> bool:
+    return all(one.decision == Decision.PASS for one in decide(list(family.values()), POLICY.alpha))
 
 
 def _under(family: Family, policy: Policy) -> Family:

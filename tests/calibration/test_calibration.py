@@ -14,9 +14,10 @@ NO_LOOKS = Measured(design=Design(features=20, repeats=4, pairs=100))
 @pytest.fixture(scope="module")
 def small() -> Measured:
     """Ten features of two repeats."""
-    return measure(Design(features=10, repeats=2, pairs=150, baselines=5, simulations=40))
+    return measure(Design(features=10, repeats=2, pairs=100, baselines=4, simulations=30))
 
 
+@pytest.mark.slow
 def test_few_pairs_are_calibrated(small: Measured) -> None:
     """No truth fails more often than alpha allows, power is what it states, and large changes are seen."""
     assert list(complaints([small], NO_LOOKS)) == []
@@ -25,15 +26,17 @@ def test_few_pairs_are_calibrated(small: Measured) -> None:
     assert small.rate("alone: rise 0.1") > small.rate("strict: rise 0.1")
 
 
+@pytest.mark.slow
 def test_table_has_a_row_for_each_design(small: Measured) -> None:
     """Of false fails one row, of power one for each policy."""
     text = markdown([small], NO_LOOKS)
     assert sum(line.startswith("| 10 x 2 |") for line in text.splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_few_looks_are_calibrated() -> None:
     """Three looks at ten features fail no more often than alpha."""
-    assert list(complaints([], measure_looks(Design(features=10, repeats=4, pairs=60)))) == []
+    assert list(complaints([], measure_looks(Design(features=10, repeats=4, pairs=40)))) == []
 
 
 def test_what_is_not_calibrated_is_told() -> None:
