@@ -34,8 +34,13 @@ _SAID = (Metric.PASS_RATE, Metric.AGENT_WALL)
 
 
 def ranked(criteria: Iterable[Criterion]) -> tuple[Criterion, ...]:
-    """What failed first, then what is undecided, at last what is not judged; else as they were."""
-    return tuple(sorted(criteria, key=lambda one: _RANK.index(one.decision)))
+    """What failed first, then what is undecided, last what is not judged; of each what looks beyond its limit."""
+    return tuple(sorted(criteria, key=lambda one: (_RANK.index(one.decision), not _looks_worse(one))))
+
+
+def _looks_worse(one: Criterion) -> bool:
+    changed = None if one.effect is None else one.effect.change
+    return changed is not None and (-changed if one.metric is Metric.PASS_RATE else changed) > one.limit
 
 
 def figure(metric: Metric | Rule, value: float | None) -> str:
@@ -133,6 +138,11 @@ def why(gate: Gate, one: Criterion) -> str:
     """Why a criterion is decided as it is, after the model's name where several are judged."""
     whose = f"{model_of(gate, one.model)}: " if len(gate.pairs_of) > 1 else ""
     return f"{whose}{sentence(one.reason)}"
+
+
+def decides(one: Criterion) -> str:
+    """What would decide a criterion that is undecided, else ""."""
+    return sentence(one.would_decide).removeprefix("would be decided by ")
 
 
 def show_command(seen: Seen) -> str:

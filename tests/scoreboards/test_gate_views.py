@@ -93,7 +93,7 @@ def test_sections_follow_in_the_order_of_use() -> None:
             "by work: test +38 % (91 % of it, in 7 of 9)",
             "splitclock show 'runs/new run' waitlist-12ab",
             "\nWhy\n",
-            "\nWhat would decide\n",
+            "what would decide: 4 more repeats",
             "\nWhat differs\n",
             "candidate: 23 of 27 scored trials solved",
             "a note of the judge's",
