@@ -155,7 +155,8 @@ def test_the_headline_says_what_decides() -> None:
     assert gate_words.headline(undecided) == ("INCONCLUSIVE: 1 of 3 criteria undecided: tool time +12 % (limit +10 %)")
     many = made(*(criterion(metric, Decision.FAIL) for metric in Metric))
     assert gate_words.headline(many).endswith("and 5 more")
-    assert gate_words.headline(made(criterion(Rule.MUST_PASS, Decision.FAIL))) == "FAIL: must pass"
+    lost = "must pass: 1 of 9 trials did not, of bookings/waitlist"
+    assert gate_words.headline(made(criterion(Rule.MUST_PASS, Decision.FAIL, reason=lost))) == f"FAIL: {lost}"
 
 
 def test_the_json_is_as_its_schema_says() -> None:
