@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint check bench faults attacks test-kill test-llm test-nightly wheel pictures clean
+.PHONY: demo test lint check bench faults attacks calibrate test-kill test-llm test-nightly wheel pictures clean
 
 demo: $(READY) ## simulated models implement features in a live application, graded and timed
 	@$(BIN)/splitclock demo --install-engine
@@ -34,6 +34,9 @@ faults: $(READY) ## every provider fault over every API, through the command lin
 attacks: $(READY) ## dishonest submissions against the real grader: each one's verdict, and the evidence
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/python -m tests.attacks
+
+calibrate: $(READY) ## simulated pairs of runs through the gate: false fails, power stated and seen, in Markdown
+	@$(BIN)/python -m tests.calibration
 
 KILLS ?= 50
 test-kill: $(READY) ## SIGKILL at KILLS moments of a matrix, resume until done: nothing lost, nothing paid twice

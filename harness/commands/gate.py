@@ -10,8 +10,8 @@ import typer
 
 from harness.commands import options
 from harness.commands.gate_outputs import Outputs
-from harness.commands.session import output
-from harness.errors import ConfigError, HarnessError
+from harness.commands.session import output, say
+from harness.errors import ConfigError, HarnessError, InfraError
 from harness.gate_file import read_pairs, read_policy
 from harness.untrusted import one_line
 from scoreboards.gate.findings import Gate
@@ -86,6 +86,8 @@ def command(
     )
     if explain:
         return _explain(asked, as_json=as_json)
+    if see and not power:
+        raise ConfigError("--see: is of --power; give both")
     if power:
         return _power(asked, see or [], as_json=as_json)
     asked.check()
@@ -149,7 +151,10 @@ def _decide(asked: _Asked, outputs: Outputs) -> int:
     try:
         outcome = asked.outcome(asked.judged())
     except HarnessError as error:
-        outputs.write(asked.outcome(None, error))
+        try:
+            outputs.write(asked.outcome(None, error))
+        except InfraError as second:  # the first error is the news
+            say(f"splitclock: {second}")
         raise
     outputs.write(outcome)
     return outcome.exit_code
@@ -160,12 +165,12 @@ def _explain(asked: _Asked, *, as_json: bool) -> int:
     from scoreboards.gate.paired import least_pairs
     from scoreboards.report.gate_settings import Following, policy_json, policy_view, tests_of
 
-    tests, of, pairs = tests_of(asked.policy), "one model", None
+    tests, of, pairs, alpha = tests_of(asked.policy), "one model", None, asked.policy.alpha
     if asked.baseline and asked.candidate:
         gate = asked.judged()
-        tests, of = gate.family, "these runs"
+        tests, of, alpha = gate.family, "these runs", gate.alpha
         pairs = max((one.effect.pairs for one in gate.criteria if one.effect is not None), default=0)
-    following = Following(of=of, tests=tests, least_pairs=least_pairs(asked.policy.alpha / max(1, tests)), pairs=pairs)
+    following = Following(of=of, tests=tests, least_pairs=least_pairs(alpha / max(1, tests)), pairs=pairs)
     if as_json:
         typer.echo(policy_json(asked.policy, following, None if asked.policy_file is None else str(asked.policy_file)))
         return 0

@@ -1,7 +1,7 @@
 """What a change of time is made of, in figures: phases, causes, classes of work, features. Pure.
 
-The causes divide the difference of the agent walls exactly (`scoreboards.attribution`). Classes of work are summed tool
-calls, in which parallel calls count each by itself, so that they may come to more than the phase.
+The causes divide the difference of the agent walls exactly (`scoreboards.attribution`). Classes of work divide the time
+of tool calls, in which those that ran while the model did are counted too.
 """
 
 import math

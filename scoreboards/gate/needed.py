@@ -112,8 +112,8 @@ class _Design:
         if self.question.kind == Kind.RATIO:
             distance = side * (self.estimate - self.question.limit)
             return math.sqrt(variance / features), distance, max(1, features - 1)
-        centre = self.estimate * features / (features + 2)
-        padded = (features * (variance + self.estimate**2) + sum(inverses)) / (features + 2) - centre**2
+        centre, pretended = self.estimate * features / (features + 2), sum(inverses) / 2
+        padded = (features * (variance + self.estimate**2) + 2 * pretended**2) / (features + 2) - centre**2
         return math.sqrt(padded / (features + 1)), side * (centre - self.question.limit), features + 1
 
     def _least(self, inverses: tuple[float, float]) -> int:
@@ -121,7 +121,7 @@ class _Design:
             return least_pairs(self.alpha)
         if self.estimate <= self.question.limit:
             return 1
-        return least_lost(self.alpha, self.question.limit, math.sqrt(sum(inverses) / 2))
+        return least_lost(self.alpha, self.question.limit, sum(inverses) / 2)
 
 
 def _fewest(enough: Callable[[int], bool], most: int) -> int | None:

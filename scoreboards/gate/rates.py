@@ -17,12 +17,11 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedRate:
-    """Student's t on differences of rates per feature, with one feature lost and one gained added to them.
+    """Student's t on differences of rates per feature, with two pretended ones: a trial lost, and a trial gained.
 
-    The two pretended features keep the spread from being nothing where all features agree, which is where the plain
-    interval is far too short. With one repeat they are whole features, as in the source; with more they are as much
-    smaller as the noise of a mean of repeats is: 1 / sqrt(repeats). Source: Bonett & Price (2012), Journal of
-    Educational and Behavioral Statistics 37:479-488.
+    They keep the spread from being nothing where all features agree, which is where the plain interval is far too
+    short. With one repeat a trial is a whole feature, as in the source; of more it is one over the repeats. Source:
+    Bonett & Price (2012), Journal of Educational and Behavioral Statistics 37:479-488.
     """
 
     centre: float
@@ -51,9 +50,9 @@ class PairedRate:
 
 
 def pretended_by(groups: Sequence[Group]) -> float:
-    """By how much a pretended feature is lost or gained: 1 / sqrt(repeats), these by their harmonic mean."""
+    """By how much a trial lost or gained moves its feature's rate: the mean of one over the repeats of each side."""
     inverses = [1 / len(side) for group in groups for side in group]
-    return math.sqrt(math.fsum(inverses) / len(inverses))
+    return math.fsum(inverses) / len(inverses)
 
 
 @lru_cache(maxsize=256)

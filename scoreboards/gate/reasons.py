@@ -10,6 +10,7 @@ from scoreboards.gate.needed import Needed
 from scoreboards.gate.phrases import NAMES, allowed, chance, counted, signed, spread
 from scoreboards.gate.policy import Metric, Trials
 
+_MANY = 1000
 _OPEN = "not shown either way"
 
 
@@ -61,7 +62,8 @@ def would_decide(case: Case, found: Needed | None) -> str:
 
 def _by_features(case: Case, found: Needed, these: str) -> str:
     """Where repeats do not help, or nobody knows whether they would."""
-    features = f"{counted(found.features or 0, 'feature')} would"
+    close = ", for the change is close to what is allowed" if (found.features or 0) > _MANY else ""
+    features = f"{counted(found.features or 0, 'feature')} would{close}"
     if case.answer.pairs < case.answer.needed_pairs or case.asked.metric is Metric.PASS_RATE:
         return f"no number of repeats {these} decides it: they are too few; {features}"
     if not found.spread.told:

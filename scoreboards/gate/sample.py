@@ -8,7 +8,7 @@ from harness.record import Record, Verdict
 from harness.untrusted import one_line
 from scoreboards.comparison import CENSORED
 from scoreboards.gate.findings import Counts
-from scoreboards.gate.policy import Metric
+from scoreboards.gate.policy import TIMES, Metric
 from scoreboards.ledger import Ledger, ledger
 
 WAITS = ("wait.failed_call", "wait.backoff", "wait.rate_limit", "wait.model_slot")
@@ -21,10 +21,10 @@ _MOST_WHY = 160
 class Observation:
     """A scored trial: where it is, how it ended, and what it took.
 
-    `censored` says that its wall limit ended it: it would have gone on. `account` divides its agent wall, `tool_ns` is
-    the tool phase; `work` is summed nanoseconds of tool calls by class of work, `waits` nanoseconds by sub-phase.
-    `output_tokens` and `cost_usd` are None where they are not known in full; `why` says what is wrong with one that
-    did not pass.
+    `censored` says that its wall limit ended it: it would have gone on. `seconds` are of `TIMES`, in their order;
+    `account` divides its agent wall, `work` are nanoseconds of tool calls by class of work, `waits` nanoseconds of
+    waiting by sub-phase. `output_tokens` and `cost_usd` are None where they are not known in full; `why` says what is
+    wrong with one that did not pass.
     """
 
     run: str
@@ -34,6 +34,7 @@ class Observation:
     censored: bool
     tampered: bool
     noisy: bool
+    seconds: tuple[float, ...]
     account: Ledger
     work: Mapping[str, int]
     waits: Mapping[str, int]
@@ -50,15 +51,10 @@ class Observation:
                 return self.cost_usd
             case Metric.OUTPUT_TOKENS:
                 return self.output_tokens
-        account = self.account
-        spent = {
-            Metric.AGENT_WALL: account.wall,
-            Metric.MODEL: account.model,
-            Metric.TOOL: account.tool + account.transport,
-            Metric.WAIT: account.wait,
-            Metric.HARNESS: account.harness,
-        }
-        return float(spent[metric]) / 1e9
+        return self.seconds[_PLACES[metric]]
+
+
+_PLACES = {metric: place for place, metric in enumerate(TIMES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +156,6 @@ def sample(records: Iterable[Record]) -> Sample:
 
 
 def _observed(record: Record, run: str) -> Observation:
-    work: Counter[str] = Counter()
-    for call in record.tool_calls:
-        work[call.work] += call.total_ns
     passed = record.verdict is Verdict.PASS
     return Observation(
         run=run,
@@ -172,13 +165,29 @@ def _observed(record: Record, run: str) -> Observation:
         censored=record.stop == CENSORED,
         tampered=record.verdict is Verdict.TAMPERED,
         noisy=record.noisy,
+        seconds=tuple(ns / 1e9 for ns in _times(record)),
         account=ledger(record),
-        work=dict(work),
+        work=_work(record),
         waits={name: record.sub_phases[name] for name in WAITS if record.sub_phases.get(name)},
         output_tokens=_tokens(record),
         cost_usd=_cost(record),
         why="" if passed else one_line(record.error or record.grade.reason or record.verdict.value, _MOST_WHY),
     )
+
+
+def _times(record: Record) -> tuple[int, ...]:
+    """Nanoseconds of the agent wall and of its phases, in the order of `TIMES`."""
+    phases = record.phases
+    return record.agent_wall_ns, phases["model"], phases["tool"], record.agent_phase_ns("wait"), phases["harness"]
+
+
+def _work(record: Record) -> dict[str, int]:
+    """Nanoseconds of tool calls by class of work; of parallel calls each counts its part of the time they took."""
+    work: Counter[str] = Counter()
+    for call in record.tool_calls:
+        work[call.work] += call.total_ns
+    most, found = record.phases["tool"] + record.phases["overlap"], work.total()
+    return dict(work) if found <= most else {name: ns * most // found for name, ns in work.items()}
 
 
 def _tokens(record: Record) -> int | None:

@@ -107,7 +107,8 @@ def _row(metric: Metric, chances: Sequence[Chance], found: Power, policy: Policy
     told = [f"{_change(metric, one.change)}: {words.percent(one.power)}" for one in chances]
     smallest = found.smallest.get(metric)
     seen = words.UNKNOWN if metric in found.unknown else "none" if smallest is None else _change(metric, smallest)
-    return (NAMES[metric], allowed(policy.limit(metric) or 0.0, metric), *told, seen)
+    limit = allowed(policy.limit(metric) or 0.0, metric).replace("points", "pts")
+    return (NAMES[metric], limit, *told, seen)
 
 
 def _change(metric: Metric, change: float) -> str:

@@ -44,8 +44,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "time.tool": (_RISE, "How much longer tools may run: tests, builds, searches, edits."),
     "time.wait": (_RISE, "How much longer the provider may keep the agent waiting: failures, pauses, rate limits."),
     "time.harness": (_RISE, "How much longer the harness itself may take."),
-    "spend.cost": (_RISE, "How much more a trial may cost; not judged where a price is unknown."),
-    "spend.output_tokens": (_RISE, "How many more tokens a trial may write."),
+    "spend.cost": (
+        _RISE,
+        "How much more a trial may cost; an unknown price leaves it unjudged, or undecided if it is set.",
+    ),
+    "spend.output_tokens": (_RISE, "How many more tokens a trial may write; the same of unknown ones."),
     "caps.errors": (
         "share of trials",
         "Where infrastructure or a provider ended more of either side's trials, nothing is judged: exit 4 or 5.",

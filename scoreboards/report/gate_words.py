@@ -12,7 +12,11 @@ from scoreboards.gate.phrases import NAMES, allowed, counted, named, signed, spr
 from scoreboards.gate.policy import Metric, Policy, Trials
 from scoreboards.statistics import Interval
 
-TITLES: dict[Metric | Rule, str] = {**NAMES, Rule.MUST_PASS: "must pass", Rule.TAMPERED: "tampered"}
+TITLES: dict[Metric | Rule, str] = {
+    **dict[Metric | Rule, str](NAMES.items()),
+    Rule.MUST_PASS: "must pass",
+    Rule.TAMPERED: "tampered",
+}
 """What people read for a criterion's name."""
 
 VERDICTS = {

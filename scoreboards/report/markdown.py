@@ -44,12 +44,16 @@ def code(text: str) -> str:
 def escaped(text: str) -> str:
     """Prose that may quote names from outside: no markup, no mention of a person or an issue, no link by itself."""
     marked = "".join("\\" + letter if letter in _MARKUP else letter for letter in text)
-    return _LINKING.sub(lambda found: found[0] + _NOTHING, marked)
+    return _unlinked(marked)
+
+
+def _unlinked(text: str) -> str:
+    return _LINKING.sub(lambda found: found[0] + _NOTHING, text)
 
 
 def in_html(text: str) -> str:
     """The same for what stands inside an HTML element, where Markdown is not read."""
-    return _LINKING.sub(lambda found: found[0] + _NOTHING, html.escape(text))
+    return html.escape(_unlinked(text)).replace("$", "&#36;")
 
 
 def _section(grid: Grid) -> str:

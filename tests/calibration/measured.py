@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scoreboards.gate.decisions import Evidence, fails, gather
+from scoreboards.gate.decisions import Evidence, decide, fails, gather
+from scoreboards.gate.findings import Decision
 from scoreboards.gate.paired import Effort
 from scoreboards.gate.policy import TIMES, Metric, Policy, Spending
 from scoreboards.gate.power import DROPS, RISES, Plan, chances
@@ -36,6 +37,18 @@ STRICT = Policy.model_validate(
 )
 """One that allows nothing, so that every change is one to see."""
 
+_OFF = {
+    "time": dict.fromkeys(("model", "tool", "wait", "harness"), "off"),
+    "spend": {"cost": "off", "output_tokens": "off"},
+}
+
+WALL = Policy.model_validate(_OFF | {"pass_rate": {"margin": "off"}, "time": _OFF["time"] | {"agent_wall": 0}})
+
+RATE = Policy.model_validate(_OFF | {"pass_rate": {"margin": 0}, "time": _OFF["time"] | {"agent_wall": "off"}})
+
+POLICIES = {"default": (POLICY, POLICY), "strict": (STRICT, STRICT), "alone": (WALL, RATE)}
+"""For rises and for drops: the default, nothing allowed, and nothing allowed of a single criterion."""
+
 EFFORT = Effort(enumerated=12, flips=4_000, resamples=1_000)
 """The rule with fewer random draws, for there are thousands of pairs."""
 
@@ -58,7 +71,10 @@ class Design:
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
-    """Of a design: how many pairs failed for each truth, and the power stated beforehand, one of each baseline."""
+    """Of a design: how many pairs failed for each truth, and the power stated beforehand, one of each baseline.
+
+    Truths that begin with "passed" count pairs that pass though the change is just the limit.
+    """
 
     design: Design
     failed: Counter[str] = field(default_factory=Counter)
@@ -123,13 +139,16 @@ def _seen_by(before: Run, after: Run, look: int) -> Family:
         )
         for run in (before, after)
     ]
-    return {metric: gather(question, EFFORT) for metric, question in asked(*first, POLICY).items()}
+    return {metric: gather(question, EFFORT) for metric, question in asked(first[0], first[1], POLICY).items()}
 
 
 def _at_limits(found: Measured, family: Family) -> None:
     """Each ratio in turn changed by exactly its limit, and all of them at once."""
     for metric in RATIOS:
         _count(found, f"limit: {metric}", _at_limit(family, (metric,)), metric)
+    alone = {Metric.AGENT_WALL: _limited(family[Metric.AGENT_WALL], 0.0)}
+    _count(found, "limit: wall alone", alone, Metric.AGENT_WALL)
+    found.failed["passed: wall"] += _passes(alone)
     found.failed["limit: all"] += any(fails(list(_at_limit(family, RATIOS).values()), POLICY.alpha))
 
 
@@ -140,10 +159,10 @@ def _at_limit(family: Family, metrics: Sequence[Metric]) -> Family:
 
 def _rises(found: Measured, family: Family) -> None:
     """A rise of the agent's wall, and with it of all phases, under either policy."""
-    for name, policy in (("default", POLICY), ("strict", STRICT)):
+    for name, (policy, _) in POLICIES.items():
         own = _under(family, policy)
         for rise in RISES:
-            risen = {metric: _moved(own[metric], math.log1p(rise)) for metric in TIMES}
+            risen = {metric: _moved(own[metric], math.log1p(rise)) for metric in TIMES if metric in own}
             _count(found, f"{name}: rise {rise}", own | risen, Metric.AGENT_WALL)
 
 
@@ -153,7 +172,11 @@ def _dropped_runs(rng: np.random.Generator, features: Features, before: Run) -> 
 
 
 def _drops(found: Measured, family: Family, runs: Mapping[float, tuple[Run, Run]]) -> None:
-    for name, policy in (("default", POLICY), ("strict", STRICT)):
+    margin = float(POLICY.pass_rate.margin)
+    alone: Family = {Metric.PASS_RATE: gather(rate_question(*runs[margin], margin), EFFORT)}
+    _count(found, "limit: rate alone", alone, Metric.PASS_RATE)
+    found.failed["passed: rate"] += _passes(alone)
+    for name, (_, policy) in POLICIES.items():
         own = _under(family, policy)
         for drop, (before, after) in runs.items():
             rate = gather(rate_question(before, after, policy.limit(Metric.PASS_RATE) or 0.0), EFFORT)
@@ -163,24 +186,32 @@ def _drops(found: Measured, family: Family, runs: Mapping[float, tuple[Run, Run]
 def _state(found: Measured, baseline: Mapping[Metric, Sequence[Sequence[float]]], seed: int) -> None:
     """What the power of this baseline says of the same changes."""
     plan = Plan(simulations=found.design.simulations, seed=1_000 * seed)
-    changes = [(Metric.AGENT_WALL, rise) for rise in RISES] + [(Metric.PASS_RATE, drop) for drop in DROPS]
-    for name, policy in (("default", POLICY), ("strict", STRICT)):
-        for (metric, change), chance in zip(changes, chances(baseline, policy, changes, plan), strict=True):
-            what = "rise" if metric == Metric.AGENT_WALL else "drop"
-            if chance.power is not None:
-                found.stated.setdefault(f"{name}: {what} {change}", []).append(chance.power)
+    for name, (walls, rates) in POLICIES.items():
+        changes: dict[Policy, list[tuple[Metric, float]]] = {walls: [], rates: []}
+        changes[walls] += [(Metric.AGENT_WALL, rise) for rise in RISES]
+        changes[rates] += [(Metric.PASS_RATE, drop) for drop in DROPS]
+        for policy, some in changes.items():
+            for chance in chances(baseline, policy, some, plan):
+                what = "rise" if chance.metric == Metric.AGENT_WALL else "drop"
+                if chance.power is not None:
+                    found.stated.setdefault(f"{name}: {what} {chance.change}", []).append(chance.power)
 
 
 def _count(found: Measured, truth: str, family: Family, metric: Metric) -> None:
     found.failed[truth] += fails(list(family.values()), POLICY.alpha)[list(family).index(metric)]
 
 
+def _passes(family: Family) -> bool:
+    return all(one.decision == Decision.PASS for one in decide(list(family.values()), POLICY.alpha))
+
+
 def _under(family: Family, policy: Policy) -> Family:
-    limits = {metric: policy.limit(metric) or 0.0 for metric in family}
-    return {
-        metric: _limited(one, limits[metric] if metric == Metric.PASS_RATE else math.log1p(limits[metric]))
-        for metric, one in family.items()
-    }
+    """The criteria that a policy judges, with its limits."""
+    found: Family = {}
+    for metric, one in family.items():
+        if (limit := policy.limit(metric)) is not None:
+            found[metric] = _limited(one, limit if metric == Metric.PASS_RATE else math.log1p(limit))
+    return found
 
 
 def _limited(evidence: Evidence | None, limit: float) -> Evidence | None:

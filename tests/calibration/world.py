@@ -1,4 +1,4 @@
-"""A world of runs whose truth is known: features differ, repeats scatter, providers stall, and some trials do not pass."""
+"""A world of runs whose truth is known: features differ, repeats scatter, providers stall, some trials fail."""
 
 import math
 from collections.abc import Mapping
@@ -118,7 +118,7 @@ def rate_question(before: Run, after: Run, margin: float) -> Question:
 
 def uneven(rng: np.random.Generator, question: Question, rise: float) -> Question:
     """The same question where on average a fifth of the features carry all of a mean rise of a logarithm."""
-    hit = rng.random(len(question.groups)) < 0.2  # noqa: PLR2004 - a fifth
+    hit = rng.random(len(question.groups)) < 0.2
     groups = tuple(
         (before, tuple(value + 5 * rise * bool(one) for value in after))
         for (before, after), one in zip(question.groups, hit, strict=True)

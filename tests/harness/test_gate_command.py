@@ -17,7 +17,7 @@ from harness.record import Record, Verdict
 from harness.run_folder import RunFolder
 from harness.run_plan import PlannedTrial, RunPlan
 from scoreboards.gate.policy import Difference, Policy
-from scoreboards.report.gate_settings import WORDS
+from scoreboards.report.gate_settings import WORDS, plain_value, settings_of
 from tests.scoreboards.gate.trials import Pace, side
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gate.toml"
@@ -136,6 +136,9 @@ def test_a_slower_suite_is_blamed_with_the_trials_that_show_it(gate: Gate) -> No
         (("--baseline", "base"), 2, "--candidate RUN: missing"),
         (against("again", "--json", "--markdown", "-"), 2, "--json and --markdown -: only one"),
         (("--power",), 2, "--power: looks at a baseline alone"),
+        (against("again", "--see", "tool=20%"), 2, "--see: is of --power"),
+        (("--baseline", "base", "--power", "--see", "tools=20%"), 2, "--see tools=20%: give METRIC=20%"),
+        (("--baseline", "base", "--power", "--model", "slow"), 2, "no model `slow` in the baseline; known: fast"),
     ],
 )
 def test_what_cannot_be_judged_says_why_in_a_line(gate: Gate, arguments: tuple[str, ...], code: int, said: str) -> None:
@@ -231,8 +234,17 @@ def test_the_schema_is_printed(gate: Gate) -> None:
 def test_the_example_holds_every_default() -> None:
     """A copy of examples/gate.toml changes nothing, and names every setting there is."""
     assert read_policy(EXAMPLE).model_dump() == Policy().model_dump()
+    assert read_policy(EXAMPLE).spend.model_fields_set == set()  # named, what is unknown would be undecided
     named = set(re.findall(r"^(?:# )?(\w+) = ", EXAMPLE.read_text(), re.MULTILINE))
     assert named == {path.rpartition(".")[2] for path in WORDS}
+
+
+def test_the_reference_has_every_setting() -> None:
+    """With the default that it has."""
+    page = (EXAMPLE.parents[1] / "docs" / "reference" / "files.md").read_text()
+    for one in settings_of(Policy()):
+        value = "none" if one.value is None else json.dumps(plain_value(one.value))
+        assert f"| `{one.path}` | `{value}` | {one.unit} | {one.words} |" in page
 
 
 def test_every_setting_is_explained(gate: Gate, tmp_path: Path) -> None:
@@ -265,9 +277,13 @@ def test_every_setting_is_explained(gate: Gate, tmp_path: Path) -> None:
     assert "these runs have 9" in " ".join(gate(*against("again", "--explain-policy")).out.split())
 
 
-def test_power_is_told_from_the_baseline_alone(gate: Gate) -> None:
+def test_power_is_told_from_the_baseline_alone(gate: Gate, tmp_path: Path) -> None:
     """The chance rises with the change, and the smallest change seen is past the limit."""
-    found = gate("--baseline", "base", "--power", "--see", "tool=30%", "--json")
+    policy = tmp_path / "gate.toml"
+    off = "\n".join(f'{name} = "off"' for name in ("agent_wall", "model", "wait", "harness"))
+    policy.write_text(f'[pass_rate]\nmargin = "off"\n[spend]\ncost = "off"\noutput_tokens = "off"\n[time]\n{off}\n')
+    asked = ("--baseline", "base", "--power", "--policy", str(policy), "--see", "tool=30%")
+    found = gate(*asked, "--json")
     assert (found.code, found.err) == (0, "")
     (model,) = json.loads(found.out)["models"]
     (tool,) = (one for one in model["criteria"] if one["name"] == "tool")
@@ -275,7 +291,7 @@ def test_power_is_told_from_the_baseline_alone(gate: Gate) -> None:
     assert powers == sorted(powers)
     assert tool["smallest_seen"] > 0.1
     assert model["wanted"] == [{"name": "tool", "change": 0.3, "repeats": model["wanted"][0]["repeats"]}]
-    shown = gate("--baseline", "base", "--power").out
+    shown = gate(*asked).out
     assert "What is seen: fast, 9 features x 3 repeats" in shown
     assert max(map(len, shown.splitlines())) <= 80
 

@@ -4,11 +4,13 @@ import io
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft202012Validator
+from markdown_it import MarkdownIt
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -38,10 +40,11 @@ BROKEN = Outcome(
 
 def printed(gate: Gate, width: int, *, color: bool = False) -> str:
     """The view of a terminal so wide."""
-    console = Console(width=width, file=io.StringIO(), force_terminal=color, color_system="256" if color else None)
+    told = io.StringIO()
+    console = Console(width=width, file=told, force_terminal=color, color_system="256" if color else None)
     for part in gate_view(gate, Policy(), width):
         console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
-    return console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    return told.getvalue()
 
 
 @pytest.mark.parametrize("gate", [failing(), hostile()], ids=["plain", "hostile"])
@@ -245,6 +248,31 @@ def test_markdown_takes_no_orders() -> None:
     for line in lines:
         if line.startswith("- `splitclock show"):
             assert line.count("`") - line.count("\\`") == 2
+
+
+def test_a_reader_of_markdown_sees_only_our_own_markup() -> None:
+    """By a parser: the elements are ours, each table has its columns, and the names are text, whole."""
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    two = replace(hostile(), pairs_of={HOSTILE: HOSTILE, "other": "other"})  # then names stand in headings too
+    tokens = parser.parse(gate_markdown(outcome(two)))
+    inner = [one for token in tokens for one in token.children or ()]
+    html = "".join(one.content for one in (*tokens, *inner) if one.type.startswith("html"))
+    assert set(re.findall(r"<[^>]*>", html)) == {MARK, "<details>", "</details>", "<summary>", "</summary>"}
+    assert {one.type for one in inner} <= {
+        "text",
+        "text_special",
+        "softbreak",
+        "code_inline",
+        "strong_open",
+        "strong_close",
+    }
+    assert sum(one.type == "strong_open" for one in inner) == 2
+    assert {one.content.partition(" show ")[0] for one in inner if one.type == "code_inline"} == {"splitclock"}
+    title = str(re.search(r"<summary>(.*)</summary>", html)[1])  # type: ignore[index]  # there is one
+    assert "</details>$x$" in unescape(title)
+    assert "$" not in title
+    cells = [one.type for one in tokens]
+    assert cells.count("td_open") == 10 * (cells.count("tr_open") - 1)
 
 
 @pytest.mark.parametrize("limit", [700, 1500, 4000, LIMIT])

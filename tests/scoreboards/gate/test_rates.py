@@ -43,10 +43,10 @@ def test_interval_and_p_say_the_same(values: Array, alpha: float) -> None:
 
 
 def test_repeats_shrink_what_is_pretended() -> None:
-    """One repeat on both sides pretends whole features, four repeats half ones; sides average by their inverses."""
+    """One repeat on both sides pretends whole features, four repeats quarters; sides average by their inverses."""
     assert pretended_by([((1.0,), (0.0,))]) == 1.0
-    assert pretended_by([((1.0,) * 4, (0.0,) * 4)]) == 0.5
-    assert pretended_by([((1.0,), (0.0,) * 2)]) == pytest.approx(math.sqrt(0.75))
+    assert pretended_by([((1.0,) * 4, (0.0,) * 4)]) == 0.25
+    assert pretended_by([((1.0,), (0.0,) * 2)]) == 0.75
 
 
 def test_features_that_agree_still_leave_doubt() -> None:
