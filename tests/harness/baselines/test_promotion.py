@@ -61,7 +61,7 @@ def test_set_show_promote_list(give: Give, tmp_path: Path) -> None:
     ):
         assert part in out
     assert "tuesday" in give("list")[1]
-    assert give("show", f"main@{shown['versions'][1]['version'].lstrip('0')[:12]}")[0] == 0
+    assert give("show", f"main@{shown['versions'][1]['version'][:12]}")[0] == 0
 
 
 def test_the_same_run_again_is_nothing_to_do(give: Give, tmp_path: Path) -> None:
