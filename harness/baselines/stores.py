@@ -42,8 +42,8 @@ def open_store(text: str | None, *, push: str = "", found: Settings | None = Non
 def baseline_folder(text: str, store: str | None = None) -> Path:
     """The folder that a baseline names: the path of a run, or of a folder that holds some, or a name in a store.
 
-    A path goes before a name, which may be NAME@VERSION. What comes from a store has been found to be what was written. Raises ConfigError for
-    what is neither, InfraError for one that is damaged.
+    A path goes before a name, which may be NAME@VERSION. What comes from a store has been found to be what was written.
+    Raises ConfigError for what is neither, InfraError for one that is damaged.
     """
     path = user_path(text)
     if _holds_runs(path) or "/" in text or path.is_absolute():

@@ -110,7 +110,7 @@ def test_drift_is_refused_unless_it_is_named(give: Give, tmp_path: Path, kind: s
 def test_several_differences_are_told_at_once(give: Give, tmp_path: Path) -> None:
     """A line each; to allow one does not allow the other."""
     give("set", finished(tmp_path / "monday"), "--as", "main")
-    facts = {"facts": {"cores": "64"}, "limits": {"turns": 99}}
+    facts: dict[str, Any] = {"facts": {"cores": "64"}, "limits": {"turns": 99}}
     code, _, err = give("promote", finished(tmp_path / "tuesday", **facts), "--as", "main", "--allow", "host")
     assert code == 2
     assert "limits: " in err
