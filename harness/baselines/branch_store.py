@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from harness.baselines.contract import Version, Write, overtaken
 from harness.baselines.folder_store import SIGN, check_sign, sign
-from harness.baselines.note import NOTE, Note, baseline_name, parse_note, verified
+from harness.baselines.note import NOTE, Note, baseline_name, is_name, parse_note, verified
 from harness.clock import SystemClock
-from harness.errors import ConfigError, HarnessError, InfraError
+from harness.errors import ConfigError, InfraError
 from harness.files import disk_errors, write_atomic
 from sandbox.branches import DataBranch, MovedError
 from sandbox.contract import File
@@ -53,7 +53,8 @@ class BranchStore:
         if tip is None:
             return ()
         with _typed():
-            return tuple(name for name in self.branch.names(tip) if self.branch.read(tip, f"{name}/{NOTE}") is not None)
+            names = filter(is_name, self.branch.names(tip))
+            return tuple(name for name in names if self.branch.read(tip, f"{name}/{NOTE}") is not None)
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """The versions of a baseline, the newest first."""
@@ -89,7 +90,7 @@ class BranchStore:
             if self.send is not None:
                 with _typed():
                     self.send(self.branch)
-        except HarnessError:
+        except BaseException:  # also Ctrl-C: here and there are the same, or as they were
             self.branch.take_back(made, before)
             raise
         return self._versions(name, made)[0]

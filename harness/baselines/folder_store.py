@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness.baselines.contract import Version, Write, overtaken
-from harness.baselines.note import NOTE, Note, baseline_name, parse_note, verified
+from harness.baselines.note import NOTE, Note, baseline_name, is_name, parse_note, verified
 from harness.errors import ConfigError
 from harness.files import disk_errors, sync_folder, write_atomic
 from sandbox.locks import locked
@@ -43,9 +43,8 @@ class FolderStore:
         if not self._begun():
             return ()
         with disk_errors(self.root, "read"):
-            return tuple(
-                sorted(path.name for path in self.root.iterdir() if path.is_dir() and self._numbers(path.name))
-            )
+            names = [path.name for path in self.root.iterdir() if is_name(path.name)]
+            return tuple(sorted(name for name in names if self._numbers(name)))
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """The versions of a baseline, the newest first."""

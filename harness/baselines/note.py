@@ -91,9 +91,14 @@ class Note(_Form):
         return (json.dumps({**document, "digest": _digest(document)}, indent=1) + "\n").encode()
 
 
+def is_name(text: str) -> bool:
+    """Whether the text may name a baseline."""
+    return _NAME.fullmatch(text) is not None
+
+
 def baseline_name(text: str) -> str:
     """The text as a name for a baseline. Raises ConfigError for what is none."""
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         raise ConfigError(
             f"{one_line(text, 80) or 'an empty text'}: no name for a baseline; use at most 64 lower-case letters, "
             "digits, `-`, `_` and `.`, a letter or digit first"

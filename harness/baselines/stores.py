@@ -40,13 +40,13 @@ def open_store(text: str | None, *, push: str = "", found: Settings | None = Non
 
 
 def baseline_folder(text: str, store: str | None = None) -> Path:
-    """The run folder that a baseline names: the path of one, or a name (or NAME@VERSION) in a store.
+    """The folder that a baseline names: the path of a run, or of a folder that holds some, or a name in a store.
 
-    A path goes before a name. What comes from a store has been found to be what was written. Raises ConfigError for
-    what is neither, InfraError for one that is damaged.
+    A path goes before a name, which may be NAME@VERSION. What comes from a store has been found to be what was written.
+    Raises ConfigError for what is neither, InfraError for one that is damaged.
     """
     path = user_path(text)
-    if RunFolder(root=path).journal.is_file() or "/" in text or path.is_absolute():
+    if _holds_runs(path) or "/" in text or path.is_absolute():
         return path  # where no run lies there, whoever reads it says so
     if store is None and settings().baselines is None:
         raise ConfigError(
@@ -55,6 +55,12 @@ def baseline_folder(text: str, store: str | None = None) -> Path:
         )
     opened = open_store(store)
     return opened.folder(version_of(text, opened))
+
+
+def _holds_runs(path: Path) -> bool:
+    if RunFolder(root=path).journal.is_file():
+        return True
+    return path.is_dir() and any(RunFolder(root=inside).journal.is_file() for inside in path.iterdir())
 
 
 def version_of(text: str, store: Store) -> Version:

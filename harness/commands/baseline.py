@@ -1,12 +1,10 @@
 """`splitclock baseline`: named runs that gates compare with, kept in a folder or a git branch of the user's."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from harness.baselines.contract import Store, Version
@@ -14,18 +12,19 @@ from harness.baselines.essentials import Fit, fit_run, write_essentials
 from harness.baselines.note import Note, baseline_name
 from harness.baselines.stores import open_store, version_of
 from harness.commands import options
+from harness.commands.baseline_view import document, facts, headline, past_row, read, table
 from harness.commands.session import output, print_json, say
-from harness.errors import ConfigError, InfraError
+from harness.errors import ConfigError
 from harness.gate_file import read_policy
-from harness.untrusted import plain, rich_text
+from harness.untrusted import one_line, plain
 from scoreboards.gate.policy import Difference
-from scoreboards.words import percent, size
 
 app = typer.Typer(help="Named runs that gates compare with: set one, show it, promote a newer run, list them.")
 
 MOST_SHOWN = 20
 """Versions that `show` lists; --json tells as many."""
 
+MOST_SIGNS = 500
 RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", show_default=False)]
 As = Annotated[str, typer.Option("--as", metavar="NAME", help="The baseline's name.")]
 NameArgument = Annotated[str, typer.Argument(help="Its name, or NAME@VERSION.", show_default=False)]
@@ -108,15 +107,15 @@ def show(name: NameArgument, *, store: options.Store = None, as_json: options.Js
     opened = open_store(store)
     version = version_of(name, opened)
     opened.folder(version)  # where it is damaged, this says so
-    note, past = opened.note(version), [_read(opened, one) for one in opened.versions(version.name)[:MOST_SHOWN]]
+    note, past = opened.note(version), [read(opened, one) for one in opened.versions(version.name)[:MOST_SHOWN]]
     if as_json:
-        print_json({**_document(opened, version, note), "versions": [_past(one) for one in past]})
+        print_json({**document(opened, version, note), "versions": [past_row(one) for one in past]})
         return
     console = output()
-    for label, value in _facts(opened, version, note):
-        console.print(Text.assemble((f"{label:<10} ", "bold"), plain(value)), soft_wrap=True)
+    for label, value in facts(opened, version, note):
+        console.print(Text.assemble((f"{label:<10} ", "bold"), one_line(value, MOST_SIGNS)), soft_wrap=True)
     if len(past) > 1:
-        console.print(_table([(one.version.mark, one) for one in past], "version"))
+        console.print(table([(one.version.mark, one) for one in past], "version"))
 
 
 @app.command("list")
@@ -126,30 +125,14 @@ def list_(*, store: options.Store = None, as_json: options.Json = False) -> None
     Example: splitclock baseline list --store ~/splitclock-baselines
     """
     opened = open_store(store)
-    newest = [(name, _read(opened, opened.versions(name)[0])) for name in opened.names()]
+    newest = [(name, read(opened, opened.versions(name)[0])) for name in opened.names()]
     if as_json:
-        rows = [{"name": name, **_past(one)} for name, one in newest]
+        rows = [{"name": name, **past_row(one)} for name, one in newest]
         print_json({"schema": 1, "store": opened.where, "baselines": rows})
     elif newest:
-        output().print(_table(newest, "baseline"))
+        output().print(table(newest, "baseline"))
     else:
         typer.echo(f"{plain(opened.where)}: no baseline yet; `splitclock baseline set RUN --as NAME` makes one")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """A version with its note, or with what is wrong with it."""
-
-    version: Version
-    note: Note | None
-    problem: str = ""
-
-
-def _read(store: Store, version: Version) -> _Read:
-    try:
-        return _Read(version=version, note=store.note(version))
-    except (ConfigError, InfraError) as error:
-        return _Read(version=version, note=None, problem=str(error))
 
 
 def _compared(before: Path, fit: Fit, name: str, allow: Iterable[Difference]) -> tuple[str, ...]:
@@ -167,63 +150,6 @@ def _compared(before: Path, fit: Fit, name: str, allow: Iterable[Difference]) ->
 def _tell(store: Store, version: Version, *, as_json: bool) -> None:
     note = store.note(version)
     if as_json:
-        print_json(_document(store, version, note))
-        return
-    said = f"{version.full} in {store.where}: {note.run}, {_solved(note)}, {size(note.disk_bytes)}"
-    typer.echo(plain(said))
-
-
-def _facts(store: Store, version: Version, note: Note) -> Iterable[tuple[str, str]]:
-    yield "baseline", f"{version.full} in {store.where}"
-    yield "run", f"{note.run}, begun {note.run_utc[:16].replace('T', ' ')} UTC, by splitclock {note.splitclock}"
-    yield "kept", f"{note.kept_utc[:16].replace('T', ' ')} UTC, by splitclock {note.kept_by}"
-    yield "matrix", f"{note.features} features x {note.repeats} repeats, {note.trials} trials, {note.errors} errors"
-    for model, solved in note.models.items():
-        rate = percent(solved.passed / solved.scored if solved.scored else None)
-        yield "solved", f"{model}: {solved.passed} of {solved.scored}, {rate}"
-    yield "content", f"{size(note.disk_bytes)}, {'with' if note.with_bodies else 'without'} transcripts"
-    yield "digest", note.digest
-    for words in note.differences:
-        yield "unlike", f"the version before: {words}"
-
-
-def _solved(note: Note) -> str:
-    return f"{note.solved.passed} of {note.solved.scored} trials solved"
-
-
-def _table(rows: Iterable[tuple[str, _Read]], first: str) -> Table:
-    table = Table(box=None)
-    for name in (first, "run", "kept (UTC)", "solved", "size"):
-        table.add_column(name, justify="right" if name in {"solved", "size"} else "left", overflow="fold")
-    for name, one in rows:
-        note = one.note
-        if note is None:
-            table.add_row(rich_text(name), rich_text(one.problem, "red"))
-            continue
-        kept = note.kept_utc[:16].replace("T", " ")
-        table.add_row(*map(rich_text, (name, note.run, kept, _share(note), size(note.disk_bytes))))
-    return table
-
-
-def _share(note: Note) -> str:
-    return f"{note.solved.passed}/{note.solved.scored}"
-
-
-def _document(store: Store, version: Version, note: Note) -> dict[str, Any]:
-    said = note.model_dump(mode="json", by_alias=True, exclude={"files"})
-    return {**said, "store": store.where, "version": version.key, "bytes": note.disk_bytes}
-
-
-def _past(one: _Read) -> dict[str, Any]:
-    if one.note is None:
-        return {"version": one.version.key, "problem": one.problem}
-    note = one.note
-    return {
-        "version": one.version.key,
-        "run": note.run,
-        "kept_utc": note.kept_utc,
-        "passed": note.solved.passed,
-        "scored": note.solved.scored,
-        "bytes": note.disk_bytes,
-        "digest": note.digest,
-    }
+        print_json(document(store, version, note))
+    else:
+        typer.echo(headline(store, version, note))

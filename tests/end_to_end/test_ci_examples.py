@@ -130,6 +130,7 @@ def test_the_action(service: Service) -> None:
     assert (service.root / "jobs" / "action" / action["outputs"]["report"]["value"]).exists()
 
 
+@pytest.mark.nightly
 def test_the_gitlab_jobs(service: Service) -> None:
     """The same way in GitLab's shell: two shards, the gate, the note, and the branch pushed with a token."""
     file = read_yaml(CI / "gitlab-ci.yml")

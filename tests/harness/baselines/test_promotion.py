@@ -61,7 +61,7 @@ def test_set_show_promote_list(give: Give, tmp_path: Path) -> None:
     ):
         assert part in out
     assert "tuesday" in give("list")[1]
-    assert give("show", f"main@{shown['versions'][1]['version'].lstrip('0')[:12]}")[0] == 0
+    assert give("show", f"main@{shown['versions'][1]['version'][:12]}")[0] == 0
 
 
 def test_the_same_run_again_is_nothing_to_do(give: Give, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_drift_is_refused_unless_it_is_named(give: Give, tmp_path: Path, kind: s
 def test_several_differences_are_told_at_once(give: Give, tmp_path: Path) -> None:
     """A line each; to allow one does not allow the other."""
     give("set", finished(tmp_path / "monday"), "--as", "main")
-    facts = {"facts": {"cores": "64"}, "limits": {"turns": 99}}
+    facts: dict[str, Any] = {"facts": {"cores": "64"}, "limits": {"turns": 99}}
     code, _, err = give("promote", finished(tmp_path / "tuesday", **facts), "--as", "main", "--allow", "host")
     assert code == 2
     assert "limits: " in err

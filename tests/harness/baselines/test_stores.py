@@ -375,7 +375,9 @@ def test_a_shallow_clone_has_the_newest(repository: Path, tmp_path: Path) -> Non
     assert git(repository, "rev-parse", "pushed") == third.key
 
 
-def test_which_folder_a_baseline_is(store_text: str, store: Store, tmp_path: Path) -> None:
+def test_which_folder_a_baseline_is(
+    store_text: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run folder by its path goes before a name; what is neither is told with what to do."""
     run = finished(tmp_path / "nightly")
     keep(store, run)
@@ -385,6 +387,12 @@ def test_which_folder_a_baseline_is(store_text: str, store: Store, tmp_path: Pat
     with pytest.raises(ConfigError, match="no run lies here, and no baselines are named"):
         baseline_folder("main")
     assert baseline_folder("./gone", store_text) == Path("gone")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    shutil.move(run, tmp_path / "runs" / "nightly")
+    assert baseline_folder("runs", store_text) == Path("runs")
+    (tmp_path / "main").mkdir()  # a folder of the user's that happens to be called so
+    assert baseline_folder("main", store_text) != Path("main")
     with pytest.raises(ConfigError, match="other: no baseline of that name"):
         baseline_folder("other", store_text)
 
