@@ -3,15 +3,14 @@
 All text in it is data. The page shows it by setting text, never markup.
 """
 
-from collections.abc import Iterable
 from itertools import combinations
 from typing import Any
 
 from harness.clock import SUB_PHASES, Phase
 from harness.record import WORK, Record, Verdict
 from harness.untrusted import one_line
-from scoreboards import words
 from scoreboards.board import Board, Figures
+from scoreboards.bounded import bound_sentence
 from scoreboards.comparison import Comparison, compare
 from scoreboards.ledger import Ledger, ledger
 from scoreboards.report.compare_machine import compare_value
@@ -56,7 +55,7 @@ def answer(board: Board, found: Comparison | None) -> dict[str, Any]:
         "sentence": "" if found is None else sentence(found.found),
         "pair": None if found is None else [found.found.slow, found.found.fast],
         "ratios": None if found is None else ratios(found),
-        "bound": "" if found is None else bound_by(board, found.found.fast),
+        "bound": bound_sentence(board),
         "warnings": warnings(board),
         "notes": list(notes(board)),
     }
@@ -72,45 +71,6 @@ def ratios(found: Comparison) -> dict[str, float | None]:
         "realisation": known.realisation,
         "ceiling": found.ceiling,
     }
-
-
-def bound_by(board: Board, model: str) -> str:
-    """What took the largest part of a model's agent wall, in words; "" where nothing was scored."""
-    trials = [record for record in board.trials if record.trial.model == model and record.verdict.scored]
-    wall = sum(record.agent_wall_ns for record in trials)
-    parts = _parts(trials)
-    if not wall or not parts:
-        return ""
-    name, length = max(parts.items(), key=lambda item: (item[1], item[0]))
-    return f"{_name(model)} is bound by {name}: {words.percent(length / wall)} of its agent wall."
-
-
-def _parts(trials: Iterable[Record]) -> dict[str, int]:
-    """Agent wall by what a reader can act on; tool time by class of work as far as processes tell."""
-    sums: dict[str, int] = {}
-    for record in trials:
-        own = ledger(record)
-        named = {
-            "decoding": own.decode,
-            "first tokens": own.first_token + own.connect,
-            "waiting for the provider": own.wait,
-            "the sandbox's transport": own.transport,
-            "the harness itself": own.harness,
-        }
-        every = {name: round(length) for name, length in named.items()}
-        every |= {f"tools ({work})": length for work, length in work_ns(record).items()}
-        for name, length in every.items():
-            sums[name] = sums.get(name, 0) + length
-    return {name: length for name, length in sums.items() if length > 0}
-
-
-def work_ns(record: Record) -> dict[str, int]:
-    """Exclusive time of processes by class of work."""
-    sums: dict[str, int] = {}
-    for by_work in tool_ns(record).values():
-        for work, length in by_work.items():
-            sums[work] = sums.get(work, 0) + length
-    return sums
 
 
 def tool_ns(record: Record) -> dict[str, dict[str, int]]:
@@ -204,7 +164,3 @@ def _model(row: Figures) -> dict[str, Any]:
         "cost_usd": row.work.cost_usd.value,
         "cost_is_lower_bound": row.work.cost_usd.is_lower_bound,
     }
-
-
-def _name(text: str) -> str:
-    return "`" + one_line(text, 80).replace("`", "'") + "`"
