@@ -1,7 +1,7 @@
 """Grids turned on their side: each figure has a line and its name, each row a column; models stand side by side."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
 
 from rich.cells import cell_len, chop_cells
@@ -54,6 +54,13 @@ def turned_view(grid: Grid, width: int) -> RenderableType:
     tables = [_table(labels, some, ruled=width >= layout.LEAST) for some in _lots(blocks, room)]
     spaced = [part for table in tables for part in (*table, Text())]
     return Group(title(grid), *spaced[:-1], *_below(grid))
+
+
+def turned_grid(grid: Grid) -> Grid:
+    """The same as a grid of which each row is a figure; its columns are named as the rows were."""
+    heads = [", ".join(map(plain, row[: grid.names])) for row in grid.rows]
+    rows = [(head, *cells) for head, *cells in zip(grid.heads, *grid.rows, strict=True)]
+    return replace(grid, heads=("", *heads), short_heads=(), rows=tuple(rows[grid.names :]), names=1)
 
 
 def _below(grid: Grid) -> Iterator[Text]:

@@ -56,12 +56,12 @@ def answer(board: Board, found: Comparison | None) -> dict[str, Any]:
         "pair": None if found is None else [found.found.slow, found.found.fast],
         "ratios": None if found is None else ratios(found),
         "bound": bound_sentence(board),
-        "warnings": warnings(board),
+        "warnings": [*_unsolved(found), *warnings(board)],
         "notes": list(notes(board)),
     }
 
 
-def ratios(found: Comparison) -> dict[str, float | None]:
+def ratios(found: Comparison) -> dict[str, Any]:
     """What was promised of the fast model and what came of it, as ratios; a speed nobody claims is the measured one."""
     known = found.found
     return {
@@ -70,6 +70,7 @@ def ratios(found: Comparison) -> dict[str, float | None]:
         "real": known.real,
         "realisation": known.realisation,
         "ceiling": found.ceiling,
+        "real_interval": None if found.interval is None else [found.interval.low, found.interval.high],
     }
 
 
@@ -88,6 +89,12 @@ def tool_ns(record: Record) -> dict[str, dict[str, int]]:
         if length:
             found.setdefault(name, {})[work] = length
     return found
+
+
+def _unsolved(found: Comparison | None) -> list[str]:
+    """A ratio of failed attempts is one of speed at failing."""
+    is_so = found is not None and found.found.real is not None and not found.found.solved_only
+    return ["no feature solved by both: these are the times of attempts that failed too"] if is_so else []
 
 
 def warnings(board: Board) -> list[str]:
@@ -116,8 +123,8 @@ def _counted(number: int, things: str, what: str) -> str:
 
 
 def comparisons(board: Board) -> list[dict[str, Any]]:
-    """Each pair of models, the slower one by measured decode speed first."""
-    by_speed = sorted(board.models, key=lambda row: (row.speeds.decode_tokens_per_s or 0.0, row.model))
+    """Each pair of models, the slower one by measured decode speed first, or by the claimed where none is measured."""
+    by_speed = sorted(board.models, key=_speed)
     first = {row.model for row in board.models[:10]}
     pairs = [(a.model, b.model) for a, b in combinations(by_speed, 2) if {a.model, b.model} <= first][:MOST_PAIRS]
     values = []
@@ -126,6 +133,11 @@ def comparisons(board: Board) -> list[dict[str, Any]]:
         beside = compare(board, slow, fast, solved_only=False) if found.found.solved_only else None
         values.append(compare_value(found, beside) | {"sentence": sentence(found.found)})
     return values
+
+
+def _speed(row: Figures) -> tuple[float, float, str]:
+    speeds = row.speeds
+    return speeds.decode_tokens_per_s or 0.0, speeds.claimed_tokens_per_s or 0.0, row.model
 
 
 def trial(record: Record) -> dict[str, Any]:

@@ -37,7 +37,12 @@
       ...splitclock.evidence(body),
     ];
   }
-  splitclock.showTrial = async (number, jump) => {
+  // The first trial is shown unasked; one that a reader chose is printed too.
+  splitclock.showTrial = (number, jump) => {
+    document.getElementById("trial").classList.add("chosen");
+    return show(number, jump);
+  };
+  async function show(number, jump) {
     current = number;
     controls();
     const section = document.getElementById("trial"), view = document.getElementById("trial-view");
@@ -51,6 +56,6 @@
     }
     view.setAttribute("aria-busy", "false");
     view.dataset.trial = number;
-  };
-  splitclock.views.push(() => { if (every.length) splitclock.showTrial(0); });
+  }
+  splitclock.views.push(() => { if (every.length) show(0); });
 })();
