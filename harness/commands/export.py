@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from harness.artefacts import read_spans
 from harness.commands import options
 from harness.commands.session import say
-from harness.current import each_current_attempt
+from harness.commands.telling import Telling
 from harness.errors import ConfigError, InfraError
 from harness.files import disk_errors
-from harness.run_folder import RunFolder
 from harness.untrusted import one_line
 from scoreboards.flat import TABLES, Told
 
@@ -62,7 +60,8 @@ def command(
         raise ConfigError("--endpoint sends OpenTelemetry spans: add --format otlp")
     if endpoint is not None and out is not None:
         raise ConfigError("--endpoint and --out: choose one")
-    told = _told(runs, spans=format_ in (Format.PERFETTO, Format.OTLP) or table.value == "spans")
+    telling = Telling(spans=format_ in (Format.PERFETTO, Format.OTLP) or table.value == "spans")
+    told = telling.of(runs)
     if format_ is Format.PARQUET:
         _parquet(table.value, told, out)
     elif endpoint is not None:
@@ -70,14 +69,7 @@ def command(
     else:
         with _opened(out) as to:
             _write(format_, table.value, told, to)
-
-
-def _told(runs: Iterable[Path], *, spans: bool) -> Iterator[Told]:
-    """Each attempt of the runs with its spans, where they are wanted and there are any; read one by one."""
-    for run in runs:
-        for record in each_current_attempt(run):
-            own = read_spans(RunFolder(root=run), record.trial.id, record.attempt) if spans and record.wall_ns else ()
-            yield Told(record=record, spans=own)
+    telling.say_gone()
 
 
 @contextmanager

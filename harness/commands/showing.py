@@ -17,7 +17,7 @@ def load_board(folders: Iterable[Path]) -> Board:
     """The board of one or more runs, its trials with all that they did. Raises ConfigError, InfraError."""
     runs = list(folders)
     names = names_apart(runs)
-    return build_board([_named(record, names.get(run)) for run in runs for record in current_attempts(run)])
+    return build_board([named(record, names.get(run)) for run in runs for record in current_attempts(run)])
 
 
 def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
@@ -26,7 +26,7 @@ def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
     names = names_apart(runs)
     for run in runs:
         for record, final in each_current_in_turn(run):
-            yield _named(record, names.get(run)), final
+            yield named(record, names.get(run)), final
 
 
 _UNTOLD: dict[str, object] = {"calls": (), "tool_calls": (), "summed": {}, "provenance": {}}
@@ -48,7 +48,8 @@ def show_board(folders: Sequence[Path]) -> None:
     print_board(board_of(folders), output())
 
 
-def _named(record: Record, name: str | None) -> Record:
+def named(record: Record, name: str | None) -> Record:
+    """The record under another name of its run, where there is one (`names_apart`)."""
     return record if name is None else record.model_copy(update={"run": name})
 
 

@@ -44,7 +44,7 @@ def otlp_value(spans: tuple[ReadableSpan, ...]) -> dict[str, Any]:
         for scope in resource.get("scopeSpans", []):
             for span in scope.get("spans", []):
                 span.update({name: _hexadecimal(span[name]) for name in _IDS if name in span})
-    return dict(value)
+    return {"resourceSpans": [], **value}
 
 
 _IDS = ("traceId", "spanId", "parentSpanId")

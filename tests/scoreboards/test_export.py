@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -179,6 +180,27 @@ def test_files_are_written(run: Path, tmp_path: Path, record: Callable[..., Reco
         result = export(run, "--format", format_, "-o", str(out))
         assert (result.exit_code, result.stdout) == (0, "")
         assert out.stat().st_size > 100
+
+
+def test_spans_that_are_gone_are_said_to_be(run: Path, tmp_path: Path) -> None:
+    """A folder whose trials were cleared away still has its records, and an empty trace is a whole document."""
+    shutil.rmtree(run / "trials")
+    found = export(run, "--format", "otlp", "-o", str(tmp_path / "spans.json"))
+    assert (found.exit_code, "holds no spans of 1 attempt" in found.stderr) == (0, True)
+    assert "resourceSpans" in json.loads((tmp_path / "spans.json").read_text())
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path: Path, told: Told) -> None:
+    """The same trial in two folders of the same name is two rows, each with its own run."""
+    runs = [tmp_path / night / "run" for night in ("monday", "tuesday")]
+    for one in runs:
+        with Journal.create(one) as journal:
+            journal.append_record(told.record.model_copy(update={"run": "run"}))
+    found = CliRunner().invoke(app, ["export", *map(str, runs), "--format", "json"])
+    assert [json.loads(line)["run"] for line in found.stdout.splitlines()] == list(map(str, runs))
+    page = tmp_path / "two.html"
+    assert CliRunner().invoke(app, ["report", *map(str, runs), "-o", str(page)]).exit_code == 0
+    assert page.read_text(encoding="utf-8").count('id="body-') == 2
 
 
 @pytest.mark.parametrize(

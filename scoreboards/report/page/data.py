@@ -102,7 +102,7 @@ def warnings(board: Board) -> list[str]:
     every = board.trials
     verdicts = [one.verdict for one in every]
     counted = {
-        "models|simulated: their figures say nothing of any model": sum(row.simulated for row in board.models),
+        "models|simulated: scripted turns at a set speed, no real model": sum(row.simulated for row in board.models),
         "trials|on a busy machine: their times are not to be trusted": sum(one.noisy for one in every),
         "trials|ended by errors, and not scored": sum(one.startswith("error:") for one in verdicts),
         "trials|not run, or not to the end": verdicts.count(Verdict.NOT_RUN),

@@ -54,6 +54,7 @@ const splitclock = (() => {
   const simulated = new Set(data.models.filter((row) => row.simulated).map((row) => row.model));
   const label = (model) => simulated.has(model) ? `${model} (simulated)` : model;
 
+  data.trials.forEach((trial, at) => { trial.at = at; });
   const every = data.trials, counted = every.filter(scored), models = data.models.map((row) => row.model);
   const of = (model, trials) => trials.filter((trial) => trial.model === model);
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

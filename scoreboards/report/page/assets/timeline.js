@@ -82,7 +82,7 @@ splitclock.timeline = (() => {
         }
       }
       hidden.textContent = away ? `${away} lines are outside what is shown.` : "";
-      axis.replaceChildren(...ticks(from, to).map((at) => { const tick = el("span", {}, duration(at)); tick.style.left = `${100 * (at - from) / length}%`; return tick; }));
+      axis.replaceChildren(...ticks(from, to).filter((at) => at - from < 0.92 * length).map((at) => { const tick = el("span", {}, duration(at)); tick.style.left = `${100 * (at - from) / length}%`; return tick; }));
     }
     function mark(number) {
       for (const { button } of lines) button.removeAttribute("aria-current");

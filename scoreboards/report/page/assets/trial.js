@@ -6,7 +6,7 @@
 
   const name = (trial) => `${trial.feature} #${trial.repeat}: ${trial.verdict}, ${duration(trial.agent_wall_ns)}`;
   function controls() {
-    const groups = models.map((model) => el("optgroup", { label: label(model) }, of(model, every).map((trial) => el("option", { value: every.indexOf(trial), selected: every.indexOf(trial) === current }, name(trial)))));
+    const groups = models.map((model) => el("optgroup", { label: label(model) }, of(model, every).map((trial) => el("option", { value: trial.at, selected: trial.at === current }, name(trial)))));
     const step = (by) => splitclock.showTrial((current + by + every.length) % every.length);
     fill("trial-controls", el("label", {}, "Trial ", el("select", { id: "trial-choice", onchange: (event) => splitclock.showTrial(Number(event.target.value)) }, groups)),
       el("button", { type: "button", onclick: () => step(-1), "aria-label": "Previous trial" }, "\u2190"), el("button", { type: "button", onclick: () => step(1), "aria-label": "Next trial" }, "\u2192"));
