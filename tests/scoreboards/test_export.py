@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -105,6 +107,36 @@ def test_trace_nests_and_counts_in_microseconds(told: Told) -> None:
     assert whole["dur"] == told.record.wall_ns / 1000
     assert {event["pid"] for event in events} == {7}
     assert "\x1b" not in json.dumps(events)
+
+
+TRACE_PROCESSOR = os.environ.get("SPLITCLOCK_TRACE_PROCESSOR") or shutil.which("trace_processor_shell")
+
+
+@pytest.mark.skipif(not TRACE_PROCESSOR, reason="no trace_processor_shell on PATH: the perfetto package downloads one")
+def test_the_trace_processor_takes_the_trace(run: Path, told: Told, tmp_path: Path) -> None:
+    """Perfetto's own reader finds every event where it should be, the trial as long as its record says, no error."""
+    trace, query = tmp_path / "trace.json", tmp_path / "query.sql"
+    export(run, "--format", "perfetto", "-o", str(trace))
+    query.write_text(
+        "select (select count(*) from slice), (select dur from slice where name = 'trial'),"
+        " (select sum(value) from stats where severity = 'error');"
+    )
+    argv = [str(TRACE_PROCESSOR), "-q", str(query), str(trace)]
+    printed = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stdout
+    events = [event for event in trace_events(told, 1, 0) if event["ph"] == "X"]
+    assert printed.split()[-1].split(",") == [str(len(events)), str(told.record.wall_ns), "0"]
+
+
+def test_trace_of_many_starts_with_the_first(tmp_path: Path, told: Told) -> None:
+    """A process for each trial, where it began on one clock; the file is one JSON document."""
+    with Journal.create(tmp_path / "run") as journal:
+        for name, minute in (("late", 2), ("early", 1)):
+            trial = told.record.trial.model_copy(update={"id": name})
+            began = f"2026-01-01T00:0{minute}:00+00:00"
+            journal.append_record(told.record.model_copy(update={"trial": trial, "started_utc": began}))
+    value = json.loads(export(tmp_path / "run", "--format", "perfetto").stdout)
+    begun = {one["args"]["trial"]: one["ts"] for one in value["traceEvents"] if one["name"] == "trial"}
+    assert begun == {"late": 60_000_000, "early": 0}
 
 
 def test_spans_are_the_conventions(told: Told) -> None:
