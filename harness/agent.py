@@ -1,12 +1,13 @@
 """The tool-calling loop: a model, a sandbox, limits; what was said and done, and why it stopped."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from harness.budget import STOP as BUDGET_STOP
-from harness.budget import Purse, Spending
+from harness.budget import Purse, Spending, tokens_for
 from harness.clock import Stopwatch
 from harness.config import TrialLimits
 from harness.conversation import Conversation, budget
@@ -43,9 +44,10 @@ STOP_OF_FAULT = {
     "interrupted": "interrupted",
     "deferred": "deferred",
     "token_limit": "limit:tokens",
+    "cost_limit": "limit:cost",
     "budget": "budget",
 }
-OUR_OWN = ("interrupted", "token_limit", "budget")
+OUR_OWN = ("interrupted", "token_limit", "cost_limit", "budget")
 """Faults of a call that we ended: they say nothing of its provider."""
 
 
@@ -191,6 +193,7 @@ class Agent:
             with (
                 telling(partial(self._heard, turn)),
                 under(self._most_tokens(assignment.limits)),
+                under(self._most_usd(assignment)),
                 under(self._most_of_all(assignment.price)),
                 Countdown(left_s, self._end_by_wall),
             ):
@@ -216,6 +219,12 @@ class Agent:
         """The trial's own limit, which holds within a call too."""
         left = limits.output_tokens - self._spent.output_tokens
         return Ceiling(left=lambda: left, fault=Fault.TOKEN_LIMIT, what="the trial's output tokens were left")
+
+    def _most_usd(self, assignment: Assignment) -> Ceiling:
+        """The trial's cost limit in tokens, which holds within a call too."""
+        most = assignment.limits.cost_usd
+        left = math.inf if most is None else tokens_for(most - self._spent.cost_usd, assignment.price)
+        return Ceiling(left=lambda: left, fault=Fault.COST_LIMIT, what="the trial's cost limit were left")
 
     def _most_of_all(self, price: Price | None) -> Ceiling:
         """What all trials of the run together have left."""

@@ -150,8 +150,8 @@ class Budget:
         left: list[float] = []
         if self.most.output_tokens is not None:
             left.append(self.most.output_tokens - spent.output_tokens)
-        if self.most.cost_usd is not None and price is not None and price.output > 0:
-            left.append((self.most.cost_usd - spent.cost_usd) * 1e6 / price.output)
+        if self.most.cost_usd is not None:
+            left.append(tokens_for(self.most.cost_usd - spent.cost_usd, price))
         return max(0, min(left, default=math.inf))
 
     def lacks(self, model: str) -> str:
@@ -193,9 +193,9 @@ class Budget:
         return Purse(self, trial)
 
     def left(self, what: str) -> str:
-        """A bound and how far it is used: "cost_usd 5.00 is used up to 4.87"."""
+        """A bound and how far it is used: "cost_usd 4.87 of 5.00 used"."""
         most, spent = self.most.bounds[what], getattr(self.spent, what)
-        return f"{what} {_figure(what, most)} is used up to {_figure(what, spent)}"
+        return f"{what} {_figure(what, spent)} of {_figure(what, most)} used"
 
     def _may_spend(self, model: str, what: str) -> float:
         """A limit of a trial that is larger than the whole budget says nothing of what it will spend."""
@@ -242,6 +242,11 @@ class Purse:
     def left_tokens(self, price: Price | None) -> float:
         """Output tokens that a call may still spend, may be infinite."""
         return self._budget.left_tokens(price)
+
+
+def tokens_for(usd: float, price: Price | None) -> float:
+    """How many output tokens so many USD buy; infinitely many where no price is known or they cost nothing."""
+    return usd * 1e6 / price.output if price is not None and price.output > 0 else math.inf
 
 
 def in_doubt(deltas: int, price: Price | None) -> Spent:

@@ -156,7 +156,8 @@ def _run(opening: _Opening) -> Finished:
             journal.append(Entry(kind=Kind.RUN_FINISHED, body={"interrupted": True, "error": str(error)}))
         raise
     stopped = interrupts.flag.is_set()
-    journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(ran.trials), "interrupted": stopped}))
+    full = {"error": str(disk_full(journal.folder.root))} if journal.is_full else {}
+    journal.append(Entry(kind=Kind.RUN_FINISHED, body={"records": len(ran.trials), "interrupted": stopped, **full}))
     if journal.is_full:
         raise disk_full(journal.folder.root)
     done = replace(_finished(opening, ran.trials), interrupted=stopped, losses=models.losses())

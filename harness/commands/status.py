@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from harness.commands.showing import summary
 from harness.current import left_out
 from harness.errors import ConfigError
 from harness.follow import Follower, planned_trials
+from harness.journal import Kind, read_rows
 from harness.progress.lines import heartbeat
 from harness.progress.live import drawn
 from harness.progress.overview import view
@@ -111,11 +113,20 @@ def _print_end(follower: Follower) -> None:
     finished = sum(cell.head is not None for cell in cells)
     if finished < len(cells) and not follower.live:
         again = shlex.quote(str(follower.folder))
+        if error := _last_error(follower.folder):
+            output().print(Text(f"the last process that wrote this run ended: {one_line(error, _MOST_WHY)}"))
         output().print(rich_text(f"nobody writes this run any more: `splitclock resume {again}` goes on with it"))
     output().print(f"{finished} of {len(cells)} trials have a record")
     if earlier := left_out(follower.folder):
         records = "1 record of earlier settings is" if earlier == 1 else f"{earlier} records of earlier settings are"
         output().print(f"{records} left out")
+
+
+def _last_error(run: Path) -> str:
+    """What ended the last process that wrote the run, as it could still say itself; "" where nothing did."""
+    begun = max((row.seq for row in read_rows(run, Kind.RUN_STARTED)), default=0)
+    ends = read_rows(run, Kind.RUN_FINISHED, after=begun)
+    return str(ends[-1].body.get("error", "")) if ends else ""
 
 
 def _is_failed(cell: Cell) -> bool:

@@ -35,6 +35,7 @@ class Fault(StrEnum):
     INTERRUPTED = "interrupted"
     DEFERRED = "deferred"
     TOKEN_LIMIT = "token_limit"  # noqa: S105 - a fault, not a password
+    COST_LIMIT = "cost_limit"
     BUDGET = "budget"
 
     @property

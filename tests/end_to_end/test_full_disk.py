@@ -48,5 +48,7 @@ def test_a_full_disk_ends_the_run_in_order(desk: Desk, small_disk: Path) -> None
     calls = read_rows(run, Kind.INTENT)
     answers = read_rows(run, Kind.RESPONSE)
     assert len(calls) - len(answers) <= 1
+    assert "the last process that wrote this run ended" in desk.must("status", run).out
+    assert "no space left on the disk" in desk.must("status", run).out
     subprocess.run(["mount", "-o", "remount,size=90m", str(small_disk)], check=True)
     assert desk.must("resume", run, "--how", "restart", "--json").json()["trials"]["pass"] == len(models)

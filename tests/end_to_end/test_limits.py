@@ -59,7 +59,7 @@ def test_wall_ends_streams_and_tool_calls(desk: Desk) -> None:
     [
         ({"turns": 1}, {}, "limit:turns"),
         ({"output_tokens": SOLVE.output_tokens}, {}, "limit:tokens"),
-        ({"cost_usd": 0.000001}, {"price": {"input": 10, "output": 10}}, "limit:cost"),
+        ({"cost_usd": 0.000001}, {"price": {"input": 10, "output": 0.01}}, "limit:cost"),
     ],
 )
 def test_limits_between_turns(desk: Desk, limits: dict[str, float], more: dict[str, object], stop: str) -> None:

@@ -117,7 +117,7 @@ def test_a_budget_ends_a_run_before_it_is_overrun(desk: Desk) -> None:
     assert said.json()["trials"]["not_run"] == 1
     assert said.json()["finished"] is False
     (line,) = said.complaints
-    assert "budget: turns 7 is used up to 6; 1 of 3 trials were not started" in line
+    assert "budget: turns 6 of 7 used; 1 of 3 trials were not started" in line
     assert "raise [budget] in out/matrix.toml, then `splitclock resume out`" in line
     (note,) = notes(run, "budget")
     assert (note.body["not_begun"], note.body["planned"]) == (1, 3)

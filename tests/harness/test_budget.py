@@ -104,8 +104,8 @@ def test_what_is_left_for_a_call() -> None:
 def test_the_words_of_the_end() -> None:
     """Which bound, and how far it is used."""
     budget = Budget(RunBudget(cost_usd=5.0, turns=40), Spent(cost_usd=4.871, turns=12))
-    assert budget.left("cost_usd") == "cost_usd 5.00 is used up to 4.87"
-    assert budget.left("turns") == "turns 40 is used up to 12"
+    assert budget.left("cost_usd") == "cost_usd 4.87 of 5.00 used"
+    assert budget.left("turns") == "turns 12 of 40 used"
 
 
 def test_broken_off_attempts_count_by_what_came_of_them() -> None:
@@ -126,7 +126,7 @@ def test_an_agent_stops_before_the_call_that_nothing_is_left_for(tmp_path: Path)
     budget = Budget(RunBudget(turns=5), Spent(turns=3))
     play = Play(tmp_path, [READ, READ, READ, FINISH], purse=budget.purse("1"))
     assert (play.transcript.stop, play.transcript.turns) == ("budget", 2)
-    assert play.transcript.error == "the run's budget: turns 5 is used up to 5"
+    assert play.transcript.error == "the run's budget: turns 5 of 5 used"
     assert [body["charged"]["turns"] for body in play.of_kind("response")] == [1, 1]
 
 

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from harness.models.ceiling import Ceiling, under
 from harness.models.contract import CallFailedError, Message, Model, Role
 from harness.models.factory import APIS, open_model
 from harness.models.faults import Fault
+from harness.models.prices import Price
 from harness.models.settings import ModelSettings
 from harness.models.wire_file import FileWireLog
 from harness.models.wire_log import recording
@@ -92,19 +94,28 @@ def test_the_lowest_of_ceilings_cuts(on: Opener) -> None:
     model.close()
 
 
-def test_a_trials_limit_holds_within_a_call(on: Opener, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("limits", "fault", "told"),
+    [
+        ({"output_tokens": 100}, "token_limit", ("limit:tokens", "the trial's output tokens")),
+        ({"cost_usd": 0.0001}, "cost_limit", ("limit:cost", "the trial's cost limit")),
+    ],
+)
+def test_a_trials_limit_holds_within_a_call(
+    on: Opener, tmp_path: Path, limits: dict[str, Any], fault: str, told: tuple[str, str]
+) -> None:
     """The trial ends as it does between two calls: what is there is graded, the half call counts as unanswered."""
     with recording(FileWireLog(tmp_path / "wire.jsonl", Redactor())):
-        play = Play(tmp_path / "cache", on("then_long"), limits={"output_tokens": 100})
-    transcript = play.transcript
-    assert (transcript.stop, transcript.turns, transcript.unanswered_calls) == ("limit:tokens", 1, 1)
+        play = Play(tmp_path / "cache", on("then_long"), limits=limits, price=Price(input=0.0, output=1.0))
+    transcript, (stop, what) = play.transcript, told
+    assert (transcript.stop, transcript.turns, transcript.unanswered_calls) == (stop, 1, 1)
     assert transcript.unanswered_faults == ()
-    assert "of the trial's output tokens were left" in transcript.error
+    assert f"of {what} were left" in transcript.error
     assert [row.tool for row in transcript.tool_calls] == ["read"]
     assert play.sub_phases_s()["wait.failed_call"] < 0.5
     last = read_wire(tmp_path / "wire.jsonl", 2)
     assert last is not None
-    assert (last.state, last.in_doubt, [each.fault for each in last.failed]) == (State.FAILED, False, ["token_limit"])
+    assert (last.state, last.in_doubt, [each.fault for each in last.failed]) == (State.FAILED, False, [fault])
 
 
 def test_a_piece_is_a_token_or_its_characters_are() -> None:
