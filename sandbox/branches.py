@@ -85,7 +85,8 @@ class DataBranch:
 
     def commits(self, tip: str, path: str) -> tuple[str, ...]:
         """The commits that gave a path new content, the newest first: of a shallow clone those that it has."""
-        listed = self.repository.run("log", "--no-show-signature", "--diff-filter=AM", "--format=%H", tip, "--", path)
+        plainly = ("--no-show-signature", "--no-follow")  # whatever the repository's own settings ask of `git log`
+        listed = self.repository.run("log", *plainly, "--diff-filter=AM", "--format=%H", tip, "--", path)
         return tuple(listed.decode("ascii").split())
 
     def read(self, commit: str, path: str) -> bytes | None:

@@ -72,9 +72,7 @@ class BranchStore:
         """A version laid out in the cache, verified; laid out anew where what lies there is damaged."""
         where = f"{version.full} in {self.where}"
         place = self.cache / f"{version.full}-{self.note(version).digest[:12]}"
-        try:
-            verified(place, where)
-        except (ConfigError, InfraError):
+        if not _is_whole(place, where):
             shutil.rmtree(place, ignore_errors=True)
             self._lay_out(version, place, where)
         return place
@@ -124,7 +122,7 @@ class BranchStore:
             with disk_errors(place):
                 making.replace(place)
         except InfraError:
-            if not place.is_dir():  # nobody else laid it out meanwhile
+            if not _is_whole(place, where):  # or somebody else laid it out meanwhile
                 raise
         finally:
             shutil.rmtree(making, ignore_errors=True)
@@ -146,6 +144,14 @@ class BranchStore:
         with _typed():
             commits = self.branch.commits(tip, f"{name}/{NOTE}")
         return tuple(Version(name=name, mark=commit[:12], key=commit) for commit in commits)
+
+
+def _is_whole(place: Path, where: str) -> bool:
+    try:
+        verified(place, where)
+    except (ConfigError, InfraError):
+        return False
+    return True
 
 
 @contextmanager

@@ -217,6 +217,18 @@ def test_a_damaged_cache_is_laid_out_anew(repository: Path, tmp_path: Path, dama
     verified(place, "main")
 
 
+def test_what_is_in_the_way_of_a_baseline_is_not_taken_for_it(repository: Path, tmp_path: Path) -> None:
+    """A link in the cache, to a damaged copy, which cannot be laid out anew."""
+    store = open_store(f"git:{BRANCH}@{repository}", found=Settings(cache=tmp_path / "cache", host_environment={}))
+    version = keep(store, finished(tmp_path / "nightly"))
+    place = store.folder(version)
+    place.symlink_to(place.rename(tmp_path / "elsewhere"))
+    assert store.folder(version) == place
+    lose_plan(place)
+    with pytest.raises(InfraError, match="cannot be written"):
+        store.folder(version)
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_in_a_branch_shows(repository: Path, tmp_path: Path, damage: Callable[[Path], str]) -> None:
     """As somebody's commit makes it."""
@@ -307,6 +319,17 @@ def test_the_users_work_is_not_touched(repository: Path, tmp_path: Path) -> None
         ),
         "splitclock-baselines.json",
     ]
+
+
+def test_settings_of_the_repository_change_no_past(repository: Path, tmp_path: Path) -> None:
+    """One that lets `git log` go after copies takes another name's versions for this one's."""
+    git(repository, "config", "log.follow", "true")
+    store = open_store(f"git:{BRANCH}@{repository}", found=Settings(cache=tmp_path / "cache", host_environment={}))
+    run = finished(tmp_path / "nightly")
+    for name in ("first", "second"):
+        assert store.versions(name) == ()
+        assert store.note(keep(store, run, name)).name == name
+        assert len(store.versions(name)) == 1
 
 
 def test_a_branch_of_code_is_left_alone(repository: Path, tmp_path: Path) -> None:
