@@ -4,7 +4,7 @@ pytest loads it wherever Splitclock is installed, so nothing is imported here th
 need.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,21 +90,18 @@ class GateFailedError(Exception):
 
 
 def _items(session: pytest.Session, gate: "Gate", policy: "Policy") -> Iterator[CriterionItem]:
+    from scoreboards.gate.phrases import named
+
     for criterion in gate.criteria:
-        name = f"splitclock-gate[{criterion.model}-{criterion.metric}]"
+        name = f"splitclock-gate[{named(criterion.model)}-{criterion.metric}]"
         yield CriterionItem.from_parent(session, name=name, nodeid=name, criterion=criterion, policy=policy)
 
 
-def _lines(criterion: "Criterion") -> Iterable[str]:
-    from harness.untrusted import one_line
+def _lines(criterion: "Criterion") -> Iterator[str]:
+    from scoreboards.report import gate_notes, gate_words
 
-    yield one_line(criterion.reason)
-    if criterion.blame is not None:
-        yield one_line(criterion.blame.words)
-    if criterion.would_decide:
-        yield one_line(criterion.would_decide)
-    for seen in criterion.look_at:
-        yield one_line(f"look at {seen.run} {seen.trial}: {seen.model} {seen.feature} {seen.repeat}, {seen.why}")
+    yield gate_words.sentence(criterion.reason)
+    yield from gate_notes.details(criterion)
 
 
 def _judged(config: pytest.Config, asked: str) -> "tuple[Policy, Gate]":

@@ -7,7 +7,6 @@ from harness.untrusted import plain
 from scoreboards.gate.findings import Criterion, Decision, Gate
 from scoreboards.report import gate_notes, gate_words
 from scoreboards.report.gate_outcome import Outcome, settled
-from scoreboards.report.gate_view import blame_lines
 
 SUITE = "splitclock gate"
 """Name of the suite, and the beginning of each case's class name."""
@@ -43,7 +42,7 @@ def _case(suite: ET.Element, gate: Gate, one: Criterion, outcome: Outcome) -> No
     case = ET.SubElement(suite, "testcase")
     case.set("classname", _xml(f"{SUITE}.{gate_words.model_of(gate, one.model)}"))
     case.set("name", gate_words.TITLES[one.metric])
-    told = "\n".join(_details(one))
+    told = "\n".join(gate_notes.details(one))
     message = _xml(gate_words.why(gate, one))
     kind = settled(one.decision, outcome.policy)
     if kind is Decision.FAIL:
@@ -53,12 +52,6 @@ def _case(suite: ET.Element, gate: Gate, one: Criterion, outcome: Outcome) -> No
         _say(case, told)
     else:
         _say(case, "\n".join((message, *filter(None, [told]))))
-
-
-def _details(one: Criterion) -> list[str]:
-    lines = list(blame_lines(one.blame)) if one.blame is not None else []
-    lines += [f"would decide: {gate_words.decides(one)}"] if one.would_decide else []
-    return lines + [f"{gate_words.show_command(seen)}  # {gate_words.sentence(seen.why)}" for seen in one.look_at]
 
 
 def _told(gate: Gate, outcome: Outcome) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from scoreboards.gate.findings import Criterion, Gate, Seen
 from scoreboards.report import gate_notes, gate_words
 from scoreboards.report.gate_outcome import Outcome
 from scoreboards.report.gate_tables import criteria_grids
-from scoreboards.report.gate_view import blame_lines
 from scoreboards.report.grid import Cell, Grid
 from scoreboards.report.markdown import escaped, in_html
 
@@ -92,7 +91,7 @@ def _where(gate: Gate, one: Criterion) -> Iterator[str]:
     if one.blame is None and not one.look_at:
         return
     title = f"Where it comes from: {gate_words.short(gate, one)}"
-    lines = [] if one.blame is None else [_prose(line) for line in blame_lines(one.blame)]
+    lines = [] if one.blame is None else [_prose(line) for line in gate_notes.blame_lines(one.blame)]
     if lines:
         yield from (f"{_prose(gate_words.TITLES[one.metric])}: {lines[0]}", "")
     yield from _folded(title, [f"- {line}" for line in (*lines[1:], *map(_look_at, one.look_at))])

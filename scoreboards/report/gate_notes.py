@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from scoreboards.gate.findings import Decision, Gate
+from scoreboards.gate.findings import Blame, Criterion, Decision, Gate
 from scoreboards.gate.phrases import counted
 from scoreboards.gate.policy import Policy, Trials
 from scoreboards.report import gate_words
@@ -14,6 +14,23 @@ def differences(gate: Gate) -> tuple[str, ...]:
         f"{one.kind}: {gate_words.sentence(one.words)}{'' if one.allowed else ' (not allowed)'}"
         for one in gate.differences
     )
+
+
+def blame_lines(blame: Blame) -> Iterator[str]:
+    """The sentence, then what carries most of the change, by cause, by class of work and by feature."""
+    yield gate_words.sentence(blame.words)
+    for title, parts in (("by cause", blame.causes), ("by work", blame.work), ("by feature", blame.features)):
+        if parts:
+            yield f"{title}: {gate_words.parts(parts)}"
+
+
+def details(one: Criterion) -> Iterator[str]:
+    """What there is to say of a criterion beside its reason: its blame, what would decide it, and where to look."""
+    if one.blame is not None:
+        yield from blame_lines(one.blame)
+    if one.would_decide:
+        yield f"would decide: {gate_words.decides(one)}"
+    yield from (f"{gate_words.show_command(seen)}  # {gate_words.sentence(seen.why)}" for seen in one.look_at)
 
 
 def undecided(gate: Gate) -> tuple[str, ...]:

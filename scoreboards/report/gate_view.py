@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from scoreboards.gate.findings import Blame, Criterion, Decision, Gate, Seen
+from scoreboards.gate.findings import Criterion, Decision, Gate, Seen
 from scoreboards.gate.policy import Policy
 from scoreboards.report import gate_notes, gate_words
 from scoreboards.report.gate_tables import COLOURS, criteria_grids
@@ -57,20 +57,12 @@ def _places(gate: Gate, width: int) -> Iterator[RenderableType]:
         if one.blame is None and not fresh:
             continue
         yield Text(f"Where it comes from: {gate_words.short(gate, one)}", style="bold")
-        lines = [] if one.blame is None else list(blame_lines(one.blame))
+        lines = [] if one.blame is None else list(gate_notes.blame_lines(one.blame))
         yield from map(_indented, lines if is_first else lines[:1])
         yield from (_look_at(seen, width) for seen in fresh)
         yield Text()
         shown |= {gate_words.show_command(seen) for seen in fresh}
         is_first = is_first and not lines
-
-
-def blame_lines(blame: Blame) -> Iterator[str]:
-    """The sentence, then what carries most of the change, by cause, by class of work and by feature."""
-    yield gate_words.sentence(blame.words)
-    for title, parts in (("by cause", blame.causes), ("by work", blame.work), ("by feature", blame.features)):
-        if parts:
-            yield f"{title}: {gate_words.parts(parts)}"
 
 
 def _look_at(seen: Seen, width: int) -> Text:
