@@ -105,8 +105,11 @@ def gather(question: Question, effort: Effort = FULL) -> Evidence | None:
         return None
     every = opinions(shown, effort)
     worse, better = (
-        opinions(groups, effort) if 0 < len(groups) < len(shown) else every
-        for groups in (in_order((*question.groups, *bounds)) for bounds in (question.at_least, question.at_most))
+        opinions(in_order((*question.groups, *bounds)), effort) if left_out and (question.groups or bounds) else every
+        for bounds, left_out in (
+            (question.at_least, question.at_most),
+            (question.at_most, question.at_least),
+        )
     )
     return Evidence(question=question, worse=worse, better=better, shown=every)
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from scoreboards.gate.decisions import Evidence, fails
 from scoreboards.gate.policy import TIMES, Metric, Policy
-from scoreboards.gate.simulated import Baseline, Rates, sources
+from scoreboards.gate.simulated import Baseline, Rates, Ratios, sources
 
 RISES = (0.1, 0.2, 0.5)
 """Shares of the baseline, for durations, costs and tokens."""
@@ -99,6 +99,8 @@ def repeats_for(baseline: Baseline, policy: Policy, changed: tuple[Metric, float
 
     None as well where one repeat cannot tell. Raises KeyError for a metric that is not judged.
     """
+    if not _is_known(sources(baseline, policy, plan.repeats)[changed[0]]):
+        return None
 
     @cache
     def enough(repeats: int) -> bool:
@@ -123,8 +125,7 @@ class _Lab:
         self._pairs = [{metric: one.evidence(seed) for metric, one in self.sources.items()} for seed in seeds]
 
     def known(self, metric: Metric) -> bool:
-        source = self.sources[metric]
-        return isinstance(source, Rates) or source.known
+        return _is_known(self.sources[metric])
 
     def chance(self, metric: Metric, change: float) -> Chance:
         if not self.known(metric):
@@ -155,6 +156,11 @@ class _Lab:
             others = list(pair.values()) * (self._plan.models - 1)
             failed += fails([*changed.values(), *others], self._policy.alpha)[index]
         return failed / len(self._pairs)
+
+
+def _is_known(source: Ratios | Rates) -> bool:
+    """Whether its noise can be simulated: a rate's follows from the rate."""
+    return isinstance(source, Rates) or source.known
 
 
 def _moved(metric: Metric) -> tuple[Metric, ...]:
