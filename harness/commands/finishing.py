@@ -48,7 +48,7 @@ def carry_out(job: Job, session: Session, ending: Ending, exit_code: Callable[[F
         finished = execute(job, session, errors() if ending.for_machines else output())
     except BaseException as error:
         if folders:
-            _given_up(folders[0], ending, _code(error))
+            _given_up(folders[0], ending, code_of(error))
         raise
     found = _summed_up(finished.folder, finished.planned)
     if found is not None:
@@ -132,7 +132,7 @@ def _last_line(found: Sum | None, code: int) -> None:
         _drop_output()
 
 
-def _code(error: BaseException) -> int:
+def code_of(error: BaseException) -> int:
     """The exit code that the command line will end with for this."""
     if isinstance(error, HarnessError):
         return error.exit_code

@@ -1,12 +1,12 @@
 """`splitclock run --until-decided`: a candidate that grows by repeats until a gate decides, at looks fixed before."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.clock import SystemClock
 from harness.commands import options
-from harness.commands.finishing import Ending
+from harness.commands.finishing import Ending, code_of
 from harness.commands.gate_outputs import Outputs
 from harness.commands.judging import Asked, run_folders
 from harness.commands.on_finish import call
@@ -72,13 +72,22 @@ def until_decided(growing: Growing, out: Path | None) -> int:
     """
     first = growing.job(1)
     folder = out or new_run_folder(Path("runs"), first.matrix.name, SystemClock().utc())
-    code = _looked(growing, folder)
-    call(growing.ending.on_finish, folder, code, RunFolder(root=folder).summary)
+    looks = _left(growing.asked, folder)
+    try:
+        code = _looked(growing, folder, looks)
+    except BaseException as error:  # also Ctrl-C: however it ended, the user's hook is told
+        if RunFolder(root=folder).plan.exists():
+            _tell(growing, folder, code_of(error))
+        raise
+    _tell(growing, folder, code)
     return code
 
 
-def _looked(growing: Growing, folder: Path) -> int:
-    looks = _left(growing.asked, folder)
+def _tell(growing: Growing, folder: Path, code: int) -> None:
+    call(growing.ending.on_finish, folder, code, RunFolder(root=folder).summary)
+
+
+def _looked(growing: Growing, folder: Path, looks: Sequence[int]) -> int:
     for repeats in looks:
         code = growing.carry_out(replace(growing.job(repeats), out=folder))
         if code:

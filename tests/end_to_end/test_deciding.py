@@ -81,6 +81,16 @@ def test_a_run_that_cannot_be_decided_ends_with_the_last_look(desk: Desk) -> Non
     assert (again.code, len(read_rows(desk.folder / "open", Kind.INTENT))) == (3, calls)
 
 
+def test_a_hook_is_told_of_a_run_that_cannot_be_judged(desk: Desk) -> None:
+    """One without a feature of the baseline's: the exit code is the gate's."""
+    hook = ("--on-finish", 'sh -c "echo $SPLITCLOCK_EXIT_CODE > told"', "--feature", "calc/double")
+    judged = ("--until-decided", "--baseline", "baseline", "--policy", "counted.toml")
+    said = run(desk, "solved", *judged, *hook, "--out", "part")
+    assert said.code == 2
+    assert "only the baseline has calc/twice" in said.err
+    assert (desk.folder / "told").read_text(encoding="utf-8") == "2\n"
+
+
 def test_what_does_not_go_with_looks_is_refused_before_anything_starts(desk: Desk) -> None:
     """A policy without looks, repeats of one's own, a shard, a baseline that is none, options without the first."""
     judged = ("--until-decided", "--baseline", "baseline", "--policy")
