@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from scoreboards.gate.power import Plan, power, repeats_for
-from scoreboards.gate.simulated import Baseline
-
 from harness.errors import ConfigError
 from harness.untrusted import one_line
 from scoreboards.gate.asking import asked
 from scoreboards.gate.policy import Metric, Policy
+from scoreboards.gate.power import Plan, power, repeats_for
 from scoreboards.gate.sample import Sample
+from scoreboards.gate.simulated import Baseline
 from scoreboards.report.gate_power import Sight, Wanted
 
 _SEE = re.compile(r"([a-z_]+)=(\d{1,3}(?:\.\d{1,6})?)(%?)")

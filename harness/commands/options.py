@@ -78,6 +78,12 @@ ShardOf = Annotated[
     str | None,
     typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; `merge` puts the parts together."),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="DIR", help="Of baselines: a folder, or git:BRANCH[@REPOSITORY]; else SPLITCLOCK_BASELINES."
+    ),
+]
 TrialArgument = Annotated[
     str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)
 ]
