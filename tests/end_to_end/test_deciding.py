@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.journal import Kind, read_rows
 from harness.run_plan import read_plan
 from tests.end_to_end.desk import Desk, Said
@@ -62,11 +63,15 @@ def repeats(folder: Path) -> int:
     return max(trial.repeat for trial in read_plan(folder).trials)
 
 
-def test_a_run_grows_until_its_gate_is_decided(desk: Desk) -> None:
+@pytest.fixture(scope="module")
+def grown(desk: Desk) -> tuple[Said, Said]:
+    """Two runs that grow until they are decided: `passed`, which solves everything, and `failed`, which nothing."""
+    return looked(desk, "solved", "counted", "passed"), looked(desk, "idle", "counted", "failed")
+
+
+def test_a_run_grows_until_its_gate_is_decided(desk: Desk, grown: tuple[Said, Said]) -> None:
     """What is clear after one repeat is not run twice: passed in one case, failed in the other."""
-    assert looked(desk, "solved", "counted", "passed").code == 0
-    failed = looked(desk, "idle", "counted", "failed")
-    assert failed.code == 1, failed.err
+    assert [said.code for said in grown] == [0, 1], grown
     assert [repeats(desk.folder / name) for name in ("passed", "failed")] == [1, 1]
 
 
@@ -91,8 +96,11 @@ def test_a_hook_is_told_of_a_run_that_cannot_be_judged(desk: Desk) -> None:
     assert (desk.folder / "told").read_text(encoding="utf-8") == "2\n"
 
 
-def test_what_does_not_go_with_looks_is_refused_before_anything_starts(desk: Desk) -> None:
+def test_what_does_not_go_with_looks_is_refused_before_anything_starts(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A policy without looks, repeats of one's own, a shard, a baseline that is none, options without the first."""
+    monkeypatch.chdir(desk.folder)
     judged = ("--until-decided", "--baseline", "baseline", "--policy")
     for more, words in (
         ((*judged, "whole.toml"), "plans no looks"),
@@ -101,9 +109,10 @@ def test_what_does_not_go_with_looks_is_refused_before_anything_starts(desk: Des
         (("--until-decided", "--policy", "counted.toml"), "give --baseline RUN"),
         (("--policy", "counted.toml"), "only --until-decided"),
     ):
-        said = run(desk, "solved", "--out", "never", *more)
-        assert said.code == 2
-        assert words in said.err
+        with pytest.raises(SystemExit) as ended:
+            main(["run", "solved.toml", "--fixtures", "targets", "--sandbox", "local", "--out", "never", *more])
+        assert ended.value.code == 2
+        assert words in capsys.readouterr().err
     assert not (desk.folder / "never").exists()
 
 
@@ -116,10 +125,10 @@ def in_pytest(desk: Desk, *arguments: str) -> "subprocess.CompletedProcess[str]"
     return subprocess.run(argv, cwd=project, env=desk.environment(), check=False, capture_output=True, text=True)
 
 
+@pytest.mark.usefixtures("grown")
 def test_each_criterion_is_a_test(desk: Desk) -> None:
     """Passed and failed ones with their reasons, beside the project's own; -k picks among them."""
-    assert run(desk, "idle", "--out", "worse").code == 0
-    sides = ("--splitclock-baseline", "../baseline", "--splitclock-candidate", "../worse")
+    sides = ("--splitclock-baseline", "../baseline", "--splitclock-candidate", "../failed")
     found = in_pytest(desk, "--splitclock-gate", "../whole.toml", *sides)
     assert found.returncode == 1, found.stdout + found.stderr
     assert "splitclock-gate[fast-must_pass]" in found.stdout
@@ -129,12 +138,12 @@ def test_each_criterion_is_a_test(desk: Desk) -> None:
     assert "1 passed, 2 deselected" in picked.stdout
 
 
+@pytest.mark.usefixtures("grown")
 def test_what_cannot_be_told_is_skipped_and_settings_name_the_runs(desk: Desk) -> None:
     """The default policy on two features, from pytest.ini: skipped with the reason, nothing fails."""
-    assert run(desk, "solved", "--out", "same").code == 0
     project = desk.folder / "project"
     project.mkdir(exist_ok=True)
-    ini = "[pytest]\nsplitclock_baseline = ../baseline\nsplitclock_candidate = ../same\n"
+    ini = "[pytest]\nsplitclock_baseline = ../baseline\nsplitclock_candidate = ../passed\n"
     (project / "pytest.ini").write_text(ini, encoding="utf-8")
     found = in_pytest(desk, "--splitclock-gate", "default")
     (project / "pytest.ini").unlink()

@@ -1,8 +1,5 @@
 """Classes of work: what common command lines do, and that no text holds the harness up."""
 
-import subprocess
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -350,13 +347,6 @@ def test_the_beginning_of_a_long_text_counts() -> None:
 def test_parts_are_bounded() -> None:
     """A list of many commands is looked at up to the bound."""
     assert len(list(parts("a;" * 5 * MOST_PARTS))) == MOST_PARTS
-
-
-def test_the_parser_is_loaded_by_the_first_command_line_only() -> None:
-    """Neither the help of the program nor the module itself pays for the grammar."""
-    script = "import sys, harness.cli, harness.work; print('tree_sitter' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("letter", ["\U000a28bb", "\U000df1b8", "\U0010ffff", "\U0001f600", "\u4e2d"])

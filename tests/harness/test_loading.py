@@ -1,0 +1,34 @@
+"""What is loaded when nobody needs it: nothing that takes long."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = {"numpy", "scipy", "duckdb", "openai", "genai_prices", "tree_sitter"}
+"""What some commands need, and no other shall pay for."""
+
+SCRIPT = """
+import contextlib, io, json, sys
+
+import harness.pytest_plugin
+
+ours = [name for name in sys.modules if name.partition(".")[0] in {"harness", "sandbox", "scoreboards"}]
+from harness.cli import main
+
+for arguments in (["--help"], ["gate", "--help"], ["status", "nowhere"]):
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        main(arguments)
+print(json.dumps([ours, list(sys.modules)]))
+"""
+
+
+def test_help_and_status_load_nothing_heavy_nor_does_the_plugin_load_us(tmp_path: Path) -> None:
+    """No figures for help, no table of prices, no grammar; a pytest session without a gate has the plugin alone."""
+    argv = (sys.executable, "-c", SCRIPT)
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
+    ours, loaded = json.loads(done.stdout)
+    assert ours == ["harness", "harness.pytest_plugin"]
+    assert "nowhere" in done.stderr
+    assert "harness.commands.gate" in loaded
+    assert HEAVY.isdisjoint(loaded)
