@@ -191,7 +191,7 @@ def _every_set(features: int) -> Array:
     return _averaging((np.arange(1, 2**features)[:, None] >> np.arange(features)) & 1)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)  # of a thousand features 160 MB
 def _random_sets(features: int, flips: int, seed: int) -> Array:
     """The same of `flips` random sets; an empty one is dropped, for it stands for the data as they are."""
     members = np.random.default_rng(seed).random((flips, features)) < 0.5  # noqa: PLR2004 - a fair coin
@@ -202,7 +202,7 @@ def _averaging(members: NDArray[np.int64] | NDArray[np.bool_]) -> Array:
     return np.asarray(members / members.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)  # up to 64 MB each
 def _drawn(counts: tuple[tuple[int, int], ...], resamples: int, seed: int) -> tuple[Array, Array]:
     """How much each repeat of the baseline, and of the candidate, weighs in each resample's mean.
 

@@ -57,6 +57,7 @@ def assumptions(sights: Sequence[Sight], policy: Policy) -> tuple[str, ...]:
     told = [
         f"The chance that the gate fails what changed by so much, {over}, as far as the baseline's own scatter tells.",
         "Assumed: the same change in every feature; a candidate as noisy as the baseline; as many trials of both.",
+        f"A change of a phase is one of it together with {words.percent(policy.time.floor)} of the agent wall.",
     ]
     if unknown:
         told.append(f"One repeat cannot tell how much repeats scatter: nothing is said of {', '.join(unknown)}.")
