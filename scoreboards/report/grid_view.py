@@ -57,6 +57,9 @@ def _texts(grid: Grid, stack: Sequence[Sequence[int]]) -> tuple[list[Text], list
     names = [_names(heads[: grid.names]), *_row_names(grid)]
     rows = [[_stacked(row[grid.names :], places) for places in stack] for row in (heads, *grid.rows)]
     tallest = max((len(places) for places in stack), default=1)  # no tool, no figure
+    for text in (cell for row in rows[1:] for cell in row):
+        for word, style in grid.styles.items():
+            text.highlight_words([word], style)
     for text, places in zip(rows[0], stack, strict=True):
         text.append("\n" * (tallest - len(places)))  # heads stand on one line, not on the rule below them
     names[0].append("\n" * (tallest - 1))
