@@ -155,6 +155,16 @@ def test_hostile_names_are_refused(store: Store, name: str) -> None:
         store.versions(name)
 
 
+def test_what_is_no_baseline_is_passed_over(tmp_path: Path) -> None:
+    """A folder in a store that has no name of ours, however much it looks like one."""
+    store = FolderStore(root=tmp_path / "store")
+    keep(store, finished(tmp_path / "nightly"))
+    for name in ("Main copy", "..x", "empty"):
+        (tmp_path / "store" / name).mkdir()
+    shutil.copytree(tmp_path / "store" / "main" / "0001", tmp_path / "store" / "Main copy" / "0001")
+    assert store.names() == ("main",)
+
+
 def damage_journal(folder: Path) -> str:
     """One byte of a record."""
     path = folder / "journal.sqlite"
