@@ -30,7 +30,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One trial that a reader should look at: where it is, and why."""
+    """One trial that a reader should look at: where it is (`run` is the run's folder), and why."""
 
     run: str
     trial: str
@@ -68,8 +68,8 @@ class Effect:
 class Part:
     """A part of a change: its name ("tool", "test", "bookings/waitlist"), its own change, and its share of the change.
 
-    `share` is of the mean change of a trial in the criterion's unit, and `of` counts the features in which the part
-    went the same way: "in 7 of 9".
+    `share` is of the mean change of a trial in the criterion's unit. The part went the same way in `went` of so many
+    features: "in 7 of 9"; both are 0 of a feature itself.
     """
 
     name: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from scoreboards.gate.decisions import Kind, Question
 from scoreboards.gate.paired import Group, effects, in_order, least_pairs
-from scoreboards.gate.rates import least_lost
+from scoreboards.gate.rates import PairedScore, least_lost
 
 _MOST_REPEATS = 1_000
 _MOST_FEATURES = 100_000
@@ -64,7 +64,7 @@ def needed(question: Question, alpha: float, *, family: int = 1, power: float = 
     fails = estimate > question.limit
     share = alpha / family if fails else alpha
     spread = spread_of(groups)
-    design = _Design(question=question, spread=spread, estimate=estimate, alpha=share, power=power)
+    design = _Design(question=question, groups=groups, spread=spread, estimate=estimate, alpha=share, power=power)
     now = (_mean_inverse(side for side, _ in groups), _mean_inverse(side for _, side in groups))
     return Needed(
         repeats=_fewest(lambda k: design.decides(len(groups), (1 / k, 1 / k)), _MOST_REPEATS) if spread.told else None,
@@ -91,6 +91,7 @@ def spread_of(groups: Sequence[Group]) -> Spread:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Design:
     question: Question
+    groups: Sequence[Group]
     spread: Spread
     estimate: float
     alpha: float
@@ -101,9 +102,20 @@ class _Design:
         from scipy.special import ndtri, stdtrit
 
         error, distance, freedom = self._error(features, inverses)
-        if features < self._least(inverses) or distance <= 0:
+        if features < self._least(inverses) or distance <= 0 or not self._scored(features, inverses):
             return False
         return (float(stdtrit(freedom, 1 - self.alpha / 2)) + float(ndtri(self.power))) * error <= distance
+
+    def _scored(self, features: int, inverses: tuple[float, float]) -> bool:
+        """Whether so many trials, lost and gained as often as now, are enough for the score test of rates."""
+        from scipy.special import ndtri
+
+        if self.question.kind == Kind.RATIO:
+            return True
+        now = PairedScore.of(self.groups)
+        times = 2 * features / sum(inverses) / now.pairs
+        then = PairedScore(pairs=now.pairs * times, lost=now.lost * times, gained=now.gained * times)
+        return abs(then.z(self.question.limit)) >= float(ndtri(1 - self.alpha / 2))
 
     def _error(self, features: int, inverses: tuple[float, float]) -> tuple[float, float, int]:
         """The error, the distance that counts, and the freedom; a rate's with its two pretended features."""

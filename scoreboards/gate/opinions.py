@@ -19,7 +19,7 @@ from scoreboards.gate.paired import (
     least_pairs,
     percentile,
 )
-from scoreboards.gate.rates import PairedRate, discordant, least_lost, mcnemar, pretended_by
+from scoreboards.gate.rates import PairedRate, PairedScore, discordant, least_lost, mcnemar, pretended_by
 from scoreboards.statistics import Interval
 
 
@@ -83,7 +83,7 @@ class RatioOpinions:
 
 
 class RateOpinions:
-    """Student's t with two pretended features, a fail seconded by McNemar's test or the bootstrap."""
+    """Student's t of features and the score test of trials, whichever is less sure; a fail has a second opinion."""
 
     def __init__(self, groups: Sequence[Group], effort: Effort) -> None:
         values = -effects(groups)
@@ -91,7 +91,8 @@ class RateOpinions:
         self.estimate = float(values.mean())
         self.lost_and_gained = discordant(groups)
         self._pretended = pretended_by(groups)
-        self._paired = PairedRate.of(values, self._pretended)
+        self._features = PairedRate.of(values, self._pretended)
+        self._trials = PairedScore.of(groups)
         self._drawn_from = groups, effort
 
     @cached_property
@@ -99,12 +100,13 @@ class RateOpinions:
         return -bootstrap(*self._drawn_from)[::-1]
 
     def interval(self, alpha: float) -> Interval | None:
-        """Student's t with two pretended features."""
-        return self._paired.interval(alpha)
+        """From the lower of both lower ends to the higher of both higher ones."""
+        one, other = self._features.interval(alpha), self._trials.interval(alpha)
+        return Interval(low=min(one.low, other.low), high=max(one.high, other.high))
 
     def p(self, limit: float) -> float:
-        """Twice the one-sided p of the same t, or 1."""
-        return min(1.0, 2 * self._paired.beyond(limit))
+        """Twice the larger one-sided p, or 1."""
+        return min(1.0, 2 * max(self._features.beyond(limit), self._trials.beyond(limit)))
 
     def second(self, alpha: float) -> Interval | None:
         """The bootstrap's percentile interval; None where there is one repeat."""
@@ -119,7 +121,7 @@ class RateOpinions:
         return verdict(self.second(alpha), limit) == decision
 
     def least(self, alpha: float, share: float, limit: float) -> int:
-        """Enough for t at its share of alpha, and for McNemar's test where that has a say."""
+        """Enough for both at its share of alpha, and for McNemar's test where that has a say."""
         seconded = least_pairs(alpha) if self.lost_and_gained is not None else 1
         return max(seconded, least_lost(share, limit, self._pretended))
 

@@ -57,7 +57,7 @@ def _case(suite: ET.Element, gate: Gate, one: Criterion, outcome: Outcome) -> No
 
 def _details(one: Criterion) -> list[str]:
     lines = list(blame_lines(one.blame)) if one.blame is not None else []
-    lines += [f"would decide: {gate_words.sentence(one.would_decide)}"] if one.would_decide else []
+    lines += [f"would decide: {gate_words.decides(one)}"] if one.would_decide else []
     return lines + [f"{gate_words.show_command(seen)}  # {gate_words.sentence(seen.why)}" for seen in one.look_at]
 
 

@@ -19,7 +19,7 @@ def differences(gate: Gate) -> tuple[str, ...]:
 def undecided(gate: Gate) -> tuple[str, ...]:
     """What would end each inconclusive criterion, a line each."""
     return tuple(
-        f"{gate_words.short(gate, one)}: {gate_words.sentence(one.would_decide)}"
+        f"{gate_words.short(gate, one)}: {gate_words.decides(one)}"
         for one in gate.criteria
         if one.decision is Decision.INCONCLUSIVE and one.would_decide
     )

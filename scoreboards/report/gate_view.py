@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from scoreboards.gate.findings import Blame, Gate, Seen
+from scoreboards.gate.findings import Blame, Criterion, Decision, Gate, Seen
 from scoreboards.gate.policy import Policy
 from scoreboards.report import gate_notes, gate_words
 from scoreboards.report.gate_tables import COLOURS, criteria_grids
@@ -26,20 +26,26 @@ def gate_view(gate: Gate, policy: Policy, width: int) -> Iterator[RenderableType
         yield grid_view(grid, width)
         yield Text()
     yield from _places(gate, width)
-    for title, lines in (
-        ("Why", gate_notes.reasons(gate)),
-        ("What would decide", gate_notes.undecided(gate)),
-        ("What differs", gate_notes.differences(gate)),
-    ):
-        yield from _section(title, lines)
+    yield from _section("Why", _why(gate))
+    yield from _section("What differs", [_indented(line) for line in gate_notes.differences(gate)])
     yield from (Text(line, style="dim") for line in gate_notes.notes(gate, policy))
 
 
-def _section(title: str, lines: Sequence[str]) -> Iterator[RenderableType]:
+def _section(title: str, lines: Sequence[RenderableType]) -> Iterator[RenderableType]:
     if lines:
         yield Text(title, style="bold")
-        yield from (_indented(line) for line in lines)
+        yield from lines
         yield Text()
+
+
+def _why(gate: Gate) -> list[RenderableType]:
+    """Why what has not passed has not, and below what is undecided what would decide it."""
+    lines: list[RenderableType] = []
+    for one in gate_words.ranked(gate.criteria):
+        if one.decision is not Decision.PASS:
+            lines.append(_indented(gate_words.why(gate, one)))
+            lines += [_decides(one)] if one.would_decide else []
+    return lines
 
 
 def _places(gate: Gate, width: int) -> Iterator[RenderableType]:
@@ -73,6 +79,10 @@ def _look_at(seen: Seen, width: int) -> Text:
     line = command.copy().append(f"  # {gate_words.sentence(seen.why)}", style="dim")
     line.truncate(max(width, command.cell_len), overflow="ellipsis")
     return line
+
+
+def _decides(one: Criterion) -> Padding:
+    return Padding(Text(f"what would decide: {gate_words.decides(one)}", style="dim"), (0, 0, 0, 4))
 
 
 def _indented(line: str) -> Padding:

@@ -30,12 +30,18 @@ VERDICTS = {
 _RANK = (Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS, Decision.SKIPPED)
 _TOLD = 3
 _LINE = 600
+_SHORT = 120
 _SAID = (Metric.PASS_RATE, Metric.AGENT_WALL)
 
 
 def ranked(criteria: Iterable[Criterion]) -> tuple[Criterion, ...]:
-    """What failed first, then what is undecided, at last what is not judged; else as they were."""
-    return tuple(sorted(criteria, key=lambda one: _RANK.index(one.decision)))
+    """What failed first, then what is undecided, last what is not judged; of each what looks beyond its limit."""
+    return tuple(sorted(criteria, key=lambda one: (_RANK.index(one.decision), not _looks_worse(one))))
+
+
+def _looks_worse(one: Criterion) -> bool:
+    changed = None if one.effect is None else one.effect.change
+    return changed is not None and (-changed if one.metric is Metric.PASS_RATE else changed) > one.limit
 
 
 def figure(metric: Metric | Rule, value: float | None) -> str:
@@ -119,20 +125,27 @@ def headline(gate: Gate) -> str:
 
 
 def short(gate: Gate, one: Criterion) -> str:
-    """A criterion in a few words: "tool time +31 % (limit +10 %)", with its model where several are judged."""
-    whose = f" of {model_of(gate, one.model)}" if len(gate.pairs_of) > 1 else ""
-    title = f"{TITLES[one.metric]}{whose}"
+    """A criterion in a few words: "tool time +31 % (limit +10 %)", with its model where several are judged.
+
+    What is only counted is told as its reason tells it: "must pass: 1 of 9 trials did not, of bookings/waitlist".
+    """
     if isinstance(one.metric, Rule):
-        return title
+        return one_line(why(gate, one), _SHORT)
+    whose = f" of {model_of(gate, one.model)}" if len(gate.pairs_of) > 1 else ""
     changed = None if one.effect is None else one.effect.change
     told = f" {change(one.metric, changed)}" if changed is not None else ""
-    return f"{title}{told} (limit {limit(one)})"
+    return f"{TITLES[one.metric]}{whose}{told} (limit {limit(one)})"
 
 
 def why(gate: Gate, one: Criterion) -> str:
     """Why a criterion is decided as it is, after the model's name where several are judged."""
     whose = f"{model_of(gate, one.model)}: " if len(gate.pairs_of) > 1 else ""
     return f"{whose}{sentence(one.reason)}"
+
+
+def decides(one: Criterion) -> str:
+    """What would decide a criterion that is undecided, else ""."""
+    return sentence(one.would_decide).removeprefix("would be decided by ")
 
 
 def show_command(seen: Seen) -> str:
@@ -161,8 +174,8 @@ def others(policy: Policy) -> str:
 
 def counts(side: str, found: Counts) -> str:
     """How many trials of a side were solved, and how many say nothing."""
-    others = found.trials - found.scored
-    rest = f", {counted(others, 'other')} without a verdict" if others else ""
+    unscored = found.trials - found.scored
+    rest = f", {counted(unscored, 'other')} without a verdict" if unscored else ""
     return f"{side}: {found.passed} of {counted(found.scored, 'scored trial')} solved{rest}"
 
 

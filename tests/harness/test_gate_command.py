@@ -225,6 +225,19 @@ def test_differences_are_refused_until_they_are_allowed(gate: Gate, tmp_path: Pa
     assert "What differs\n  host: " in allowed.out
 
 
+def test_a_look_that_was_planned_is_told(gate: Gate, tmp_path: Path) -> None:
+    """An unfinished candidate is judged after two repeats, at the alpha of that look, where the policy plans it."""
+    policy = tmp_path / "gate.toml"
+    policy.write_text("[sequential]\nlooks = [2, 3]\n")
+    found = gate(*against("unfinished", "--policy", str(policy), "--json"))
+    value = json.loads(found.out)
+    assert value["verdict"] in {"pass", "inconclusive"}
+    assert (value["look"]["number"], value["look"]["of"]) == (1, 2)
+    assert 0 < value["look"]["alpha"] == value["alpha"] < 0.05
+    assert any(line.startswith("Look 1 of 2") for line in value["notes"])
+    assert value["candidate"]["trials"] == 18
+
+
 def test_the_schema_is_printed(gate: Gate) -> None:
     """As it is shipped, for a validator."""
     found = gate("--print-schema")

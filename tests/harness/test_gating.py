@@ -11,6 +11,7 @@ import pytest
 from harness.errors import ConfigError, InfraError, ProviderError
 from harness.gating import gate_runs, read_side
 from harness.journal import Journal
+from harness.provenance import cpu_model
 from harness.record import Record, Verdict
 from harness.run_folder import RunFolder
 from harness.run_plan import Elsewhere, PlannedTrial, RunPlan
@@ -319,3 +320,10 @@ def _kept(folder: Path) -> int:
         tracemalloc.stop()
     assert held.sample.counts(["fast"]).trials == 90
     return now
+
+
+def test_processors_are_known_by_name() -> None:
+    """As the kernel calls them: two machines of as many cores may be of different speed."""
+    told = " ".join(Path("/proc/cpuinfo").read_text().split()) if Path("/proc/cpuinfo").exists() else ""
+    assert cpu_model() in told
+    assert bool(cpu_model()) == ("model name" in told)

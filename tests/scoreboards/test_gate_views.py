@@ -93,7 +93,7 @@ def test_sections_follow_in_the_order_of_use() -> None:
             "by work: test +38 % (91 % of it, in 7 of 9)",
             "splitclock show 'runs/new run' waitlist-12ab",
             "\nWhy\n",
-            "\nWhat would decide\n",
+            "what would decide: 4 more repeats",
             "\nWhat differs\n",
             "candidate: 23 of 27 scored trials solved",
             "a note of the judge's",
@@ -155,7 +155,8 @@ def test_the_headline_says_what_decides() -> None:
     assert gate_words.headline(undecided) == ("INCONCLUSIVE: 1 of 3 criteria undecided: tool time +12 % (limit +10 %)")
     many = made(*(criterion(metric, Decision.FAIL) for metric in Metric))
     assert gate_words.headline(many).endswith("and 5 more")
-    assert gate_words.headline(made(criterion(Rule.MUST_PASS, Decision.FAIL))) == "FAIL: must pass"
+    lost = "must pass: 1 of 9 trials did not, of bookings/waitlist"
+    assert gate_words.headline(made(criterion(Rule.MUST_PASS, Decision.FAIL, reason=lost))) == f"FAIL: {lost}"
 
 
 def test_the_json_is_as_its_schema_says() -> None:

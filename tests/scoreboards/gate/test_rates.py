@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 from scoreboards.gate.paired import Array
-from scoreboards.gate.rates import PairedRate, discordant, least_lost, mcnemar, pretended_by
+from scoreboards.gate.rates import PairedRate, PairedScore, discordant, least_lost, mcnemar, pretended_by
 
 DIFFERENCES = st.lists(st.integers(-5, 5).map(lambda value: value / 5), min_size=1, max_size=30).map(np.array)
 
@@ -49,6 +49,52 @@ def test_repeats_shrink_what_is_pretended() -> None:
     assert pretended_by([((1.0,), (0.0,) * 2)]) == 0.75
 
 
+@given(st.integers(0, 15), st.integers(0, 15), st.integers(1, 30), st.floats(0.02, 0.6))
+def test_score_is_of_the_likeliest_rates_at_the_limit(lost: int, gained: int, same: int, limit: float) -> None:
+    """The variance is that of the rates that are likeliest among all with just this loss, found by search."""
+    pairs = lost + gained + same
+
+    def unlikely(gaining: float) -> float:
+        rates = (gaining + limit, gaining, 1 - 2 * gaining - limit)
+        counts = (lost, gained, same)
+        return -math.fsum(count * math.log(rate) for count, rate in zip(counts, rates, strict=True) if count)
+
+    found = optimize.minimize_scalar(unlikely, bounds=(1e-9, (1 - limit) / 2 - 1e-9), method="bounded")
+    variance = pairs * (2 * float(found.x) + limit - limit**2)
+    expected = (lost - gained - pairs * limit) / math.sqrt(variance)
+    assert PairedScore(pairs=pairs, lost=lost, gained=gained).z(limit) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_score_of_no_loss_is_mcnemar() -> None:
+    """At no loss it is McNemar's statistic, and of nothing lost nor gained it is nothing."""
+    assert PairedScore(pairs=40, lost=9, gained=3).z(0) == pytest.approx(6 / math.sqrt(12))
+    assert PairedScore(pairs=40, lost=0, gained=0).z(0) == 0
+
+
+def test_score_interval_of_trials_that_agree() -> None:
+    """Thirty pairs without a difference leave z^2 / (30 + z^2) possible on both sides; thirty-five are ten points."""
+    found = PairedScore(pairs=30, lost=0, gained=0).interval(0.05)
+    assert (found.low, found.high) == pytest.approx((-3.8415 / 33.8415, 3.8415 / 33.8415), abs=1e-4)
+    assert PairedScore(pairs=35, lost=0, gained=0).interval(0.05).high < 0.1
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(1, 9), st.sampled_from([0.01, 0.05, 0.2]))
+def test_score_interval_is_what_the_test_keeps(lost: int, gained: int, same: int, alpha: float) -> None:
+    """The two-sided p at its ends is alpha; with the sides exchanged it is mirrored."""
+    score = PairedScore(pairs=lost + gained + same, lost=lost, gained=gained)
+    interval = score.interval(alpha)
+    mirrored = PairedScore(pairs=lost + gained + same, lost=gained, gained=lost).interval(alpha)
+    assert (interval.low, interval.high) == pytest.approx((-mirrored.high, -mirrored.low), abs=1e-9)
+    assert 2 * score.beyond(interval.low) == pytest.approx(alpha, rel=1e-6)
+
+
+def test_repeats_stand_beside_all_of_the_other_side() -> None:
+    """Two of four passes before, one of four after: four pairs, of which 4 * 1/2 * 3/4 are lost."""
+    found = PairedScore.of([((1.0, 1.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))])
+    assert (found.pairs, found.lost, found.gained) == pytest.approx((4.0, 1.5, 0.5))
+    assert PairedScore.of([((1.0,), (0.0, 0.0, 0.0))]).pairs == pytest.approx(1.5)
+
+
 def test_features_that_agree_still_leave_doubt() -> None:
     """Six of six unchanged is no certainty: the interval goes beyond ten points, where a plain one has no width."""
     assert PairedRate.of(np.zeros(6)).interval(0.05).high > 0.1
@@ -75,10 +121,14 @@ def test_discordant_counts_single_repeats_only() -> None:
 
 @pytest.mark.parametrize(("alpha", "limit"), [(0.05, 0.1), (0.05 / 7, 0.1), (0.05, 0.0), (0.05, 0.9)])
 def test_least_lost_is_the_first_that_shows(alpha: float, limit: float) -> None:
-    """That many lost features are beyond the limit at alpha, one fewer are not."""
+    """That many lost features are beyond the limit at alpha by both tests, one fewer are not by one of them."""
+
+    def p(lost: int) -> float:
+        score = PairedScore(pairs=lost, lost=lost, gained=0)
+        return 2 * max(PairedRate.of(np.ones(lost)).beyond(limit), score.beyond(limit))
+
     least = least_lost(alpha, limit)
-    assert 2 * PairedRate.of(np.ones(least)).beyond(limit) <= alpha
-    assert 2 * PairedRate.of(np.ones(least - 1)).beyond(limit) > alpha
+    assert p(least) <= alpha < p(least - 1)
 
 
 def test_no_loss_exceeds_all_there_is() -> None:
