@@ -363,6 +363,14 @@ def test_a_first_push_that_fails_leaves_no_branch(repository: Path, tmp_path: Pa
     with pytest.raises(InfraError, match="cannot be pushed to nowhere"):
         keep(store, finished(tmp_path / "nightly"))
     assert git(repository, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    git(tmp_path, "init", "--quiet", "--bare", "hub.git")
+    hook = tmp_path / "hub.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    git(repository, "remote", "add", "nowhere", "../hub.git")
+    with pytest.raises(InfraError, match=r"cannot be pushed to nowhere.*remote rejected.*pre-receive hook declined"):
+        keep(store, tmp_path / "nightly")
+    assert git(repository, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
     with pytest.raises(ConfigError, match="is a folder"):
         open_store(str(tmp_path / "store"), push="origin", found=known)
 
