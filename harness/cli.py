@@ -138,7 +138,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if debug:
         structlog.get_logger().error("failed", exc_info=error)
     if isinstance(error, typer.TyperException):
-        typer.echo(f"splitclock: {plain(error.format_message())}", err=True)
+        typer.echo(f"splitclock: {' '.join(plain(error.format_message()).split())}", err=True)
         return USAGE
     if isinstance(error, (HarnessError, SandboxError)):
         for line in str(error).splitlines() or [type(error).__name__]:

@@ -1,8 +1,5 @@
 """`splitclock gate`: whether a candidate may go on, by what a baseline was and a policy allows."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +7,11 @@ import typer
 
 from harness.commands import options
 from harness.commands.gate_outputs import Outputs
-from harness.commands.session import output, say
-from harness.errors import ConfigError, HarnessError, InfraError
+from harness.commands.judging import Asked, decide, run_folders
+from harness.commands.session import output
+from harness.errors import ConfigError
 from harness.gate_file import read_pairs, read_policy
-from harness.untrusted import one_line
-from scoreboards.gate.findings import Gate
-from scoreboards.gate.policy import Difference, Policy
-from scoreboards.report.gate_outcome import Outcome, exit_code
-
-_VERSIONS = ("splitclock", "numpy", "scipy")
+from scoreboards.gate.policy import Difference
 
 Baseline = Annotated[
     list[str] | None,
@@ -77,8 +70,8 @@ def command(
         return 0
     outputs = Outputs(as_json=as_json, markdown=markdown, junit=junit, github=github)
     outputs.check()
-    asked = _Asked(
-        baseline=_found(baseline or (), store),
+    asked = Asked(
+        baseline=run_folders(baseline or (), store),
         candidate=tuple(candidate or ()),
         policy=read_policy(policy, allow or ()),
         policy_file=policy,
@@ -91,76 +84,10 @@ def command(
     if power:
         return _power(asked, see or [], as_json=as_json)
     asked.check()
-    return _decide(asked, outputs)
+    return decide(asked, outputs)
 
 
-def _found(texts: Iterable[str], store: str | None) -> tuple[Path, ...]:
-    """The run folders of what --baseline says."""
-    from harness.baselines.stores import baseline_folder
-
-    folders = [baseline_folder(text, store) for text in texts]
-    return tuple(options.expanded(folders)) if folders else ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What a command line asks to be judged, and by what."""
-
-    baseline: tuple[Path, ...]
-    candidate: tuple[Path, ...]
-    policy: Policy
-    policy_file: Path | None
-    pairs: Mapping[str, str] | None
-
-    def check(self) -> None:
-        """Raises ConfigError that names what is missing."""
-        lacking = [
-            f"{option} RUN: missing; give the run folder of {what}"
-            for option, runs, what in (
-                ("--baseline", self.baseline, "what to compare with"),
-                ("--candidate", self.candidate, "what is judged"),
-            )
-            if not runs
-        ]
-        if lacking:
-            raise ConfigError(*lacking)
-
-    def judged(self) -> Gate:
-        """The gate. Raises ConfigError, InfraError or ProviderError where nothing can be judged."""
-        from harness.gating import gate_runs
-
-        return gate_runs(self.baseline, self.candidate, self.policy, self.pairs)
-
-    def outcome(self, gate: Gate | None, error: HarnessError | None = None) -> Outcome:
-        """What came of it, for the views."""
-        code = error.exit_code if error is not None else 0
-        return Outcome(
-            gate=gate,
-            policy=self.policy,
-            baseline=tuple(map(str, self.baseline)),
-            candidate=tuple(map(str, self.candidate)),
-            policy_file=None if self.policy_file is None else str(self.policy_file),
-            versions={name: version(name) for name in _VERSIONS},
-            errors=() if error is None else tuple(map(one_line, str(error).splitlines())),
-            exit_code=code if gate is None else exit_code(gate, self.policy),
-        )
-
-
-def _decide(asked: _Asked, outputs: Outputs) -> int:
-    """Judge, and tell everybody; machines are told also of what could not be judged."""
-    try:
-        outcome = asked.outcome(asked.judged())
-    except HarnessError as error:
-        try:
-            outputs.write(asked.outcome(None, error))
-        except InfraError as second:  # the first error is the news
-            say(f"splitclock: {second}")
-        raise
-    outputs.write(outcome)
-    return outcome.exit_code
-
-
-def _explain(asked: _Asked, *, as_json: bool) -> int:
+def _explain(asked: Asked, *, as_json: bool) -> int:
     """Print the policy, and what follows from it for these runs, or where none are given for one model."""
     from scoreboards.gate.paired import least_pairs
     from scoreboards.report.gate_settings import Following, policy_json, policy_view, tests_of
@@ -180,7 +107,7 @@ def _explain(asked: _Asked, *, as_json: bool) -> int:
     return 0
 
 
-def _power(asked: _Asked, see: list[str], *, as_json: bool) -> int:
+def _power(asked: Asked, see: list[str], *, as_json: bool) -> int:
     """Print what a matrix like the baseline can see."""
     from harness.commands.gate_power import sights, wanted_changes
     from harness.gating import read_side

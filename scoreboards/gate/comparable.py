@@ -98,8 +98,9 @@ def _features(baseline: Facts, candidate: Facts) -> Iterator[tuple[Difference, s
 def _in_words(unlike: Iterable[_Unlike]) -> Iterator[tuple[Difference, str]]:
     """A line for each fact; of features one for all whose values differ in the same way."""
     groups: dict[tuple[object, ...], list[_Unlike]] = {}
+    shown: tuple[object, object]
     for one in unlike:
-        shown = () if _is_digest(one.key) else (one.before, one.after)
+        shown = (bool(one.before), bool(one.after)) if _is_digest(one.key) else (one.before, one.after)
         subject = one.key.subject if one.key.scope is Scope.MODEL else ""
         groups.setdefault((one.key.kind, one.key.scope, subject, one.key.what, *shown), []).append(one)
     for group in groups.values():

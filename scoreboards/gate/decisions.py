@@ -194,7 +194,7 @@ def _failing(found: Evidence, p_adjusted: float, alpha: float, needed: int) -> t
 
 def _open(found: Evidence, alpha: float, needed: int) -> Why:
     past = found.shown.estimate > found.question.limit
-    few = found.shown.pairs < needed and (past or found.shown.interval(alpha) is None)
+    few = found.shown.interval(alpha) is None or (past and found.shown.pairs < needed)
     return Why.TOO_FEW if few else Why.WIDE
 
 

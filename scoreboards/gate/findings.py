@@ -44,6 +44,7 @@ class Seen:
 class Effect:
     """What a metric changed by. Of times, costs and tokens `change` is a ratio less one; of the pass rate, points/100.
 
+    A phase changes together with the policy's floor, a share of the agent wall: by less than its own seconds say.
     `interval` has the confidence 1 - alpha, on the scale of `change`; `baseline` and `candidate` are means over the
     features (geometric, but arithmetic for rates and where one is 0) in seconds, USD, tokens or shares.
     `p` is that of "it is no further than the limit", two-sided; None where nothing can be tested. Trials that a wall

@@ -5,6 +5,7 @@ mean of the baseline's, so that a feature counts once however often it was repea
 """
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -98,7 +99,7 @@ class SignFlips:
 
 def least_pairs(alpha: float) -> int:
     """The fewest features with which flips of signs can reach a two-sided p of `alpha`: 2 / 2^n <= alpha."""
-    return max(1, math.ceil(math.log2(2 / alpha) - SAME))
+    return max(1, math.ceil(1 - math.log2(max(alpha, sys.float_info.min)) - SAME))
 
 
 def bootstrap(groups: Sequence[Group], effort: Effort = FULL) -> Array:

@@ -53,9 +53,9 @@ def would_decide(case: Case, found: Needed | None) -> str:
         return "no amount of such trials: the change is just what is allowed"
     repeats = min(min(len(pair.before), len(pair.after)) for pair in case.asked.pairs)
     these = f"of these {counted(found.pairs, 'feature')}" if found.pairs > 1 else "of this feature"
-    if found.repeats is None:
+    if found.repeats is None and found.features > found.pairs:
         return _by_features(case, found, these)
-    if found.repeats <= repeats:
+    if found.repeats is None or found.repeats <= repeats:
         return "as much data again, most likely: give another run of each side"
     return f"would be decided by {counted(found.repeats, 'repeat')} {these}, if nothing changed"
 
@@ -64,9 +64,10 @@ def _by_features(case: Case, found: Needed, these: str) -> str:
     """Where repeats do not help, or nobody knows whether they would."""
     close = ", for the change is close to what is allowed" if (found.features or 0) > _MANY else ""
     features = f"{counted(found.features or 0, 'feature')} would{close}"
-    if case.answer.pairs < case.answer.needed_pairs or case.asked.metric is Metric.PASS_RATE:
+    is_few, is_rate = case.answer.pairs < case.answer.needed_pairs, case.asked.metric is Metric.PASS_RATE
+    if (is_few and not is_rate) or (is_rate and found.spread.told):
         return f"no number of repeats {these} decides it: they are too few; {features}"
-    if not found.spread.told:
+    if not found.spread.told:  # of a rate they may help, however few the features are
         return f"one repeat does not tell how much repeats scatter: plan several; {features}, of one repeat each"
     return f"no number of repeats {these} decides it: the features differ too much; {features}"
 

@@ -64,8 +64,8 @@ class Design:
     features: int
     repeats: int
     pairs: int = 2_000
-    baselines: int = 24
-    simulations: int = 100
+    baselines: int = 16
+    simulations: int = 60
     seed: int = 7
 
 

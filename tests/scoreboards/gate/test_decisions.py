@@ -84,6 +84,13 @@ def test_few_features_never_fail() -> None:
     assert found.needed_pairs == 6
 
 
+def test_an_alpha_next_to_nothing_decides_nothing() -> None:
+    """As an early look of O'Brien & Fleming's type has it: there is no interval, and no error either."""
+    found = alone(ratio(*[2.3] * 20), alpha=5e-316)
+    assert (found.decision, found.why, found.interval) == (Decision.INCONCLUSIVE, Why.TOO_FEW, None)
+    assert alone(rate(20, 0, 0), alpha=5e-316).decision == Decision.INCONCLUSIVE
+
+
 def test_a_limit_within_the_interval_decides_nothing() -> None:
     """Features that scatter about the limit."""
     assert said(ratio(-0.4, -0.2, 0.0, 0.1, 0.3, 0.5, 0.6)) == (Decision.INCONCLUSIVE, Why.WIDE)

@@ -1,6 +1,7 @@
 """Known answers: what a gate decides of records whose every figure is chosen, why, and what it blames."""
 
 import random
+import re
 
 import pytest
 
@@ -100,6 +101,20 @@ def test_a_feature_less_is_no_pass_and_told() -> None:
     assert [one.feature for one in rate.look_at] == ["shop/f2"]
     assert "features would" in rate.would_decide
     assert "1 feature left out, without a passing trial on one side" in of(found, Metric.AGENT_WALL).reason
+
+
+def test_what_would_decide() -> None:
+    """Repeats where they scatter, features where these are too few, and neither is made up from one repeat."""
+    scattered = Pace(jitter=0.3)
+    noisy = judge(sampled(scattered, repeats=2), sampled(Pace(seed=5, jitter=0.3), repeats=2), policy(""))
+    wide = of(noisy, Metric.TOOL)
+    assert wide.decision is OPEN
+    assert re.fullmatch(r"would be decided by \d+ repeats of these 9 features, if nothing changed", wide.would_decide)
+    few = judge(sampled(features=FEATURES[:4]), sampled(Pace(seed=1), features=FEATURES[:4]), Policy())
+    words = r"no number of repeats of these 4 features decides it: they are too few; \d+ features would"
+    assert re.fullmatch(words, of(few, Metric.TOOL).would_decide)
+    once = judge(sampled(repeats=1), sampled(Pace(seed=1), repeats=1), Policy())
+    assert of(once, Metric.PASS_RATE).would_decide.startswith("one repeat does not tell how much repeats scatter")
 
 
 def test_a_rate_that_drops_everywhere_fails() -> None:
