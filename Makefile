@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint check bench faults attacks calibrate test-kill test-llm test-nightly wheel pictures clean
+.PHONY: demo test lint check bench regressions faults attacks calibrate test-kill test-llm test-nightly wheel pictures clean
 
 demo: $(READY) ## simulated models implement features in a live application, graded and timed
 	@$(BIN)/splitclock demo --install-engine
@@ -27,6 +27,10 @@ check: lint ## the same, and fast tests
 bench: $(READY) ## measured figures, as ratios against a reference in the same run
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/python -m tests.bench
+
+regressions: $(READY) ## real runs with regressions of known size, and what the gate says of each
+	@$(BIN)/splitclock doctor --fix --brief
+	@$(BIN)/python -m tests.regressions
 
 faults: $(READY) ## every provider fault over every API, through the command line: what came of it, in Markdown
 	@$(BIN)/python -m tests.faults
@@ -61,6 +65,7 @@ test-nightly: $(READY) ## what takes too long for every change
 	@$(BIN)/python -m tests.kill --kills 500
 	@SPLITCLOCK_FLOOD_S=60 $(BIN)/python -m pytest -q tests/end_to_end/test_hostile_agent.py
 	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tests.regressions
 
 wheel: $(READY) ## build/dist/*.whl
 	@$(BIN)/python -m build --wheel --outdir build/dist

@@ -11,12 +11,14 @@ import structlog
 import typer
 
 from harness.commands import (
+    baseline,
     board,
     clean,
     compare,
     demo,
     doctor,
     export,
+    gate,
     history,
     merge,
     plan,
@@ -48,11 +50,12 @@ app = typer.Typer(
 )
 
 for verb in (
-    *(demo, run, resume, plan, status, validate, board, report, compare, whatif, timeline, show, export),
-    *(regrade, merge, doctor, clean),
+    *(demo, run, resume, plan, status, validate, board, report, compare, whatif, gate, timeline, show),
+    *(export, regrade, merge, doctor, clean),
 ):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(history.app, name="history")
+app.add_typer(baseline.app, name="baseline")
 
 
 def _version(*, wanted: bool) -> None:
@@ -135,7 +138,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if debug:
         structlog.get_logger().error("failed", exc_info=error)
     if isinstance(error, typer.TyperException):
-        typer.echo(f"splitclock: {plain(error.format_message())}", err=True)
+        typer.echo(f"splitclock: {' '.join(plain(error.format_message()).split())}", err=True)
         return USAGE
     if isinstance(error, (HarnessError, SandboxError)):
         for line in str(error).splitlines() or [type(error).__name__]:

@@ -129,7 +129,9 @@ class Settings:
 
     `registry` is where the base image is pulled from if it is not local (None: built here), `runtime` the OCI runtime
     of trial containers ("runsc" for gVisor; None: the engine's default), `disk_floor` how many bytes of the engine's
-    disk must be free for anything to start. `history` is the folder of the history store, if one is set.
+    disk must be free for anything to start. `history` is the folder of the history store, if one is set, `baselines`
+    where named baselines are kept: a folder, or "git:BRANCH". `step_summary` is the file of a job's summary, where
+    GitHub runs one.
     """
 
     cache: Path
@@ -138,6 +140,8 @@ class Settings:
     runtime: str | None = None
     disk_floor: int = FLOOR_BYTES
     history: Path | None = None
+    baselines: str | None = None
+    step_summary: Path | None = None
 
 
 def load_matrix(path: Path, part: Slice | None = None, environ: Mapping[str, str] | None = None) -> Matrix:
@@ -236,6 +240,8 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         runtime=given.get("SPLITCLOCK_RUNTIME") or None,
         disk_floor=_bytes("SPLITCLOCK_DISK_FLOOR", given, FLOOR_BYTES),
         history=user_path(given["SPLITCLOCK_HISTORY"]).absolute() if given.get("SPLITCLOCK_HISTORY") else None,
+        baselines=given.get("SPLITCLOCK_BASELINES") or None,
+        step_summary=Path(given["GITHUB_STEP_SUMMARY"]) if given.get("GITHUB_STEP_SUMMARY") else None,
     )
 
 

@@ -29,7 +29,7 @@ def _nothing_to_rewrite(_connection: sqlite3.Connection) -> None:
 MIGRATIONS: Mapping[int, Migration] = {1: _nothing_to_rewrite}
 """The step that leads from each older schema to the next one; run inside one transaction."""
 
-_TABLES = (
+TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE rows (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_utc TEXT NOT NULL, trial TEXT NOT NULL,
     attempt INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL)""",
@@ -37,6 +37,7 @@ _TABLES = (
     "CREATE TRIGGER rows_keep BEFORE UPDATE ON rows BEGIN SELECT RAISE(ABORT, 'rows are append-only'); END",
     "CREATE TRIGGER rows_stay BEFORE DELETE ON rows BEGIN SELECT RAISE(ABORT, 'rows are append-only'); END",
 )
+"""The statements that make a journal's tables."""
 
 
 class Kind(StrEnum):
@@ -106,7 +107,7 @@ def lay_tables(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
         raise ConfigError(f"{_path(connection).parent}: already holds a run; give another folder")
-    for statement in _TABLES:
+    for statement in TABLES:
         connection.execute(statement)
     known = {
         "schema": str(SCHEMA),

@@ -27,7 +27,18 @@ def host_facts(provider: SandboxProvider) -> dict[str, str]:
         "prompts": prompt_digest(),
         "sandbox": provider.kind,
     }
+    if model := cpu_model():
+        facts["cpu"] = model
     return facts | {f"sandbox.{name}": value for name, value in provider.provenance().items()}
+
+
+def cpu_model() -> str:
+    """What the kernel calls the processor; "" where it does not say."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        names = (line.partition(":")[2] for line in lines if line.startswith("model name"))
+        return " ".join(next(names, "").split())
+    return ""
 
 
 def usable_cores() -> int:

@@ -62,10 +62,15 @@ def _commit(branch: str, entries: Iterable[Entry]) -> Iterator[bytes]:
     message = _MESSAGE.encode()
     yield f"commit {branch}\nauthor {_WHO}\ncommitter {_WHO}\ndata {len(message)}\n".encode() + message + b"\n"
     for entry in entries:
-        data, mode = _content(entry)
-        yield b"M %s inline %s\ndata %d\n" % (mode, _quoted(entry.path), len(data))
-        yield data
-        yield b"\n"
+        yield from file_line(entry)
+
+
+def file_line(entry: Entry) -> Iterator[bytes]:
+    """One file or link of a commit, in the same language."""
+    data, mode = _content(entry)
+    yield b"M %s inline %s\ndata %d\n" % (mode, _quoted(entry.path), len(data))
+    yield data
+    yield b"\n"
 
 
 def _content(entry: Entry) -> tuple[bytes, bytes]:

@@ -37,12 +37,13 @@ def attribution(pairs: Iterable[tuple[Ledger, Ledger]]) -> dict[Cause, int]:
     """
     sums = dict.fromkeys(Cause, Fraction())
     for slow, fast in pairs:
-        for cause, part in _shares(slow, fast).items():
+        for cause, part in parts(slow, fast).items():
             sums[cause] += part
     return _rounded(sums)
 
 
-def _shares(slow: Ledger, fast: Ledger) -> dict[Cause, Fraction]:
+def parts(slow: Ledger, fast: Ledger) -> dict[Cause, Fraction]:
+    """Nanoseconds of the difference between two ledgers owed to each cause: exact, they sum to it."""
     tokens, speed = _product((slow.tokens, slow.decode), (fast.tokens, fast.decode))
     calls_first, first_token = _product((slow.calls, slow.first_token), (fast.calls, fast.first_token))
     calls_connect, connect = _product((slow.calls, slow.connect), (fast.calls, fast.connect))

@@ -8,6 +8,7 @@ from fractions import Fraction
 from harness.record import Record
 from scoreboards.attribution import Cause, attribution
 from scoreboards.board import Board
+from scoreboards.erosion import erosion
 from scoreboards.ledger import Ledger, mean_ledger
 from scoreboards.speedup import Speedup, counted, speedup
 from scoreboards.statistics import Interval, geometric_mean, mean, ratio_interval
@@ -50,7 +51,8 @@ class Comparison:
 
     `interval` is the 95 % interval of the real ratio (None below two features), `model` the ratio of model times,
     `ceiling` what an infinitely fast model would give the slow one (Amdahl), `causes` and `difference_ns` the agent
-    wall between them, summed over the pairs. `censored` counts trials among them that their wall limit ended.
+    wall between them, summed over the pairs. `eroded` is what each cause takes off the ratio of decode speeds down to
+    the real one, None where a speed is unknown. `censored` counts trials among them that their wall limit ended.
     """
 
     found: Speedup
@@ -59,6 +61,7 @@ class Comparison:
     ceiling: float | None
     causes: Mapping[Cause, int]
     difference_ns: int
+    eroded: Mapping[Cause, float] | None
     counterfactual: Counterfactual | None
     premium: Premium | None
     trials: int
@@ -82,6 +85,7 @@ def compare(board: Board, slow: str, fast: str, *, solved_only: bool = True) -> 
         ceiling=_ceiling([a for a, _ in ledgers]),
         causes=causes,
         difference_ns=sum(causes.values()),
+        eroded=erosion(ledgers, [found.ratios[feature] for feature in found.pairs], found.decode),
         counterfactual=_counterfactual(ledgers),
         premium=_premium(groups, ledgers) if found.solved_only and ledgers else None,
         trials=len(shown),

@@ -58,7 +58,12 @@ def ledger(record: Record) -> Ledger:
 
 def mean_ledger(records: Iterable[Record]) -> Ledger:
     """The mean account of a model's trials on one feature. Raises ValueError for none."""
-    each = [ledger(record) for record in records]
+    return mean_of(ledger(record) for record in records)
+
+
+def mean_of(ledgers: Iterable[Ledger]) -> Ledger:
+    """The mean of accounts. Raises ValueError for none."""
+    each = tuple(ledgers)
     if not each:
         raise ValueError("a mean needs at least one trial")
     tokens = [one.tokens for one in each]

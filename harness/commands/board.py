@@ -19,14 +19,18 @@ def command(
     since: options.Since = None,
     as_json: options.Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print GitHub-flavoured Markdown.")] = False,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="Show what is inside the phases, model calls, and how to read it.")
+    ] = False,
+    features: Annotated[bool, typer.Option("--features", help="Show every feature, also where they are many.")] = False,
     by_class: Annotated[
         bool, typer.Option("--by-class", help="Show where tool time goes by class of work: test, build, search, ...")
     ] = False,
     by_tool: Annotated[bool, typer.Option("--by-tool", help="Show where tool time goes by tool.")] = False,
 ) -> None:
-    """Pass rates, wall-clock by phase and sub-phase, model calls, speed, tokens and cost, per model and per feature.
+    """How much faster the fast model really was, and what bounds it; pass rates, wall-clock by phase, speed and cost.
 
-    Example: splitclock board runs/demo-20260101T120000Z --by-class --by-tool
+    Example: splitclock board runs/demo-20260101T120000Z --inside
     """
     if as_json and markdown:
         raise ConfigError("--json and --markdown: choose one")
@@ -41,6 +45,6 @@ def command(
 
         typer.echo(board_markdown(board_of(runs), kinds))
     else:
-        from scoreboards.report.terminal import print_board
+        from scoreboards.report.terminal import Asked, print_board
 
-        print_board(board_of(runs), output(), kinds)
+        print_board(board_of(runs), output(), Asked(inside=inside, features=features, kinds=tuple(kinds)))

@@ -1,28 +1,23 @@
 """`splitclock export`: runs in the formats that other people's tools read."""
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
-from harness.artefacts import read_spans
 from harness.commands import options
 from harness.commands.session import say
-from harness.current import each_current_attempt
+from harness.commands.telling import Telling
 from harness.errors import ConfigError, InfraError
 from harness.files import disk_errors
-from harness.run_folder import RunFolder
 from harness.untrusted import one_line
 from scoreboards.flat import TABLES, Told
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
 
 
 class Format(StrEnum):
@@ -62,22 +57,20 @@ def command(
         raise ConfigError("--endpoint sends OpenTelemetry spans: add --format otlp")
     if endpoint is not None and out is not None:
         raise ConfigError("--endpoint and --out: choose one")
-    told = _told(runs, spans=format_ in (Format.PERFETTO, Format.OTLP) or table.value == "spans")
+    telling = Telling(spans=format_ in (Format.PERFETTO, Format.OTLP) or table.value == "spans")
+    told = telling.of(runs)
     if format_ is Format.PARQUET:
         _parquet(table.value, told, out)
     elif endpoint is not None:
         _send(told, endpoint)
+    elif format_ is Format.PERFETTO:
+        first = _first(runs)
+        with _opened(out) as to:
+            _perfetto(told, first, to)
     else:
         with _opened(out) as to:
             _write(format_, table.value, told, to)
-
-
-def _told(runs: Iterable[Path], *, spans: bool) -> Iterator[Told]:
-    """Each attempt of the runs with its spans, where they are wanted and there are any; read one by one."""
-    for run in runs:
-        for record in each_current_attempt(run):
-            own = read_spans(RunFolder(root=run), record.trial.id, record.attempt) if spans and record.wall_ns else ()
-            yield Told(record=record, spans=own)
+    telling.say_gone()
 
 
 @contextmanager
@@ -96,14 +89,10 @@ def _write(format_: Format, table: str, told: Iterable[Told], to: TextIO) -> Non
         write_csv(TABLES[table], told, to)
     elif format_ is Format.JSON:
         write_ndjson(TABLES[table], told, to)
-    elif format_ is Format.PERFETTO:
-        _perfetto(told, to)
     else:
-        from scoreboards.report.telemetry import otel_spans, otlp_value
+        from scoreboards.report.telemetry import otel_spans, write_otlp
 
-        spans = tuple(span for one in told for span in otel_spans(one))
-        json.dump(otlp_value(spans), to, allow_nan=False)
-        to.write("\n")
+        write_otlp((otel_spans(one) for one in told), to)
 
 
 def _parquet(table: str, told: Iterable[Told], out: Path | None) -> None:
@@ -116,19 +105,22 @@ def _parquet(table: str, told: Iterable[Told], out: Path | None) -> None:
     say(f"{out}: {number} rows")
 
 
-def _perfetto(told: Iterable[Told], to: TextIO) -> None:
-    """One trace of all trials, each where it began on the common clock."""
-    from scoreboards.report.perfetto import trace_document, trace_events
+def _perfetto(told: Iterable[Told], first: datetime | None, to: TextIO) -> None:
+    """One trace of all trials, each where it began on the common clock, which starts with the first of them."""
+    from scoreboards.report.perfetto import trace_events, write_trace
 
-    known = tuple(told)
-    began = [datetime.fromisoformat(one.record.started_utc) for one in known]
-    first = min(began, default=None)
-    events: list[dict[str, Any]] = []
-    for number, (one, at) in enumerate(zip(known, began, strict=True), start=1):
-        offset_ns = round((at - first).total_seconds() * 1e6) * 1000 if first else 0
-        events += trace_events(one, number, offset_ns)
-    json.dump(trace_document(events), to, allow_nan=False)
-    to.write("\n")
+    def events() -> Iterator[dict[str, Any]]:
+        for number, one in enumerate(told, start=1):
+            at = datetime.fromisoformat(one.record.started_utc)
+            yield from trace_events(one, number, round((at - (first or at)).total_seconds() * 1e6) * 1000)
+
+    write_trace(events(), to)
+
+
+def _first(runs: Iterable[Path]) -> datetime | None:
+    """When the first trial of the runs began."""
+    records = (one.record for one in Telling(spans=False).of(runs))
+    return min((datetime.fromisoformat(record.started_utc) for record in records), default=None)
 
 
 def _send(told: Iterable[Told], endpoint: str) -> None:
@@ -142,13 +134,17 @@ def _send(told: Iterable[Told], endpoint: str) -> None:
             f"--endpoint {one_line(endpoint, 80)}: give the whole URL, such as http://localhost:4318/v1/traces"
         )
     exporter = OTLPSpanExporter(endpoint=endpoint)
-    sent = 0
-    batch: list[ReadableSpan] = []
-    known = list(told)
-    for number, one in enumerate(known, start=1):
-        batch += otel_spans(one)
-        if number % _AT_ONCE == 0 or number == len(known):
-            if exporter.export(batch) is not SpanExportResult.SUCCESS:
-                raise InfraError(f"{one_line(endpoint, 80)}: the collector did not take the spans; is it listening?")
-            sent, batch = sent + len(batch), []
-    say(f"{one_line(endpoint, 80)}: {sent} spans of {len(known)} trials")
+    trials = sent = 0
+    for batch in _batched(told):
+        spans = [span for one in batch for span in otel_spans(one)]
+        if exporter.export(spans) is not SpanExportResult.SUCCESS:
+            raise InfraError(f"{one_line(endpoint, 80)}: the collector did not take the spans; is it listening?")
+        trials, sent = trials + len(batch), sent + len(spans)
+    say(f"{one_line(endpoint, 80)}: {sent} spans of {trials} trials")
+
+
+def _batched(told: Iterable[Told]) -> Iterator[list[Told]]:
+    """Neighbours, as many as are sent at once."""
+    rest = iter(told)
+    while batch := list(islice(rest, _AT_ONCE)):
+        yield batch

@@ -1,25 +1,21 @@
 """`splitclock history`: past runs kept in one folder, to follow models over weeks and to ask in SQL."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.artefacts import read_spans
 from harness.clock import Phase
 from harness.commands import options
 from harness.commands.session import output, say
+from harness.commands.telling import Telling
 from harness.config import settings
-from harness.current import each_current_attempt
 from harness.errors import ConfigError
 from harness.head_reader import read_newest
 from harness.journal import read_meta
-from harness.run_folder import RunFolder
 from harness.run_folders import moment
 from harness.untrusted import one_line
-from scoreboards.flat import Told
 from scoreboards.history.store import Source, Store
 
 if TYPE_CHECKING:
@@ -45,7 +41,9 @@ def add(runs: options.RunFolders, *, to: To = None) -> None:
         source = Source(
             run=meta["run"], created_utc=meta["created_utc"], id=meta.get("id", ""), last_row=read_newest(run)
         )
-        say(f"{run}: {store.add(source, told(run))}")
+        telling = Telling()
+        say(f"{run}: {store.add(source, telling.of([run]))}")
+        telling.say_gone()
 
 
 @app.command("trend")
@@ -101,13 +99,6 @@ def sql(
     store = Store(root=_folder(to))
     with asked(store, store.runs(), query, Bounds(seconds=timeout)) as answer:
         _print(answer, as_json=as_json, as_csv=as_csv)
-
-
-def told(run: Path) -> Iterator[Told]:
-    """Each attempt of a run with its spans, where it has any; read one by one."""
-    for record in each_current_attempt(run):
-        spans = read_spans(RunFolder(root=run), record.trial.id, record.attempt) if record.wall_ns else ()
-        yield Told(record=record, spans=spans)
 
 
 def _print(answer: "Answer", *, as_json: bool, as_csv: bool) -> None:

@@ -22,14 +22,15 @@ class SandboxKind(StrEnum):
     LOCAL = "local"
 
 
-def _expanded(folders: list[Path]) -> list[Path]:
-    return runs_in(folders, lambda line: typer.echo(plain(line), err=True))
+def expanded(folders: list[Path] | None) -> list[Path]:
+    """The runs that are meant: a folder that holds some stands for them. Raises ConfigError, InfraError."""
+    return runs_in(folders or (), lambda line: typer.echo(plain(line), err=True))
 
 
 MatrixFile = Annotated[Path, typer.Argument(help="The matrix file (TOML).", show_default=False)]
 RunFolders = Annotated[
     list[Path],
-    typer.Argument(help="Run folders, or folders that hold some.", show_default=False, callback=_expanded),
+    typer.Argument(help="Run folders, or folders that hold some.", show_default=False, callback=expanded),
 ]
 ShardFolders = Annotated[list[Path], typer.Argument(help="The run folders of the shards.", show_default=False)]
 Since = Annotated[
@@ -76,6 +77,12 @@ HowToGoOn = Annotated[
 ShardOf = Annotated[
     str | None,
     typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; `merge` puts the parts together."),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="DIR", help="Of baselines: a folder, or git:BRANCH[@REPOSITORY]; else SPLITCLOCK_BASELINES."
+    ),
 ]
 TrialArgument = Annotated[
     str | None, typer.Argument(help="Its id, the beginning of it, or MODEL/FEATURE/REPEAT.", show_default=False)

@@ -11,12 +11,14 @@ import typer
 from harness.artefacts import read_spans
 from harness.commands import options
 from harness.commands.session import say
+from harness.commands.showing import named
 from harness.commands.stories import Stories
 from harness.current import current_attempts
 from harness.errors import ConfigError
 from harness.files import disk_errors, write_atomic
 from harness.record import Record
 from harness.run_folder import RunFolder
+from harness.run_folders import names_apart
 from harness.untrusted import one_line
 from scoreboards.board import build_board
 from scoreboards.report.page.page import Options, Page, make_page
@@ -42,7 +44,8 @@ def command(
 
     Example: splitclock report runs/demo-20260101T120000Z -o report.html
     """
-    told = {run: current_attempts(run) for run in runs}
+    names = names_apart(runs)
+    told = {run: tuple(named(record, names.get(run)) for record in current_attempts(run)) for run in runs}
     board = build_board([record for records in told.values() for record in records])
     if not board.trials:
         raise ConfigError(f"{runs[0]}: no trial has a record yet, so there is nothing to report")

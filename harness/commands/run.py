@@ -16,6 +16,7 @@ from harness.commands.options import SandboxKind
 from harness.commands.run_folders import run_label_in
 from harness.commands.running import Finished, Job, load_job
 from harness.commands.session import open_session, say
+from harness.commands.until_decided import Growing, check_alone, judged_by, until_decided
 from harness.config import capped, environment_without_keys
 from harness.errors import ConfigError, InfraError, InterruptedRunError, ProviderError
 from harness.matrix import Ended
@@ -46,17 +47,50 @@ def command(
     json_lines: options.JsonLines = False,
     board: options.WithBoard = False,
     on_finish: options.OnFinish = None,
+    decided: Annotated[
+        bool, typer.Option("--until-decided", help="More repeats, look by look, until the policy's gate is decided.")
+    ] = False,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option("--baseline", metavar="RUN", help="With --until-decided: a run folder, or a baseline's name."),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="With --until-decided: the gate's policy, with [sequential]."),
+    ] = None,
 ) -> int:
     """Run models x features x repeats, and say what it came to and what to look at.
 
+    With --until-decided it exits as `splitclock gate` does.
+
     Example: splitclock run examples/demo.toml --model fast --repeats 1
     """
-    part = options.sliced(model, feature, repeats)
-    job = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
+    shown = options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish)
     weakened = tuple(allow_weakened or ())
-    asked = job.asked.model_copy(update={"shard": shard or "", "allow_weakened": weakened, "max_cost": max_cost})
-    job = replace(job, matrix=capped(job.matrix, max_cost, matrix), allow_weakened=weakened, asked=asked)
-    return go(job, sandbox, options.Shown(as_json=as_json, json_lines=json_lines, board=board, on_finish=on_finish))
+
+    def job(times: int | None) -> Job:
+        part = options.sliced(model, feature, times)
+        loaded = load_job(matrix, options.given(part, fixtures, source, working_tree), out)
+        asked = loaded.asked.model_copy(update={"shard": shard or "", "allow_weakened": weakened, "max_cost": max_cost})
+        return replace(loaded, matrix=capped(loaded.matrix, max_cost, matrix), allow_weakened=weakened, asked=asked)
+
+    if not decided:
+        _refuse_judging(baseline, policy)
+        return go(job(repeats), sandbox, shown)
+    check_alone(shown, shard, repeats)
+    judging = judged_by(baseline or (), policy)
+    quiet = replace(shown, on_finish=None)
+    growing = Growing(
+        asked=judging, job=job, carry_out=lambda one: go(one, sandbox, quiet), ending=ending_of(job(1), shown)
+    )
+    return until_decided(growing, out)
+
+
+def _refuse_judging(baseline: list[str] | None, policy: Path | None) -> None:
+    if baseline or policy is not None:
+        raise ConfigError(
+            "--baseline, --policy: only --until-decided uses them; or judge the run with `splitclock gate`"
+        )
 
 
 def go(job: Job, sandbox: SandboxKind, shown: options.Shown) -> int:

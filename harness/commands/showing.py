@@ -1,23 +1,21 @@
 """What commands print about runs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.commands.session import output
 from harness.commands.summing_up import document, sum_up
-from harness.current import current_attempts, each_current_in_turn
+from harness.current import each_current_in_turn
 from harness.record import Record, slim
 from harness.run_folders import names_apart
-from scoreboards.board import Board, BoardPool, build_board
+from scoreboards.board import Board, BoardPool
 from scoreboards.report.terminal import print_board
 
 
 def load_board(folders: Iterable[Path]) -> Board:
-    """The board of one or more runs, its trials with all that they did. Raises ConfigError, InfraError."""
-    runs = list(folders)
-    names = names_apart(runs)
-    return build_board([_named(record, names.get(run)) for run in runs for record in current_attempts(run)])
+    """The board of runs, its trials with their calls, as ledgers need them. Raises ConfigError, InfraError."""
+    return _pooled(folders, {"tool_calls": (), "summed": {}, "provenance": {}})
 
 
 def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
@@ -26,7 +24,7 @@ def attempts(folders: Iterable[Path]) -> Iterator[tuple[Record, bool]]:
     names = names_apart(runs)
     for run in runs:
         for record, final in each_current_in_turn(run):
-            yield _named(record, names.get(run)), final
+            yield named(record, names.get(run)), final
 
 
 _UNTOLD: dict[str, object] = {"calls": (), "tool_calls": (), "summed": {}, "provenance": {}}
@@ -34,12 +32,16 @@ _UNTOLD: dict[str, object] = {"calls": (), "tool_calls": (), "summed": {}, "prov
 
 def board_of(folders: Iterable[Path]) -> Board:
     """The board with no more of its trials than tables and notes tell: their calls and tool calls are not held."""
+    return _pooled(folders, _UNTOLD)
+
+
+def _pooled(folders: Iterable[Path], untold: Mapping[str, object]) -> Board:
     pool = BoardPool()
     trials: list[Record] = []
     for record, final in attempts(folders):
         pool.add(record, final=final)
         if final:
-            trials.append(slim(record.model_copy(update=_UNTOLD)))
+            trials.append(slim(record.model_copy(update=untold)))
     return pool.board(tuple(trials))
 
 
@@ -48,7 +50,8 @@ def show_board(folders: Sequence[Path]) -> None:
     print_board(board_of(folders), output())
 
 
-def _named(record: Record, name: str | None) -> Record:
+def named(record: Record, name: str | None) -> Record:
+    """The record under another name of its run, where there is one (`names_apart`)."""
     return record if name is None else record.model_copy(update={"run": name})
 
 

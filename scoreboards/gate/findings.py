@@ -9,11 +9,16 @@ from scoreboards.statistics import Interval
 
 
 class Decision(StrEnum):
-    """What the data says of a criterion: shown to be within its limit, shown to be beyond it, or neither."""
+    """What the data says of a criterion: shown to be within its limit, shown to be beyond it, or neither.
+
+    A criterion is `skipped` where there is nothing to judge it by, and nobody asked for it: the cost of models without
+    a price, under a policy that does not name it. It decides nothing.
+    """
 
     PASS = "pass"  # noqa: S105 - a decision, not a password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
+    SKIPPED = "skipped"
 
 
 class Rule(StrEnum):
@@ -25,7 +30,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One trial that a reader should look at: where it is, and why."""
+    """One trial that a reader should look at: where it is (`run` is the run's folder), and why."""
 
     run: str
     trial: str
@@ -39,10 +44,12 @@ class Seen:
 class Effect:
     """What a metric changed by. Of times, costs and tokens `change` is a ratio less one; of the pass rate, points/100.
 
+    A phase changes together with the policy's floor, a share of the agent wall: by less than its own seconds say.
     `interval` has the confidence 1 - alpha, on the scale of `change`; `baseline` and `candidate` are means over the
-    features (geometric but for rates) in seconds, USD, tokens or shares. `p` is that of "it is no further than the
-    limit", two-sided; None where nothing can be tested. Trials that a wall limit ended are bounds: `at_least` pairs can
-    only be slower than counted, `at_most` pairs only faster; `left_out` pairs are bounds on both sides.
+    features (geometric, but arithmetic for rates and where one is 0) in seconds, USD, tokens or shares.
+    `p` is that of "it is no further than the limit", two-sided; None where nothing can be tested. Trials that a wall
+    limit ended are bounds: `at_least` pairs can only be slower than counted, `at_most` pairs only faster; `left_out`
+    pairs are bounds on both sides.
     """
 
     decision: Decision
@@ -62,8 +69,8 @@ class Effect:
 class Part:
     """A part of a change: its name ("tool", "test", "bookings/waitlist"), its own change, and its share of the change.
 
-    `share` is of the mean change of a trial in the criterion's unit, and `of` counts the features in which the part
-    went the same way: "in 7 of 9".
+    `share` is of the mean change of a trial in the criterion's unit. The part went the same way in `went` of so many
+    features: "in 7 of 9"; both are 0 of a feature itself.
     """
 
     name: str
@@ -144,7 +151,8 @@ class Gate:
     """What a gate decided, by criterion and over all, at `alpha`; `family` is how many tests share it by Holm's rule.
 
     `baseline` and `candidate` count the trials of the judged models, `pairs_of` names baseline and candidate model of
-    each comparison. `seed` is that of the resampling: the same records give the same figures.
+    each comparison. `seed` is that of the resampling: the same records give the same figures. `notes` are lines that a
+    reader should know of beside the criteria: noisy trials, simulated models, errors under the cap.
     """
 
     decision: Decision
@@ -157,3 +165,4 @@ class Gate:
     differences: tuple[Differs, ...] = ()
     look: Look | None = None
     seed: int = 0
+    notes: tuple[str, ...] = ()

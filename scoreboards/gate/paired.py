@@ -25,11 +25,15 @@ SAME = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is resampled: up to `enumerated` features every flip, else `flips` random ones; and `resamples`."""
+    """How much is resampled: up to `enumerated` features every flip, else `flips` random ones; and `resamples`.
+
+    Up to so many `weights` of a side's repeats in the resamples are kept for other metrics: eight bytes each.
+    """
 
     enumerated: int = 16
     flips: int = 20_000
     resamples: int = 2_000
+    weights: int = 4_000_000
     seed: int = 0
 
 
@@ -107,11 +111,42 @@ def bootstrap(groups: Sequence[Group], effort: Effort = FULL) -> Array:
     Methods and their Application", section 3.8; Ng, Grieve & Carpenter (2013), Stata Journal 13:141-164.
     """
     counts = tuple((len(before), len(after)) for before, after in groups)
-    drawn_before, drawn_after = _drawn(counts, effort.resamples, effort.seed)
     before, after = ([_residuals(side) for side in sides] for sides in zip(*groups, strict=True))
     levels = _shrunk(effects(groups), math.fsum(map(_noise, (*before, *after))) / len(groups))
     raised = np.concatenate([level + residuals for level, residuals in zip(levels, after, strict=True)])
-    return np.sort(drawn_after @ raised - drawn_before @ np.concatenate(before))
+    drawn_before, drawn_after = _means(counts, np.concatenate(before), raised, effort)
+    return np.sort(drawn_after - drawn_before)
+
+
+def _means(counts: tuple[tuple[int, int], ...], before: Array, after: Array, effort: Effort) -> tuple[Array, Array]:
+    """The mean of each side's repeats in each resample, shape (resamples,).
+
+    Weights serve all metrics of as many repeats; where they would be many megabytes, the same is drawn anew instead.
+    """
+    if effort.resamples * max(before.size, after.size) <= effort.weights:
+        drawn_before, drawn_after = _drawn(counts, effort.resamples, effort.seed)
+        return drawn_before @ before, drawn_after @ after
+    rng = np.random.default_rng(effort.seed)
+    features = rng.integers(len(counts), size=(effort.resamples, len(counts)))
+    sizes = zip(*counts, strict=True)
+    first, second = (
+        _picked_means(features, np.array(side), values, rng)
+        for side, values in zip(sizes, (before, after), strict=True)
+    )
+    return first, second
+
+
+def _picked_means(
+    features: NDArray[np.int64], counts: NDArray[np.int64], values: Array, rng: np.random.Generator
+) -> Array:
+    """What `_weights` of the same draws would make of the values."""
+    first = np.cumsum(counts) - counts
+    each = counts[features]
+    means = np.zeros(len(features))
+    for draw in range(int(counts.max())):
+        picked = first[features] + np.floor(rng.random(features.shape) * each).astype(np.int64)
+        means += (np.where(draw < each, values[picked], 0.0) / each).sum(axis=1)
+    return np.asarray(means / features.shape[1], dtype=np.float64)
 
 
 def _residuals(side: Sequence[float]) -> Array:

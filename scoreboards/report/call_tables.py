@@ -24,7 +24,6 @@ _HEADS = (
     "tokens out",
     "reasoning",
 )
-_STACKS = ([[place] for place in range(len(_HEADS))], [[0, 1], [2, 3], [4, 5, 6], [7, 8], [9, 10]])
 _READ = "Medians from the request on, of all answered calls; the longest gap is between two deltas of one answer."
 _SERVERS = "What our clock shows beyond a server's is network and buffering."
 
@@ -35,7 +34,6 @@ def calls_grid(board: Board) -> Grid:
         title="Model calls",
         heads=("model", *_HEADS),
         rows=tuple(map(_cells, board.models)),
-        stacks=_STACKS,
         lines=(
             _READ,
             *([_SERVERS] if any(row.calls.server for row in board.models) else ()),

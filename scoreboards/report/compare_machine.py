@@ -61,6 +61,7 @@ def _figures(found: Comparison) -> dict[str, Any]:
         "censored": found.censored,
         "attribution": {str(cause): ns for cause, ns in found.causes.items()},
         "difference_ns": found.difference_ns,
+        "eroded": None if found.eroded is None else {str(cause): part for cause, part in found.eroded.items()},
         "counterfactual": None if between is None else {"speed": between.speed, "behaviour": between.behaviour},
         "premium": _premium(found.premium),
     }

@@ -26,6 +26,23 @@ CAUSES = {
 }
 """What a part of the difference means where it made the slow model slower."""
 
+EATEN = {
+    Cause.OUTPUT_TOKENS: "more tokens",
+    Cause.DECODE_SPEED: "decoding on these features",
+    Cause.FIRST_TOKEN: "first tokens",
+    Cause.CONNECT: "connecting",
+    Cause.CALLS: "more calls",
+    Cause.WAIT: "waiting",
+    Cause.TOOL: "tool work",
+    Cause.TRANSPORT: "sandbox transport",
+    Cause.OVERLAP: "model and tools at once",
+    Cause.HARNESS: "the harness",
+}
+"""What took a part of the ratio of decode speeds."""
+
+_LEAST_PART = 0.005
+"""A smaller part of the ratio is not shown."""
+
 _GAIN, _LOSS = "color(33)", "color(166)"
 _MOST_BAR, _LEAST_BAR = 30, 6
 _NS_AN_HOUR = 3600e9
@@ -61,6 +78,9 @@ def _lines(found: Comparison) -> Iterator[str]:
         ("real", None if known.real is None else words.times(known.real) + spread),
         ("ceiling", None if found.ceiling is None else f"{words.times(found.ceiling)} with an infinitely fast model"),
     ]
+    eaten = _eaten(found)
+    if eaten:
+        rows.append(("lost to", eaten))
     between = found.counterfactual
     if between is not None:
         told = f"{words.times(between.speed)} by speed alone, {words.times(between.behaviour)} by doing other things"
@@ -69,6 +89,13 @@ def _lines(found: Comparison) -> Iterator[str]:
         rows.append(("premium", _premium(found.premium)))
     for name, value in rows:
         yield f"{name:<11} {words.UNKNOWN if value is None else value}"
+
+
+def _eaten(found: Comparison) -> str:
+    """What each cause took off the ratio of decode speeds, most first, as far as it shows; "" where none is known."""
+    parts = sorted((found.eroded or {}).items(), key=lambda item: -item[1])
+    shown = [(EATEN[cause], part) for cause, part in parts if abs(part) >= _LEAST_PART * (found.found.decode or 1)]
+    return ", ".join(f"{name} {'+' * (part < 0)}{words.times(abs(part))}" for name, part in shown)
 
 
 def _premium(found: Premium) -> str:
@@ -109,7 +136,8 @@ def _short(found: Comparison) -> str:
     if found.found.real is None:
         return "no feature was tried by both"
     censored = f"; {found.censored} of {found.trials} ended by their wall limit" if found.censored else ""
-    return f"{words.times(found.found.real)} over {len(found.found.pairs)} features{censored}"
+    features = "1 feature" if len(found.found.pairs) == 1 else f"{len(found.found.pairs)} features"
+    return f"{words.times(found.found.real)} over {features}{censored}"
 
 
 def _notes(found: Comparison) -> Iterator[Text]:

@@ -1,7 +1,7 @@
 """A table without a layout: heads and cells that the terminal and Markdown show each in their way."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,8 @@ class Grid:
     """A table: `rows` are as long as `heads`, of which the first `names` say what a row is and the others are figures.
 
     `of` is whom the table is about, where that is one model; `lines` go below. `stacks` say how the terminal may put
-    figures on top of each other, by their index, from the widest way to the narrowest, under `short_heads`.
+    figures on top of each other, by their index, from the widest way to the narrowest, under `short_heads`. `styles`
+    are how the terminal shows certain words among the figures.
     """
 
     title: str
@@ -32,3 +33,4 @@ class Grid:
     of: Name | None = None
     stacks: tuple[Sequence[Sequence[int]], ...] = ()
     lines: tuple[str, ...] = ()
+    styles: Mapping[str, str] = field(default_factory=dict)

@@ -26,7 +26,7 @@ def grid_table(grid: Grid, width: int) -> Table | None:
     if not layout.goes(names, rows, width, bar=False):
         return None
     table = layout.table("", [names[0], *rows[0]], layout.widths(names, rows, width, bar=False).name)
-    table.title = _title(grid)
+    table.title = title(grid)
     for name, row in zip(names[1:], rows[1:], strict=True):
         table.add_row(name, *row)
     return table
@@ -34,10 +34,10 @@ def grid_table(grid: Grid, width: int) -> Table | None:
 
 def grid_list(grid: Grid) -> Group:
     """The grid as a list: what a row is, and under it a figure a line."""
-    parts: list[Text] = [_title(grid)]
+    parts: list[Text] = [title(grid)]
     for row in grid.rows:
         parts.append(Text(" ").join(map(_bold, row[: grid.names])))
-        parts += [Text(f"  {head}: {_plain(cell)}") for head, cell in _figures(grid, row)]
+        parts += [Text(f"  {head}: {plain(cell)}") for head, cell in _figures(grid, row)]
     return Group(*parts)
 
 
@@ -45,8 +45,9 @@ def _figures(grid: Grid, row: tuple[Cell, ...]) -> Iterator[tuple[str, Cell]]:
     return zip(grid.heads[grid.names :], row[grid.names :], strict=True)
 
 
-def _title(grid: Grid) -> Text:
-    about = "" if grid.of is None else f": {_plain(grid.of)}"
+def title(grid: Grid) -> Text:
+    """What the grid shows, and of whom."""
+    about = "" if grid.of is None else f": {plain(grid.of)}"
     return Text(f"{grid.title}{about}", style="bold")
 
 
@@ -56,6 +57,9 @@ def _texts(grid: Grid, stack: Sequence[Sequence[int]]) -> tuple[list[Text], list
     names = [_names(heads[: grid.names]), *_row_names(grid)]
     rows = [[_stacked(row[grid.names :], places) for places in stack] for row in (heads, *grid.rows)]
     tallest = max((len(places) for places in stack), default=1)  # no tool, no figure
+    for text in (cell for row in rows[1:] for cell in row):
+        for word, style in grid.styles.items():
+            text.highlight_words([word], style)
     for text, places in zip(rows[0], stack, strict=True):
         text.append("\n" * (tallest - len(places)))  # heads stand on one line, not on the rule below them
     names[0].append("\n" * (tallest - 1))
@@ -75,20 +79,21 @@ def _names(cells: tuple[Cell, ...]) -> Text:
     first, *others = cells
     name = Text(one_line(first.text) if isinstance(first, Name) else first, style="bold")
     below = ["simulated"] if isinstance(first, Name) and first.simulated else []
-    lines = [*below, *filter(None, map(_plain, others))]
+    lines = [*below, *filter(None, map(plain, others))]
     return Text("\n").join(filter(None, [name, *(Text(line, style="dim") for line in lines)]))
 
 
 def _stacked(figures: Sequence[Cell], places: Sequence[int]) -> Text:
-    first, *others = (_plain(figures[place]) for place in places)
+    first, *others = (plain(figures[place]) for place in places)
     return Text.assemble(first, *((f"\n{line}", "dim") for line in others))
 
 
 def _bold(cell: Cell) -> Text:
-    return Text(_plain(cell), style="bold")
+    return Text(plain(cell), style="bold")
 
 
-def _plain(cell: Cell) -> str:
+def plain(cell: Cell) -> str:
+    """A cell as text that is safe to print."""
     if isinstance(cell, Name):
         return one_line(cell.text) + (" (simulated)" if cell.simulated else "")
     return cell

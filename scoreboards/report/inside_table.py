@@ -23,8 +23,8 @@ _CALLED: Mapping[str, str] = {
     "grade.slot": "queue",
 }
 _READ = (
-    "Sums over the scored trials, then the median trial: long calls weigh in sums, not in medians."
-    " Sub-phases that took no time are left out; wait counts the harness's own queues here."
+    "Sums over the scored trials, and the median trial: long calls weigh in sums, not in medians. Shares are of the"
+    " agent wall. Sub-phases that took no time are left out; wait counts the harness's own queues here."
 )
 
 
@@ -34,14 +34,12 @@ def inside_grid(board: Board, *, shares: bool = False) -> Grid:
     With `shares` there is a third, of the sums in the agent wall; set-up, grading and own queues have no part in that.
     """
     columns = [(phase, key) for phase in _ORDER for key in ("", *_shown_keys(board, phase))]
-    stacks = [[place for place, (own, _) in enumerate(columns) if own is phase] for phase in _ORDER]
     return Grid(
         title="Inside the phases",
         heads=("model", "", *(_full(phase, key) for phase, key in columns)),
-        short_heads=("model", "", *(_called(key or phase) for phase, key in columns)),
+        short_heads=("model", "", *(f"  {_called(key)}" if key else _called(phase) for phase, key in columns)),
         rows=tuple(row for own in board.models for row in _rows(own, columns, shares=shares)),
         names=2,
-        stacks=(stacks,),
         lines=(_READ, *(line for own in board.models for line in _parallel(own))),
     )
 

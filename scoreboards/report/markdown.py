@@ -1,5 +1,7 @@
 """A board as GitHub-flavoured Markdown, for pull requests and job summaries."""
 
+import html
+import re
 from collections.abc import Iterable, Sequence
 
 from harness.untrusted import one_line
@@ -10,6 +12,12 @@ from scoreboards.report.inside_table import inside_grid
 from scoreboards.report.notes import notes
 from scoreboards.report.tables import clock_grid, features_grid, models_grid
 from scoreboards.report.tool_tables import By, tool_grids
+
+_MARKUP = "\\`*_[]<>|#~&$"
+_NOTHING = "\u200b"
+"""A blank of no width, after which the rest of a name is no longer a mention, an issue's number or an address."""
+
+_LINKING = re.compile(r"@|#|\bGH-|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
 
 
 def board_markdown(board: Board, kinds: Iterable[By] = ()) -> str:
@@ -29,7 +37,23 @@ def board_markdown(board: Board, kinds: Iterable[By] = ()) -> str:
 
 def code(text: str) -> str:
     """Text from outside as a code span inside a table cell: no markup, no mention, no new column."""
-    return "`" + (one_line(text).replace("`", "'").replace("|", "\\|") or " ") + "`"
+    line = one_line(text).replace("`", "'").replace("\\|", f"\\{_NOTHING}|")  # `\\\|` would be a column's end after all
+    return "`" + (line.replace("|", "\\|") or " ") + "`"
+
+
+def escaped(text: str) -> str:
+    """Prose that may quote names from outside: no markup, no mention of a person or an issue, no link by itself."""
+    marked = "".join("\\" + letter if letter in _MARKUP else letter for letter in text)
+    return _unlinked(marked)
+
+
+def _unlinked(text: str) -> str:
+    return _LINKING.sub(lambda found: found[0] + _NOTHING, text)
+
+
+def in_html(text: str) -> str:
+    """The same for what stands inside an HTML element, where Markdown is not read."""
+    return html.escape(_unlinked(text)).replace("$", "&#36;")
 
 
 def _section(grid: Grid) -> str:
@@ -39,12 +63,7 @@ def _section(grid: Grid) -> str:
 
 
 def _bullets(lines: Sequence[str]) -> list[str]:
-    return [f"- {_escaped(line)}" for line in lines]
-
-
-def _escaped(text: str) -> str:
-    marked = "".join("\\" + letter if letter in "\\`*_[]<>|#~&" else letter for letter in text)
-    return marked.replace("@", "@\u200b")  # so that no name becomes a mention
+    return [f"- {escaped(line)}" for line in lines]
 
 
 def _table(grid: Grid) -> str:

@@ -13,13 +13,16 @@ WALL = (
     " are sums over sums; time to first token is the median from the request on."
 )
 
+READ = (RATE, WALL)
+"""How to read the figures, of any board."""
+
 MOST_REASONS = 4
 """So many reasons for noise are told."""
 
 
 def notes(board: Board) -> tuple[str, ...]:
     """One sentence each: how to read the rates and walls, and whatever of this board needs saying."""
-    lines = [RATE, WALL]
+    lines = [*READ]
     simulated = [_name(row) for row in board.models if row.simulated]
     if simulated:
         lines.append(f"Simulated (scripted turns at a set speed, no real model): {', '.join(simulated)}.")

@@ -4,11 +4,13 @@ The format is the JSON trace event format: complete events ("X") in microseconds
 track an event lies within another or beside it, so tool calls that ran at once have tracks of their own.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from harness.untrusted import one_line
 from scoreboards.flat import Told
+from scoreboards.report.spreadsheet import Writes
 from scoreboards.timeline import Kind, Row, timeline_rows
 
 _AGENT, _MODEL, _QUEUE, _FIRST_TOOL = 1, 2, 3, 10
@@ -38,9 +40,12 @@ def trace_events(told: Told, process: int, start_ns: int) -> Iterator[dict[str, 
         yield from _row(row, (process, track), start_ns)
 
 
-def trace_document(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The whole file."""
-    return {"displayTimeUnit": "ms", "traceEvents": list(events)}
+def write_trace(events: Iterable[dict[str, Any]], to: Writes) -> None:
+    """The whole file, an event a line, written as they come: a trace of many trials is held nowhere."""
+    to.write('{"displayTimeUnit": "ms", "traceEvents": [')
+    for number, event in enumerate(events):
+        to.write(("," if number else "") + "\n" + json.dumps(event, allow_nan=False))
+    to.write("]}\n")
 
 
 def _row(row: Row, place: tuple[int, int], start_ns: int) -> Iterator[dict[str, Any]]:

@@ -36,6 +36,9 @@ _FEATURES = (
 )
 
 
+_SHORT_FEATURES = ("feature", "", "solved", "errors", "agent wall", "model", "tool", "turns", "tokens", "cost")
+
+
 def models_grid(board: Board) -> Grid:
     """One model a row: how much it solved, how long it took, how fast it spoke, what it used."""
     return Grid(title="Models", heads=_MODELS, rows=tuple(map(_model, board.models)))
@@ -53,7 +56,7 @@ def clock_grid(board: Board) -> Grid:
 def features_grid(board: Board) -> Grid:
     """One model on one feature a row."""
     rows = (_feature(row.feature, own) for row in board.features for own in row.models)
-    return Grid(title="Features", heads=_FEATURES, rows=tuple(rows), names=2)
+    return Grid(title="Features", heads=_FEATURES, short_heads=_SHORT_FEATURES, rows=tuple(rows), names=2)
 
 
 def model_name(row: Figures) -> Name:

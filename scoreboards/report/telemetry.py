@@ -5,8 +5,9 @@ covers the logical call with its retries, of which the failed ones are events. S
 beside the agent's. Ids are made from the run and the trial, so that exporting twice gives the same trace.
 """
 
+import json
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -20,6 +21,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 from harness.record import CallRow, Record, ToolRow
 from harness.untrusted import plain
 from scoreboards.flat import Told
+from scoreboards.report.spreadsheet import Writes
 from scoreboards.timeline import Kind, Row, timeline_rows
 
 CONVENTIONS = "1.41.1"
@@ -33,6 +35,15 @@ _FAILED = "failed_call"
 def otel_spans(told: Told) -> tuple[ReadableSpan, ...]:
     """A trial's spans, parents first; moments in nanoseconds since 1970, anchored where the record says it began."""
     return tuple(_Trial(told).spans())
+
+
+def write_otlp(batches: Iterable[tuple[ReadableSpan, ...]], to: Writes) -> None:
+    """The spans of all batches as one OTLP/JSON trace request, written as they come."""
+    to.write('{"resourceSpans": [')
+    resources = (one for spans in batches for one in otlp_value(spans).get("resourceSpans", []))
+    for number, resource in enumerate(resources):
+        to.write(("," if number else "") + "\n" + json.dumps(resource, allow_nan=False))
+    to.write("]}\n")
 
 
 def otlp_value(spans: tuple[ReadableSpan, ...]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""A board in the terminal: tables that fit 80 columns and use more where there are more; lists below 60."""
+"""A board in the terminal: the answer first, tables that fit 80 columns and use more; lists where there are less."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -10,15 +11,17 @@ from harness.clock import Phase
 from harness.untrusted import one_line
 from scoreboards import words
 from scoreboards.board import Board, FeatureRow, Figures
+from scoreboards.bounded import bound_sentence
 from scoreboards.inside import AGENT_PHASES
 from scoreboards.report import layout
 from scoreboards.report.bars import bar, head
 from scoreboards.report.call_tables import calls_grid
-from scoreboards.report.grid_view import grid_list, grid_view
+from scoreboards.report.grid_view import grid_view
 from scoreboards.report.inside_table import inside_grid
-from scoreboards.report.notes import notes
+from scoreboards.report.notes import READ, notes
 from scoreboards.report.tables import clock_grid, cost, features_grid, models_grid, tokens_out
 from scoreboards.report.tool_tables import By, tool_grids
+from scoreboards.report.turned import turned_view
 from scoreboards.speedup import pick_pair, sentence, speedup
 
 _GOOD, _BAD, _MIXED = "color(28)", "color(160)", "color(136)"
@@ -33,30 +36,64 @@ _WIDE_HEADS = (
 )
 
 
-def print_board(board: Board, console: Console, kinds: Iterable[By] = ()) -> None:
-    """Print the board at the console's width; the console decides on colour (NO_COLOR, not a terminal).
-
-    `kinds` asks for the tables of tool work.
-    """
-    console.print(board_view(board, console.width, kinds))
+FEW_FEATURES = 12
+"""Lines of features that a board shows unasked."""
 
 
-def board_view(board: Board, width: int, kinds: Iterable[By] = ()) -> RenderableType:
-    """The tables, the sentence about the slowest and the fastest model, and the notes, for `width` columns."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a board is to show beside its answer: what is inside the phases and calls, every feature, tool work."""
+
+    inside: bool = False
+    features: bool = False
+    kinds: tuple[By, ...] = ()
+
+
+def print_board(board: Board, console: Console, asked: Asked | None = None) -> None:
+    """Print the board at the console's width; the console decides on colour (NO_COLOR, not a terminal)."""
+    console.print(board_view(board, console.width, asked))
+
+
+def board_view(board: Board, width: int, asked: Asked | None = None) -> RenderableType:
+    """The sentence about the slowest and the fastest model and what bounds them, the tables, and the notes."""
     if not board.models:
         return Text("No trial has finished yet.")
-    pair = pick_pair(board)
-    said = [] if pair is None else [Text(), Text(sentence(speedup(board, *pair)), style="bold")]
-    spaced = [part for shown in _tables(board, width, tuple(kinds)) for part in (shown, Text())]
-    return Group(*spaced, *(Text(line, style="dim") for line in notes(board)), *said)
+    wanted = asked or Asked()
+    spaced = [part for shown in _tables(board, width, wanted) for part in (shown, Text())]
+    below = [line for line in notes(board) if wanted.inside or line not in READ]
+    more = [] if wanted != Asked() else [_more(board)]
+    return Group(*_answer(board), *spaced, *(Text(line, style="dim") for line in (*below, *more)))
 
 
-def _tables(board: Board, width: int, kinds: tuple[By, ...]) -> Iterator[RenderableType]:
-    yield models_table(board, width) or grid_list(models_grid(board))
-    yield clock_table(board, width) or grid_list(clock_grid(board))
-    for grid in (inside_grid(board), calls_grid(board), *tool_grids(board, kinds)):
+def _answer(board: Board) -> Iterator[Text]:
+    pair, bound = pick_pair(board), bound_sentence(board)
+    if pair is not None:
+        yield Text(sentence(speedup(board, *pair)), style="bold")
+    if bound:
+        yield Text(bound)
+    if pair is not None or bound:
+        yield Text()
+
+
+def _tables(board: Board, width: int, asked: Asked) -> Iterator[RenderableType]:
+    yield models_table(board, width) or turned_view(models_grid(board), width)
+    yield clock_table(board, width) or turned_view(clock_grid(board), width)
+    if asked.inside:
+        yield turned_view(inside_grid(board, shares=True), width)
+        yield turned_view(calls_grid(board), width)
+    for grid in tool_grids(board, asked.kinds):
         yield grid_view(grid, width)
-    yield features_table(board, width) or grid_list(features_grid(board))
+    if asked.features or _feature_lines(board) <= FEW_FEATURES:
+        yield features_table(board, width) or turned_view(features_grid(board), width)
+
+
+def _feature_lines(board: Board) -> int:
+    return sum(1 + len(feature.models) for feature in board.features)
+
+
+def _more(board: Board) -> str:
+    features = "" if _feature_lines(board) <= FEW_FEATURES else f"--features ({len(board.features):,} of them), "
+    return f"More: {features}--inside (phases, calls), --by-class, --by-tool; as a page: splitclock report."
 
 
 def models_table(board: Board, width: int) -> Table | None:
@@ -75,10 +112,10 @@ def models_table(board: Board, width: int) -> Table | None:
 
 
 def clock_table(board: Board, width: int) -> Table | None:
-    """Where the agent's wall-clock went, in percent and as a bar, and what is beside it; None if it does not fit."""
+    """Where the agent's wall-clock went, in percent and as a bar; None if it does not fit."""
     phases = [phase for phase in AGENT_PHASES if phase is not Phase.OVERLAP or _any_overlap(board)]
     names = [Text("model"), *(_two(_name(row), "simulated" if row.simulated else "") for row in board.models)]
-    heads = [*map(head, phases), _two("set-up", "grading\nown queue")]
+    heads = [*map(head, phases)]
     rows = [_clock_cells(row, phases) for row in board.models]
     if not layout.goes(names, [heads, *rows], width, bar=True):
         return None
@@ -164,13 +201,8 @@ def _model_cells(row: Figures) -> list[Text]:
 
 
 def _clock_cells(row: Figures, phases: list[Phase]) -> list[Text]:
-    shares, times = row.times.shares, row.times
-    return [
-        *(Text(words.percent(None if shares is None else shares[phase])) for phase in phases),
-        Text(
-            "\n".join(map(words.duration, (times.setup_median_ns, times.grade_median_ns, times.queue_median_ns))), "dim"
-        ),
-    ]
+    shares = row.times.shares
+    return [Text(words.percent(None if shares is None else shares[phase])) for phase in phases]
 
 
 def _feature_cells(row: Figures) -> list[Text]:

@@ -54,7 +54,9 @@ def test_wheel_holds_packages_and_fixtures_only(installed: Installed) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"harness", "sandbox", "scoreboards"}
     assert "harness/bundled/examples/demo.toml" in names
     assert "harness/prompts/system.md" in names
-    assert any(name.startswith("harness/bundled/fixtures/bookings/features/") for name in names)
+    for target in ("bookings", "ledgerline"):
+        assert any(name.startswith(f"harness/bundled/fixtures/{target}/features/") for name in names)
+    assert "harness/bundled/fixtures/ledgerline/app/src/cli.js" in names
     assert any(name.startswith("harness/bundled/examples/external/") for name in names)
     litter = (".pyc", ".sqlite", ".db", ".pytest_cache")
     assert not [name for name in names if name.endswith(litter) or "__pycache__" in name]

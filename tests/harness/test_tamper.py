@@ -85,6 +85,9 @@ def test_no_text_breaks_the_look(command: str) -> None:
         ("if sys.argv[0].endswith('pytest'):", "sys.argv"),
         ("with open('/proc/self/fd/1', 'w') as out:", "/proc"),
         ("from pytest import skip", "import pytest"),
+        ("if (process.argv[1].endsWith('.test.js')) process.exit(0);", "process.argv"),
+        ("import assert from 'node:assert/strict';", "node:assert"),
+        ("const frame = new DefaultSerializer();", "DefaultSerializer"),
     ],
 )
 def test_code_that_knows_its_tests(line: str, name: str) -> None:

@@ -1,6 +1,8 @@
 """The difference of two models, divided: known answers, and sums to the nanosecond whatever the records hold."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.record import CallRow, Record
 from scoreboards.attribution import Cause, attribution
+from scoreboards.erosion import TIMES, erosion
 from scoreboards.ledger import ledger, mean_ledger
 
 from .conftest import SECOND, make_call, make_record
@@ -70,6 +73,29 @@ def test_unknown_tokens_leave_all_of_decode_to_the_speed() -> None:
     assert (found[Cause.OUTPUT_TOKENS], found[Cause.DECODE_SPEED]) == (0, 2 * SECOND)
 
 
+def test_a_ratio_loses_what_was_not_sped_up() -> None:
+    """Ten times the decode speed, the same tools: what is lost of 10x is owed to tools and first tokens."""
+    slow, fast = trial(token_s=0.1), trial(token_s=0.01)
+    ratio = slow.agent_wall_ns / fast.agent_wall_ns
+    found = erosion([(ledger(slow), ledger(fast))], [ratio], 10)
+    assert found is not None
+    assert sum(found.values()) == pytest.approx(10 - ratio)
+    lost = {cause for cause, part in found.items() if abs(part) > 1e-9}
+    assert lost == {Cause.TOOL, Cause.TRANSPORT, Cause.FIRST_TOKEN, Cause.CONNECT}
+    assert found[Cause.TOOL] / found[Cause.FIRST_TOKEN] == pytest.approx(3.75 / 1)
+
+
+def test_a_promise_kept_loses_nothing() -> None:
+    """Everything ten times as fast: no part; and without a promise or a wall there is none to tell."""
+    slow = ledger(trial(token_s=0.1))
+    fast = replace(slow, **{name: getattr(slow, name) / 10 for name in TIMES})
+    found = erosion([(slow, fast)], [10], 10)
+    assert found is not None
+    assert max(map(abs, found.values())) < 1e-9
+    assert erosion([(slow, fast)], [10], None) is None
+    assert erosion([], [], 10) is None
+
+
 nanoseconds = st.integers(0, 10**13)
 
 
@@ -88,6 +114,17 @@ def records(draw: st.DrawFn) -> Record:
     subs["wait.tool_slot"] = queue
     made = make_record({}, sub_phases=subs, calls=calls)
     return made.model_copy(update={"phases": phases, "wall_ns": sum(phases.values())})
+
+
+@given(st.lists(st.tuples(records(), records()), min_size=1, max_size=3), st.floats(0.05, 50))
+def test_eroded_parts_lead_from_the_promise_to_the_mean(pairs: list[tuple[Record, Record]], promised: float) -> None:
+    """Whatever the records hold, the parts sum to the promise minus the geometric mean of the real ratios."""
+    ledgers = [(ledger(a), ledger(b)) for a, b in pairs]
+    ratios = [float(a.wall / b.wall) if a.wall and b.wall else 1.0 for a, b in ledgers]
+    found = erosion(ledgers, ratios, promised)
+    if found is not None:
+        real = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        assert sum(found.values()) == pytest.approx(promised - real, rel=1e-6, abs=1e-6 * max(map(abs, found.values())))
 
 
 SIDE = st.lists(records(), min_size=1, max_size=2)

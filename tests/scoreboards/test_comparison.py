@@ -54,6 +54,9 @@ def test_figures(records: list[Record]) -> None:
     assert found.model == pytest.approx(10.5 / 1.5)
     assert found.ceiling == pytest.approx(29 / (29 - 21))
     assert found.difference_ns == found.causes[Cause.DECODE_SPEED] == 18 * SECOND
+    assert found.eroded is not None
+    lost = {cause: part for cause, part in found.eroded.items() if abs(part) > 1e-9}
+    assert lost == pytest.approx({Cause.TOOL: 6.285, Cause.FIRST_TOKEN: 0.912}, abs=1e-3)
     assert found.counterfactual is not None
     assert found.counterfactual.speed == pytest.approx(29 / 11)
     assert found.counterfactual.behaviour == pytest.approx(1)
@@ -124,6 +127,7 @@ def test_compare_in_words(run: Callable[..., Result]) -> None:
     """The two models are found by their speeds; all fits 80 columns; the parts and the simulation are told."""
     shown = run("compare").output
     assert "real        2.8x (95 % interval" in shown
+    assert "lost to     tool work 6.3x, first tokens 0.9x" in shown
     assert "slower decoding" in shown
     assert "simulated" in shown
     assert "All trials, solved or not: " in shown
@@ -138,6 +142,7 @@ def test_compare_for_machines(run: Callable[..., Result]) -> None:
     assert set(value["attribution"]) == {str(cause) for cause in Cause}
     assert value["pairs"] == ["a/x", "a/y"]
     assert value["all_trials"]["pairs"] == ["a/x", "a/y", "a/z"]
+    assert sum(value["eroded"].values()) == pytest.approx(value["decode"] - value["real"])
     assert value["real_interval"][0] < value["real"] < value["real_interval"][1]
 
 

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -106,6 +109,36 @@ def test_trace_nests_and_counts_in_microseconds(told: Told) -> None:
     assert "\x1b" not in json.dumps(events)
 
 
+TRACE_PROCESSOR = os.environ.get("SPLITCLOCK_TRACE_PROCESSOR") or shutil.which("trace_processor_shell")
+
+
+@pytest.mark.skipif(not TRACE_PROCESSOR, reason="no trace_processor_shell on PATH: the perfetto package downloads one")
+def test_the_trace_processor_takes_the_trace(run: Path, told: Told, tmp_path: Path) -> None:
+    """Perfetto's own reader finds every event where it should be, the trial as long as its record says, no error."""
+    trace, query = tmp_path / "trace.json", tmp_path / "query.sql"
+    export(run, "--format", "perfetto", "-o", str(trace))
+    query.write_text(
+        "select (select count(*) from slice), (select dur from slice where name = 'trial'),"
+        " (select sum(value) from stats where severity = 'error');"
+    )
+    argv = [str(TRACE_PROCESSOR), "-q", str(query), str(trace)]
+    printed = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stdout
+    events = [event for event in trace_events(told, 1, 0) if event["ph"] == "X"]
+    assert printed.split()[-1].split(",") == [str(len(events)), str(told.record.wall_ns), "0"]
+
+
+def test_trace_of_many_starts_with_the_first(tmp_path: Path, told: Told) -> None:
+    """A process for each trial, where it began on one clock; the file is one JSON document."""
+    with Journal.create(tmp_path / "run") as journal:
+        for name, minute in (("late", 2), ("early", 1)):
+            trial = told.record.trial.model_copy(update={"id": name})
+            began = f"2026-01-01T00:0{minute}:00+00:00"
+            journal.append_record(told.record.model_copy(update={"trial": trial, "started_utc": began}))
+    value = json.loads(export(tmp_path / "run", "--format", "perfetto").stdout)
+    begun = {one["args"]["trial"]: one["ts"] for one in value["traceEvents"] if one["name"] == "trial"}
+    assert begun == {"late": 60_000_000, "early": 0}
+
+
 def test_spans_are_the_conventions(told: Told) -> None:
     """A workflow over an agent over chats and tools, each inside its parent; figures in the units that are agreed."""
     spans = {one.context.span_id: one for one in otel_spans(told) if one.context is not None}
@@ -179,6 +212,27 @@ def test_files_are_written(run: Path, tmp_path: Path, record: Callable[..., Reco
         result = export(run, "--format", format_, "-o", str(out))
         assert (result.exit_code, result.stdout) == (0, "")
         assert out.stat().st_size > 100
+
+
+def test_spans_that_are_gone_are_said_to_be(run: Path, tmp_path: Path) -> None:
+    """A folder whose trials were cleared away still has its records, and an empty trace is a whole document."""
+    shutil.rmtree(run / "trials")
+    found = export(run, "--format", "otlp", "-o", str(tmp_path / "spans.json"))
+    assert (found.exit_code, "holds no spans of 1 attempt" in found.stderr) == (0, True)
+    assert "resourceSpans" in json.loads((tmp_path / "spans.json").read_text())
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path: Path, told: Told) -> None:
+    """The same trial in two folders of the same name is two rows, each with its own run."""
+    runs = [tmp_path / night / "run" for night in ("monday", "tuesday")]
+    for one in runs:
+        with Journal.create(one) as journal:
+            journal.append_record(told.record.model_copy(update={"run": "run"}))
+    found = CliRunner().invoke(app, ["export", *map(str, runs), "--format", "json"])
+    assert [json.loads(line)["run"] for line in found.stdout.splitlines()] == list(map(str, runs))
+    page = tmp_path / "two.html"
+    assert CliRunner().invoke(app, ["report", *map(str, runs), "-o", str(page)]).exit_code == 0
+    assert page.read_text(encoding="utf-8").count('id="body-') == 2
 
 
 @pytest.mark.parametrize(

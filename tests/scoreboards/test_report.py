@@ -18,7 +18,7 @@ from scoreboards.inside import AGENT_PHASES
 from scoreboards.report.bars import divide
 from scoreboards.report.machine import board_json, board_value
 from scoreboards.report.markdown import board_markdown
-from scoreboards.report.terminal import print_board
+from scoreboards.report.terminal import Asked, print_board
 
 Make = Callable[..., Record]
 HOSTILE = "[/red]\x1b[31mevil\u202e|`@x\n| <img> [bold]"
@@ -50,10 +50,10 @@ def board(record: Make, call: Callable[..., CallRow], tool: Callable[..., ToolRo
     return build_board(trials)
 
 
-def shown(board: Board, width: int) -> str:
+def shown(board: Board, width: int, asked: Asked | None = None) -> str:
     """What a terminal without colour prints."""
     out = io.StringIO()
-    print_board(board, Console(file=out, width=width, color_system=None))
+    print_board(board, Console(file=out, width=width, color_system=None), asked)
     return out.getvalue()
 
 
@@ -113,12 +113,14 @@ def test_colour_only_where_wanted(board: Board, monkeypatch: pytest.MonkeyPatch)
     assert {"█", "▓", "▒", "▞"} <= set(bare.getvalue())
 
 
-def test_the_board_ends_with_the_sentence(board: Board) -> None:
-    """Claimed against real, and the notes that go with the figures."""
+def test_the_board_begins_with_the_sentence(board: Board) -> None:
+    """Claimed against real and what bounds it, before any table; below them the notes that go with the figures."""
     text = " ".join(shown(board, 140).split())
-    assert (
-        "`fast` decodes about as fast as `frontier` (claimed 15.4x); on the 2 features both solved it was 5.6x" in text
+    assert text.startswith(
+        "`fast` decodes about as fast as `frontier` (claimed 15.4x); on the 2 features both solved it was 5.6x"
     )
+    bound = "Over all scored trials `fast` is bound by decoding, 51 % of its agent wall; `frontier` by decoding, 91 %."
+    assert text.index(bound) < text.index("Models")
     assert "fast: 1 trial outside the rate (1 error:provider)." in text
     assert "lower bound" in text
 
@@ -128,6 +130,17 @@ def test_an_empty_board_says_so() -> None:
     empty = build_board([])
     assert shown(empty, 80) == board_markdown(empty) == "No trial has finished yet.\n"
     assert board_value(empty) == {"schema": 1, "models": [], "features": [], "trials": []}
+
+
+def test_details_are_asked_for(record: Make) -> None:
+    """What is inside the phases and calls, and many features, stay away until then; the last line names the options."""
+    many = build_board([record({"model": 1, "tool": 2}, feature=f"t/{number}") for number in range(9)])
+    plain, asked = shown(many, 80), shown(many, 80, Asked(inside=True, features=True))
+    for title in ("Inside the phases", "Model calls", "Features", "Rates are over"):
+        assert (title in plain, title in asked) == (False, True), title
+    assert "More: --features (9 of them), --inside" in plain
+    assert "More:" not in asked
+    assert "`fast` is bound by tools (other), 67 % of its agent wall." in plain
 
 
 @given(st.lists(st.integers(0, 1000), min_size=5, max_size=5).filter(any), st.integers(1, 200))

@@ -15,7 +15,7 @@ from scoreboards.report.call_tables import calls_grid
 from scoreboards.report.inside_table import inside_grid
 from scoreboards.report.machine import board_json
 from scoreboards.report.markdown import board_markdown
-from scoreboards.report.terminal import print_board
+from scoreboards.report.terminal import Asked, print_board
 from scoreboards.report.tool_tables import By, tool_grids
 
 SECOND = 1_000_000_000
@@ -97,9 +97,10 @@ def board(record: Make, call: MakeCall, tool: MakeTool) -> Board:
 
 
 def shown(board: Board, width: int) -> str:
-    """What a terminal without colour prints, with the tables of tool work."""
+    """What a terminal without colour prints, with all that can be asked for."""
     out = io.StringIO()
-    print_board(board, Console(file=out, width=width, color_system=None), BOTH)
+    asked = Asked(inside=True, features=True, kinds=BOTH)
+    print_board(board, Console(file=out, width=width, color_system=None), asked)
     return out.getvalue()
 
 
@@ -113,6 +114,17 @@ def test_every_width_shows_every_figure(board: Board, width: int) -> None:
     for figure in ("25 h 00 min", "12 min 05 s", "12 min 04 s", "98.8 MB", "97 %", "11.0 s", "95.0 s"):
         assert figure in plain
     assert ("──" in text) == (width >= 60)
+
+
+def test_each_figure_inside_the_phases_has_its_name(board: Board) -> None:
+    """A line each, under its phase; models side by side where they fit, one below the other where not."""
+    inside = shown(board, 160).split("Inside the phases")[1].split("Model calls")[0]
+    lines = [line for line in inside.splitlines() if line.startswith("  first token")]
+    assert len(lines) == 1
+    assert re.findall(r"12 min 20 s|<?\d+ %", lines[0]) == ["0 %", "12 min 20 s", "12 min 20 s", "1 %"]
+    narrow = shown(board, 60).split("Inside the phases")[1].split("Model calls")[0]
+    assert narrow.count("\n  first token") == 3
+    assert narrow.index("full") > narrow.index("old")
 
 
 def test_tool_tables_are_shown_when_asked_for(board: Board) -> None:

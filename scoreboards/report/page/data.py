@@ -3,15 +3,14 @@
 All text in it is data. The page shows it by setting text, never markup.
 """
 
-from collections.abc import Iterable
 from itertools import combinations
 from typing import Any
 
 from harness.clock import SUB_PHASES, Phase
 from harness.record import WORK, Record, Verdict
 from harness.untrusted import one_line
-from scoreboards import words
 from scoreboards.board import Board, Figures
+from scoreboards.bounded import bound_sentence
 from scoreboards.comparison import Comparison, compare
 from scoreboards.ledger import Ledger, ledger
 from scoreboards.report.compare_machine import compare_value
@@ -56,13 +55,13 @@ def answer(board: Board, found: Comparison | None) -> dict[str, Any]:
         "sentence": "" if found is None else sentence(found.found),
         "pair": None if found is None else [found.found.slow, found.found.fast],
         "ratios": None if found is None else ratios(found),
-        "bound": "" if found is None else bound_by(board, found.found.fast),
-        "warnings": warnings(board),
+        "bound": bound_sentence(board),
+        "warnings": [*_unsolved(found), *warnings(board)],
         "notes": list(notes(board)),
     }
 
 
-def ratios(found: Comparison) -> dict[str, float | None]:
+def ratios(found: Comparison) -> dict[str, Any]:
     """What was promised of the fast model and what came of it, as ratios; a speed nobody claims is the measured one."""
     known = found.found
     return {
@@ -71,46 +70,8 @@ def ratios(found: Comparison) -> dict[str, float | None]:
         "real": known.real,
         "realisation": known.realisation,
         "ceiling": found.ceiling,
+        "real_interval": None if found.interval is None else [found.interval.low, found.interval.high],
     }
-
-
-def bound_by(board: Board, model: str) -> str:
-    """What took the largest part of a model's agent wall, in words; "" where nothing was scored."""
-    trials = [record for record in board.trials if record.trial.model == model and record.verdict.scored]
-    wall = sum(record.agent_wall_ns for record in trials)
-    parts = _parts(trials)
-    if not wall or not parts:
-        return ""
-    name, length = max(parts.items(), key=lambda item: (item[1], item[0]))
-    return f"{_name(model)} is bound by {name}: {words.percent(length / wall)} of its agent wall."
-
-
-def _parts(trials: Iterable[Record]) -> dict[str, int]:
-    """Agent wall by what a reader can act on; tool time by class of work as far as processes tell."""
-    sums: dict[str, int] = {}
-    for record in trials:
-        own = ledger(record)
-        named = {
-            "decoding": own.decode,
-            "first tokens": own.first_token + own.connect,
-            "waiting for the provider": own.wait,
-            "the sandbox's transport": own.transport,
-            "the harness itself": own.harness,
-        }
-        every = {name: round(length) for name, length in named.items()}
-        every |= {f"tools ({work})": length for work, length in work_ns(record).items()}
-        for name, length in every.items():
-            sums[name] = sums.get(name, 0) + length
-    return {name: length for name, length in sums.items() if length > 0}
-
-
-def work_ns(record: Record) -> dict[str, int]:
-    """Exclusive time of processes by class of work."""
-    sums: dict[str, int] = {}
-    for by_work in tool_ns(record).values():
-        for work, length in by_work.items():
-            sums[work] = sums.get(work, 0) + length
-    return sums
 
 
 def tool_ns(record: Record) -> dict[str, dict[str, int]]:
@@ -130,12 +91,18 @@ def tool_ns(record: Record) -> dict[str, dict[str, int]]:
     return found
 
 
+def _unsolved(found: Comparison | None) -> list[str]:
+    """A ratio of failed attempts is one of speed at failing."""
+    is_so = found is not None and found.found.real is not None and not found.found.solved_only
+    return ["no feature solved by both: these are the times of attempts that failed too"] if is_so else []
+
+
 def warnings(board: Board) -> list[str]:
     """What makes these figures less than they seem."""
     every = board.trials
     verdicts = [one.verdict for one in every]
     counted = {
-        "models|simulated: their figures say nothing of any model": sum(row.simulated for row in board.models),
+        "models|simulated: scripted turns at a set speed, no real model": sum(row.simulated for row in board.models),
         "trials|on a busy machine: their times are not to be trusted": sum(one.noisy for one in every),
         "trials|ended by errors, and not scored": sum(one.startswith("error:") for one in verdicts),
         "trials|not run, or not to the end": verdicts.count(Verdict.NOT_RUN),
@@ -156,8 +123,8 @@ def _counted(number: int, things: str, what: str) -> str:
 
 
 def comparisons(board: Board) -> list[dict[str, Any]]:
-    """Each pair of models, the slower one by measured decode speed first."""
-    by_speed = sorted(board.models, key=lambda row: (row.speeds.decode_tokens_per_s or 0.0, row.model))
+    """Each pair of models, the slower one by measured decode speed first, or by the claimed where none is measured."""
+    by_speed = sorted(board.models, key=_speed)
     first = {row.model for row in board.models[:10]}
     pairs = [(a.model, b.model) for a, b in combinations(by_speed, 2) if {a.model, b.model} <= first][:MOST_PAIRS]
     values = []
@@ -166,6 +133,11 @@ def comparisons(board: Board) -> list[dict[str, Any]]:
         beside = compare(board, slow, fast, solved_only=False) if found.found.solved_only else None
         values.append(compare_value(found, beside) | {"sentence": sentence(found.found)})
     return values
+
+
+def _speed(row: Figures) -> tuple[float, float, str]:
+    speeds = row.speeds
+    return speeds.decode_tokens_per_s or 0.0, speeds.claimed_tokens_per_s or 0.0, row.model
 
 
 def trial(record: Record) -> dict[str, Any]:
@@ -204,7 +176,3 @@ def _model(row: Figures) -> dict[str, Any]:
         "cost_usd": row.work.cost_usd.value,
         "cost_is_lower_bound": row.work.cost_usd.is_lower_bound,
     }
-
-
-def _name(text: str) -> str:
-    return "`" + one_line(text, 80).replace("`", "'") + "`"

@@ -12,11 +12,13 @@ from markupsafe import Markup
 from harness.untrusted import plain
 from scoreboards import words
 from scoreboards.board import Board
+from scoreboards.report.call_tables import calls_grid
 from scoreboards.report.grid import Cell, Grid, Name
 from scoreboards.report.inside_table import inside_grid
 from scoreboards.report.page.data import page_data
 from scoreboards.report.page.inert import inert_json, packed, plain_value
 from scoreboards.report.tables import clock_grid, features_grid, models_grid
+from scoreboards.report.turned import turned_grid
 
 _ASSETS = files("scoreboards.report.page") / "assets"
 
@@ -145,7 +147,13 @@ def _plotly() -> str:
 
 
 def _grids(board: Board) -> list[Grid]:
-    return [models_grid(board), clock_grid(board), inside_grid(board), features_grid(board)]
+    return [
+        models_grid(board),
+        clock_grid(board),
+        turned_grid(inside_grid(board, shares=True)),
+        turned_grid(calls_grid(board)),
+        features_grid(board),
+    ]
 
 
 def _named(text: str) -> Markup:

@@ -48,6 +48,15 @@ class Watched:
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
+    def shots(self, name: str) -> None:
+        """A picture of each view by itself, and of the whole page."""
+        self.shot(name)
+        header = self.page.locator("body > header")
+        header.evaluate("(one) => { one.hidden = true; }")  # it sticks to the window, and would lie over the views
+        for view in self.page.locator("main > section:visible").all():
+            view.screenshot(path=SHOTS / f"{name}-{view.get_attribute('id')}.png")
+        header.evaluate("(one) => { one.hidden = false; }")
+
 
 Open = Callable[..., Watched]
 

@@ -1,9 +1,12 @@
 """The page in its other forms: dark, on a phone, on paper, as a folder, without texts, in an old browser."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.record import Verdict
+from scoreboards.board import build_board
 from tests.scoreboards.browser.conftest import Open
 from tests.scoreboards.browser.made import Made, made
 
@@ -17,7 +20,7 @@ def test_a_phone_scrolls_one_way(opened: Open, plain_page: Path) -> None:
     watched.page.locator("#map-table button").first.click()
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert watched.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(28, 25, 23)"
-    watched.shot("phone-dark")
+    watched.shots("phone-dark")
     assert watched.is_quiet()
 
 
@@ -25,6 +28,17 @@ def test_paper_is_light_and_whole(opened: Open, plain_page: Path) -> None:
     """Printed from a dark screen: light, no controls, nothing cut off by boxes that scroll."""
     page = opened(plain_page, scheme="dark").page
     page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator("#trial").is_hidden()
+    page.emulate_media(media="screen")
+    page.locator("#trial-choice").select_option(index=1)
+    page.wait_for_selector("#trial-view[data-trial='1'][aria-busy=false]")
+    page.set_viewport_size({"width": 720, "height": 900})
+    page.emulate_media(media="print", color_scheme="dark")
+    for _ in range(200):  # charts follow the window when they are told; the page's policy lets no test wait in it
+        if page.evaluate("document.documentElement.scrollWidth") <= 720:
+            break
+        page.wait_for_timeout(50)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("nav").is_hidden()
     assert page.locator("#where-controls").is_hidden()
@@ -85,6 +99,18 @@ def test_without_bodies_nothing_quotes(opened: Open, tmp_path: Path) -> None:
     for quoted in ("content", "command", "output proprietary", "summary", "reason", "hint", "why", "note", "brief"):
         assert f"{quoted} {SECRET}" not in shown, quoted
     assert watched.is_quiet()
+
+
+def test_nothing_scored_is_said_and_not_drawn(opened: Open, tmp_path: Path) -> None:
+    """Errors only: no empty chart, a sentence in its place; the trials still open."""
+    trials = [one.model_copy(update={"verdict": Verdict.ERROR_PROVIDER, "calls": ()}) for one in made().board.trials]
+    like = made()
+    page = opened(replace(like, board=build_board(trials)).page(tmp_path)).page
+    assert page.locator(".chart:visible").count() == 0
+    for view in ("where", "whatif", "frontier"):
+        assert "No trial was scored" in page.locator(f"#{view}").inner_text(), view
+    assert "no end-to-end figure" in page.locator("#claimed-sentence").inner_text()
+    assert page.locator("#map-table button").count() == 4
 
 
 @pytest.mark.parametrize("script", ["delete window.DecompressionStream;"])

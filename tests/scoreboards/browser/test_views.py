@@ -23,14 +23,25 @@ def test_every_view_opens(plain: Watched) -> None:
         assert section.is_visible(), section.get_attribute("id")
     assert page.locator("#map-table button").count() == 4
     assert page.locator("#runs-table tbody tr").count() == 4
+    assert "tool \u22121.00 s" in page.locator("#runs-table").inner_text()
     assert page.locator(".tl-row").count() == 8
     assert page.locator("#answer .sentence").inner_text()
     assert "1 model simulated" in page.locator("#answer .warnings").inner_text()
     shown = page.locator("main").inner_text()
     for slip in ("undefined", "NaN", "[object", "null"):
         assert slip not in shown, slip
-    plain.shot("desktop-light")
+    plain.shots("desktop-light")
     assert plain.is_quiet()
+
+
+def test_what_was_left_of_the_claim_is_told_in_words_too(plain: Watched) -> None:
+    """From the claim to the real ratio, cause by cause, for those who see no chart; the front of the frontier too."""
+    told = plain.page.locator("#claimed-told").inner_text()
+    assert told.startswith("claimed 10.0x, decoding, measured 10.0x, tool work \u2212")
+    assert "real 3.3x" in told
+    assert plain.page.locator("#claimed-ratios .bars path").count() == told.count(", ")
+    hint = plain.page.locator("#frontier-hint").inner_text()
+    assert hint.startswith("On the Pareto front: fast plain (simulated) (")
 
 
 def test_sliders_tell_what_whatif_tells(plain: Watched, harmless: Made) -> None:
@@ -56,6 +67,7 @@ def test_a_cell_leads_to_a_turn_and_a_turn_to_its_bar(plain: Watched) -> None:
     page.locator("#map-trials button.link").first.click()
     page.wait_for_selector("#trial-view[aria-busy=false]")
     assert "slow plain on target/mend plain" in page.locator(".verdict").inner_text()
+    assert page.locator(".tl-row", has_text="read").locator(".tl-used").all_inner_texts() == ["1.50 s", "64 MB"]
     page.locator(".tl-row", has_text="read").click()
     assert page.evaluate("[...document.querySelectorAll('.marked')].map((one) => one.id)") == ["turn-1", "turn-1-1"]
     assert page.evaluate("document.activeElement.id") == "turn-1-1"

@@ -163,3 +163,9 @@ def test_groups_are_ordered_and_whole() -> None:
     assert in_order([one, other]) == in_order([((0.0,), (4.0, 5.0)), ((2.0, 1.0), (3.0,))])
     with pytest.raises(ValueError, match="both sides"):
         in_order([((), (1.0,))])
+
+
+def test_many_repeats_are_resampled_without_their_weights() -> None:
+    """The same draws, however many there are: weights of ten thousand trials would be hundreds of megabytes."""
+    groups = [([0.1 * n, 0.3, 0.2], [0.4, 0.1 * n]) for n in range(7)]
+    assert np.allclose(bootstrap(groups, Effort(weights=0)), bootstrap(groups))

@@ -7,6 +7,7 @@ splitclock.charts = (() => {
     wait: ["#7c5cd6", "\\"], grade: ["#0f766e", "-"], harness: ["#8a8a8a", "+"],
   };
   const SERIES = ["#2f6fdf", "#c2570c", "#0f766e", "#a3358f", "#7c5cd6", "#a16207", "#be123c", "#0369a1", "#4d7c0f", "#6b7280"];
+  const PAPER = 680;
   const drawn = new Map();
 
   // Plotly reads a few tags in text, so every text from outside is escaped before it gets there.
@@ -24,15 +25,17 @@ splitclock.charts = (() => {
 
   function layout(extra) {
     const ink = dark() ? "#e7e5e4" : "#1c1917", line = dark() ? "#44403c" : "#e7e5e4";
-    const axis = { gridcolor: line, zerolinecolor: dark() ? "#78716c" : "#a8a29e", automargin: true, fixedrange: true };
+    const axis = { gridcolor: line, title: { font: { size: 12 }, standoff: 8 }, zerolinecolor: dark() ? "#78716c" : "#a8a29e", automargin: true, fixedrange: true };
     const base = {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 8, r: 16, t: 8, b: 32 },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 8, r: 16, t: 8, b: 48 },
       font: { color: ink, family: "system-ui, sans-serif", size: 13 }, hoverlabel: { align: "left" },
-      legend: { orientation: "h", y: -0.18, traceorder: "normal" }, barmode: "relative", bargap: 0.35,
+      legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", traceorder: "normal" }, barmode: "relative", bargap: 0.35,
     };
     const made = { ...base, ...extra };
-    made.xaxis = { ...axis, ...(extra.xaxis || {}) };
-    made.yaxis = { ...axis, ...(extra.yaxis || {}) };
+    for (const name of ["xaxis", "yaxis"]) {
+      const own = extra[name] || {};
+      made[name] = { ...axis, ...own, title: { ...axis.title, ...(own.title || {}) } };
+    }
     return made;
   }
   function draw(id, make, onClick) {
@@ -49,6 +52,10 @@ splitclock.charts = (() => {
     if (onClick) node.on("plotly_click", (event) => onClick(event.points[0]));
   }
   scheme.addEventListener("change", () => drawn.forEach((again) => again()));
+  // Paper is narrower than most windows, and tells no chart so.
+  const width = (pixels) => { for (const id of drawn.keys()) Plotly.relayout(id, pixels ? { width: pixels } : { width: null, autosize: true }); };
+  addEventListener("beforeprint", () => width(PAPER));
+  addEventListener("afterprint", () => width(null));
 
   const fillOf = (key, place) => PHASE[key] || [SERIES[place % SERIES.length], ["", "/", "\\", "x", ".", "-", "+", "|"][place % 8]];
   const marker = (key, place) => {

@@ -23,7 +23,7 @@ splitclock.evidence = (() => {
   function difference(found) {
     if (!found) return part("Difference: none", false, el("p", { class: "hint" }, "Nothing was changed, or the trial ended before its files were taken."));
     const added = found.files.reduce((all, file) => all + file.added, 0), removed = found.files.reduce((all, file) => all + file.removed, 0);
-    return part(`Difference: ${found.files.length} files, +${count(added)} \u2212${count(removed)}`, false,
+    return part(`Difference: ${found.files.length} file${found.files.length === 1 ? "" : "s"}, +${count(added)} \u2212${count(removed)}`, false,
       found.files.map((file) => el("details", { open: file.lines.length <= MOST_OPEN }, el("summary", {}, el("code", {}, file.path), ` +${file.added} \u2212${file.removed}`),
         el("pre", { class: "diff", tabindex: "0", "aria-label": `Difference of ${file.path}` }, file.lines.map(lineOf)))),
       found.left_out ? el("p", { class: "hint" }, `${count(found.left_out)} more lines are left out.`) : null);

@@ -15,6 +15,7 @@ const splitclock = (() => {
   }
   const signed = (ns) => (ns < 0 ? "\u2212" : "+") + duration(Math.abs(ns));
   const times = (x) => x === null || x === undefined ? UNKNOWN : `${x.toFixed(x < 100 ? 1 : 0)}x`;
+  const fraction = (x) => `${x.toFixed(x < 0.1 ? 2 : x < 100 ? 1 : 0)}x`;
   const percent = (x) => x === null ? UNKNOWN : x > 0 && x < 0.005 ? "<1 %" : `${Math.round(x * 100)} %`;
   const usd = (x, atLeast) => x === null || x === undefined ? UNKNOWN : `${atLeast ? "\u2265 " : ""}$${x.toFixed(x >= 0.1 || x === 0 ? 2 : 4)}`;
   const count = (x) => x === null || x === undefined ? UNKNOWN : x.toLocaleString("en");
@@ -53,13 +54,20 @@ const splitclock = (() => {
   const simulated = new Set(data.models.filter((row) => row.simulated).map((row) => row.model));
   const label = (model) => simulated.has(model) ? `${model} (simulated)` : model;
 
+  data.trials.forEach((trial, at) => { trial.at = at; });
   const every = data.trials, counted = every.filter(scored), models = data.models.map((row) => row.model);
   const of = (model, trials) => trials.filter((trial) => trial.model === model);
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const reveal = (node, block) => node.scrollIntoView({ behavior: calm() ? "auto" : "smooth", block: block || "start" });
+  // A view that has nothing to show: why, in the place of its charts and controls.
+  function emptied(section, why) {
+    const node = document.getElementById(section);
+    for (const part of node.querySelectorAll(".lead, .controls, .chart, .hint, .scroll, h3")) part.hidden = true;
+    node.append(el("p", { class: "hint" }, why));
+  }
   const bytes = (x) => x === null || x === undefined ? UNKNOWN : x >= 1e9 ? `${(x / 1e9).toFixed(1)} GB` : x >= 1e6 ? `${(x / 1e6).toFixed(x < 1e7 ? 1 : 0)} MB` : x >= 1e3 ? `${(x / 1e3).toFixed(0)} kB` : `${x} B`;
 
   return {
-    views: [], ticked, every, counted, models, of, reveal, bytes, data, duration, signed, times, percent, usd, count, median, sum, el, fill, choice, scored, label, S,
+    views: [], ticked, every, counted, models, of, reveal, bytes, fraction, emptied, data, duration, signed, times, percent, usd, count, median, sum, el, fill, choice, scored, label, S,
   };
 })();

@@ -15,12 +15,13 @@
     })));
     fill("map-table", el("thead", {}, heads), el("tbody", {}, rows));
   }
+  const MOST = 200;
   function cell(model, feature) {
     const own = of(model, every).filter((trial) => !feature || trial.feature === feature);
-    const node = fill("map-trials", el("h3", { tabindex: "-1" }, `${label(model)}${feature ? ` on ${feature}` : ""}: ${own.length} trials`), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Trials" }, el("table", {},
+    const node = fill("map-trials", el("h3", { tabindex: "-1" }, `${label(model)}${feature ? ` on ${feature}` : ""}: ${own.length} trial${own.length === 1 ? "" : "s"}`), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Trials" }, el("table", {},
       el("thead", {}, el("tr", {}, ["trial", "feature", "#", "verdict", "agent wall", "turns", "tokens", "cost", "why"].map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", {}, own.slice(0, 200).map((trial) => el("tr", {}, el("th", { scope: "row" }, el("button", { type: "button", class: "link", "data-trial": every.indexOf(trial), onclick: () => splitclock.showTrial(every.indexOf(trial), true) }, trial.id)),
-        el("td", {}, trial.feature), el("td", {}, String(trial.repeat)), el("td", {}, trial.verdict), el("td", { class: "figure" }, duration(trial.agent_wall_ns)), el("td", { class: "figure" }, count(trial.turns)), el("td", { class: "figure" }, count(trial.output_tokens)), el("td", { class: "figure" }, usd(trial.cost_usd, trial.cost_is_lower_bound)), el("td", {}, trial.error || trial.reason || "")))))));
+      el("tbody", {}, own.slice(0, MOST).map((trial) => el("tr", {}, el("th", { scope: "row" }, el("button", { type: "button", class: "link", "data-trial": trial.at, onclick: () => splitclock.showTrial(trial.at, true) }, trial.id)),
+        el("td", {}, trial.feature), el("td", {}, String(trial.repeat)), el("td", {}, trial.verdict), el("td", { class: "figure" }, duration(trial.agent_wall_ns)), el("td", { class: "figure" }, count(trial.turns)), el("td", { class: "figure" }, count(trial.output_tokens)), el("td", { class: "figure" }, usd(trial.cost_usd, trial.cost_is_lower_bound)), el("td", {}, trial.error || trial.reason || "")))))), own.length > MOST ? el("p", { class: "hint" }, `The first ${MOST}; the others are among the choices below.`) : "");
     splitclock.reveal(node, "nearest");
     node.querySelector("h3").focus({ preventScroll: true });
   }

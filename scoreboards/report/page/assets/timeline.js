@@ -61,7 +61,8 @@ splitclock.timeline = (() => {
         type: "button", class: "tl-row", "data-row": number, "data-turn": row.turn, title: told(row),
         onclick: () => { show(); mark(number); onPick(row); }, ondblclick: () => { const pad = (end(row) - begin(row)) * 0.15; zoom(begin(row) - pad, end(row) + pad); },
         onmouseenter: show, onfocus: show,
-      }, el("span", { class: "tl-label" }, row.label), track, el("span", { class: "tl-time" }, duration(end(row) - begin(row))));
+      }, el("span", { class: "tl-label" }, row.label), track, el("span", { class: "tl-time" }, duration(end(row) - begin(row))),
+        el("span", { class: "tl-time tl-used" }, row.did && row.did.cpu_s !== undefined ? duration(row.did.cpu_s * S) : ""), el("span", { class: "tl-time tl-used" }, row.did && row.did.peak_memory_bytes !== undefined ? bytes(row.did.peak_memory_bytes) : ""));
       const bars = row.spans.map((one) => { const bar = el("i", { class: `t-${shade(row, one)}` }); track.append(bar); return [bar, one]; });
       const item = el("li", {}, button);
       list.append(item);
@@ -81,7 +82,7 @@ splitclock.timeline = (() => {
         }
       }
       hidden.textContent = away ? `${away} lines are outside what is shown.` : "";
-      axis.replaceChildren(...ticks(from, to).map((at) => { const tick = el("span", {}, duration(at)); tick.style.left = `${100 * (at - from) / length}%`; return tick; }));
+      axis.replaceChildren(...ticks(from, to).filter((at) => at - from < 0.92 * length).map((at) => { const tick = el("span", {}, duration(at)); tick.style.left = `${100 * (at - from) / length}%`; return tick; }));
     }
     function mark(number) {
       for (const { button } of lines) button.removeAttribute("aria-current");
@@ -103,7 +104,9 @@ splitclock.timeline = (() => {
     const legend = el("ul", { class: "legend", "aria-label": "Colours" }, LEGEND.map(([key, name]) => el("li", {}, el("i", { class: `t-${key}` }), name)));
     drag(axis, (a, b) => zoom(window_.from + a * (window_.to - window_.from), window_.from + b * (window_.to - window_.from)));
     place();
-    return { node: el("div", { class: "tl" }, tools, legend, el("div", { class: "tl-scroll" }, axis, list), hidden, detail), find, zoom };
+    const measured = rows.some((row) => row.did && (row.did.cpu_s !== undefined || row.did.peak_memory_bytes !== undefined));
+    const heads = el("div", { class: "tl-head" }, el("span", {}), axis, el("span", { class: "tl-time" }, "took"), el("span", { class: "tl-time tl-used" }, "CPU"), el("span", { class: "tl-time tl-used" }, "memory"));
+    return { node: el("div", { class: measured ? "tl tl-measured" : "tl" }, tools, legend, el("div", { class: "tl-scroll" }, heads, list), hidden, detail), find, zoom };
   }
   function ticks(from, to) {
     const rough = (to - from) / 4, power = 10 ** Math.floor(Math.log10(rough));

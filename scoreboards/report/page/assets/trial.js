@@ -6,7 +6,7 @@
 
   const name = (trial) => `${trial.feature} #${trial.repeat}: ${trial.verdict}, ${duration(trial.agent_wall_ns)}`;
   function controls() {
-    const groups = models.map((model) => el("optgroup", { label: label(model) }, of(model, every).map((trial) => el("option", { value: every.indexOf(trial), selected: every.indexOf(trial) === current }, name(trial)))));
+    const groups = models.map((model) => el("optgroup", { label: label(model) }, of(model, every).map((trial) => el("option", { value: trial.at, selected: trial.at === current }, name(trial)))));
     const step = (by) => splitclock.showTrial((current + by + every.length) % every.length);
     fill("trial-controls", el("label", {}, "Trial ", el("select", { id: "trial-choice", onchange: (event) => splitclock.showTrial(Number(event.target.value)) }, groups)),
       el("button", { type: "button", onclick: () => step(-1), "aria-label": "Previous trial" }, "\u2190"), el("button", { type: "button", onclick: () => step(1), "aria-label": "Next trial" }, "\u2192"));
@@ -37,7 +37,12 @@
       ...splitclock.evidence(body),
     ];
   }
-  splitclock.showTrial = async (number, jump) => {
+  // The first trial is shown unasked; one that a reader chose is printed too.
+  splitclock.showTrial = (number, jump) => {
+    document.getElementById("trial").classList.add("chosen");
+    return show(number, jump);
+  };
+  async function show(number, jump) {
     current = number;
     controls();
     const section = document.getElementById("trial"), view = document.getElementById("trial-view");
@@ -51,6 +56,6 @@
     }
     view.setAttribute("aria-busy", "false");
     view.dataset.trial = number;
-  };
-  splitclock.views.push(() => { if (every.length) splitclock.showTrial(0); });
+  }
+  splitclock.views.push(() => { if (every.length) show(0); });
 })();

@@ -43,6 +43,7 @@
   const shown = (name) => NAMES[name] || name;
 
   function view() {
+    if (!counted.length) { splitclock.emptied("where", "No trial was scored, so there is no time to divide."); return; }
     const trials = counted.filter((trial) => !state.feature || trial.feature === state.feature);
     const rows = models.filter((model) => of(model, trials).length);
     const divide = state.path.length ? state.path[state.path.length - 1].divide : ROOTS[state.by][1];
@@ -52,7 +53,7 @@
     const share = state.as === "share", room = Math.max(120, document.getElementById("where-chart").clientWidth - 180), longest = Math.max(...totals);
     const fits = (value, at) => room * value / (share ? totals[at] : longest) > 36;
     draw("where-chart", () => ({
-      height: 130 + 46 * rows.length,
+      height: 150 + 46 * rows.length,
       traces: parts.map((part, place) => ({
         type: "bar", orientation: "h", name: brief(shown(part.name)), marker: marker(part.name, place),
         y: places(rows),
@@ -62,7 +63,7 @@
         hovertext: part.values.map((value, at) => `${safe(shown(part.name))}: ${duration(value)} a trial, ${percent(totals[at] ? value / totals[at] : 0)}`),
         hoverinfo: "text",
       })),
-      shape: { xaxis: share ? { tickformat: ".0%", range: [0, 1] } : { ticksuffix: " s", rangemode: "tozero" }, yaxis: named(rows.map(label)), showlegend: true },
+      shape: { xaxis: share ? { title: { text: "share of what is divided" }, tickformat: ".0%", range: [0, 1] } : { title: { text: "mean of a trial" }, ticksuffix: " s", rangemode: "tozero" }, yaxis: named(rows.map(label)), showlegend: true },
     }), (point) => {
       const part = parts[point.curveNumber];
       if (part.divide) open(part); else splitclock.showCell(rows[point.pointNumber], data.features.includes(part.name) ? part.name : state.feature || null);

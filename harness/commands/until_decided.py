@@ -1,0 +1,102 @@
+"""`splitclock run --until-decided`: a candidate that grows by repeats until a gate decides, at looks fixed before."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.clock import SystemClock
+from harness.commands import options
+from harness.commands.finishing import Ending
+from harness.commands.gate_outputs import Outputs
+from harness.commands.judging import Asked, run_folders
+from harness.commands.on_finish import call
+from harness.commands.running import Job
+from harness.commands.session import say
+from harness.errors import ConfigError
+from harness.gate_file import read_policy
+from harness.run_folder import RunFolder, new_run_folder
+from harness.run_plan import read_plan
+from scoreboards.gate.findings import Decision
+
+DECIDED = (Decision.PASS, Decision.FAIL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growing:
+    """A run that grows: what it is judged by, its job at so many repeats, and how such a job is carried out."""
+
+    asked: Asked
+    job: Callable[[int], Job]
+    carry_out: Callable[[Job], int]
+    ending: Ending
+
+
+def judged_by(baselines: Iterable[str], policy: Path | None) -> Asked:
+    """What a growing run is to be judged by. Raises ConfigError, InfraError for what could not be judged at its end."""
+    from harness.gating import read_side
+    from scoreboards.gate.looking import refuse_unfinished
+
+    baseline = run_folders(baselines, None)
+    if not baseline or policy is None:
+        raise ConfigError(
+            "--until-decided: give --baseline RUN to judge against, and the --policy that plans the looks"
+        )
+    rules = read_policy(policy)
+    if rules.sequential is None:
+        raise ConfigError(f"{policy}: plans no looks; add [sequential] with looks = [1, 2, 4], in repeats")
+    before = read_side(baseline)
+    refuse_unfinished("baseline", before.facts, rules.models)
+    return Asked(baseline=baseline, candidate=(), policy=rules, policy_file=policy)
+
+
+def check_alone(shown: options.Shown, shard: str | None, repeats: int | None) -> None:
+    """Raise ConfigError for options that a growing run has no use for."""
+    problems = [
+        f"--until-decided and {option}: {why}"
+        for option, given, why in (
+            ("--repeats", repeats is not None, "the policy's looks say how many repeats there are"),
+            ("--shard", shard is not None, "a look needs the whole matrix; run it in one place"),
+            ("--json", shown.as_json, "ask `splitclock gate --json` when it has ended"),
+            ("--json-lines", shown.json_lines, "follow it with `splitclock status --watch`"),
+        )
+        if given
+    ]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def until_decided(growing: Growing, out: Path | None) -> int:
+    """Run look by look until the gate passes or fails, or the looks are over; returns its exit code.
+
+    That of the run itself where it did not complete. A run that is gone on with goes on at the look it had come to.
+    """
+    first = growing.job(1)
+    folder = out or new_run_folder(Path("runs"), first.matrix.name, SystemClock().utc())
+    code = _looked(growing, folder)
+    call(growing.ending.on_finish, folder, code, RunFolder(root=folder).summary)
+    return code
+
+
+def _looked(growing: Growing, folder: Path) -> int:
+    looks = _left(growing.asked, folder)
+    for repeats in looks:
+        code = growing.carry_out(replace(growing.job(repeats), out=folder))
+        if code:
+            return code
+        outcome = (asked := replace(growing.asked, candidate=(folder,))).outcome(asked.judged())
+        if repeats == looks[-1] or (outcome.gate is not None and outcome.gate.decision in DECIDED):
+            Outputs().write(outcome)
+            return outcome.exit_code
+        say(f"not decided after {repeats} of {looks[-1]} repeats: going on")
+    return 0
+
+
+def _left(asked: Asked, folder: Path) -> tuple[int, ...]:
+    """The looks that are still to come: none was decided that the run's plan has gone past. Raises ConfigError."""
+    looks = () if asked.policy.sequential is None else asked.policy.sequential.looks
+    if not RunFolder(root=folder).plan.exists():
+        return looks
+    planned = max((trial.repeat for trial in read_plan(folder).trials), default=0)
+    if planned > looks[-1]:
+        raise ConfigError(f"{folder}: has {planned} repeats, and the last look of the policy is after {looks[-1]}")
+    return tuple(look for look in looks if look >= planned)

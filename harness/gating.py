@@ -1,0 +1,90 @@
+"""Two sides of a gate, read from run folders one record at a time, and judged."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.current import each_current_in_turn
+from harness.errors import ConfigError
+from harness.journal_reader import read_meta
+from harness.run_plan import read_plan
+from scoreboards.gate.comparable import differences
+from scoreboards.gate.facts import Facts
+from scoreboards.gate.findings import Gate, Look
+from scoreboards.gate.judge import judge
+from scoreboards.gate.looking import look_at_repeats, refuse_same, refuse_unfinished
+from scoreboards.gate.policy import Policy
+from scoreboards.gate.refusing import paired, refuse_broken, refuse_different
+from scoreboards.gate.sample import Sample
+
+
+@dataclass(slots=True)
+class Side:
+    """One side of a gate: its trials, and what they were measured under."""
+
+    sample: Sample = field(default_factory=Sample)
+    facts: Facts = field(default_factory=Facts)
+
+
+def gate_runs(
+    baseline: Sequence[Path], candidate: Sequence[Path], policy: Policy, pairs: Mapping[str, str] | None = None
+) -> Gate:
+    """What a policy makes of a candidate against a baseline, each of one run or of several that stand for the same.
+
+    `pairs` names the candidate's model for each of the baseline's, as `judge` takes it. Raises ConfigError where they
+    cannot be compared, are not finished, or leave nothing to judge; InfraError and ProviderError where too much of
+    them broke, or a run cannot be read.
+    """
+    _refuse_twice(baseline, candidate)
+    before, after = read_side(baseline), read_side(candidate)
+    for name, side in (("baseline", before), ("candidate", after)):
+        if not side.sample.models:
+            refuse_unfinished(name, side.facts, ())
+    models = paired(before.sample, after.sample, policy, pairs)
+    refuse_same(before.facts, after.facts)
+    refuse_broken(before.sample, after.sample, policy, models)
+    refuse_unfinished("baseline", before.facts, models)
+    look = _look(after, policy, tuple(models.values()))
+    found = differences(before.facts, after.facts, models, policy.comparable.allow)
+    refuse_different(found, policy)
+    return judge(before.sample, after.sample, policy, pairs=models, differences=found, look=look)
+
+
+def read_side(runs: Iterable[Path]) -> Side:
+    """The trials that the plans of these runs speak of, each by its latest attempt; runs go by their folders' names.
+
+    No record is held. Raises ConfigError, InfraError.
+    """
+    side = Side()
+    for run in runs:
+        side.facts.plan(str(run), read_plan(run))
+        for record, final in each_current_in_turn(run):
+            if final:
+                own = record.model_copy(update={"run": str(run)})
+                side.sample.add(own)
+                side.facts.add(own)
+    return side
+
+
+def _look(after: Side, policy: Policy, models: Sequence[str]) -> Look | None:
+    """Which look this is; the candidate's sample is cut down to it. Without a design the candidate has to be whole."""
+    found = look_at_repeats(after.facts, models, policy)
+    if found is None:
+        refuse_unfinished("candidate", after.facts, models)
+        return None
+    if any(number > 1 for number in after.facts.runs.values()):
+        raise ConfigError("--candidate: [sequential] looks at one run that grows; give one, or the shards of one")
+    look, repeats = found
+    after.sample = after.sample.until(repeats)
+    return look
+
+
+def _refuse_twice(baseline: Iterable[Path], candidate: Iterable[Path]) -> None:
+    """A run that is compared with itself shows nothing, and counted twice it shows too much."""
+    seen: dict[tuple[str, ...], Path] = {}
+    for run in (*baseline, *candidate):
+        meta = read_meta(run)
+        key = (meta.get("run", ""), meta.get("created_utc", ""), meta.get("id", ""))
+        if key in seen:
+            raise ConfigError(f"{run}: is {seen[key]} once more, or a copy of it; give each run once, on one side")
+        seen[key] = run

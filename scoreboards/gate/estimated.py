@@ -1,0 +1,133 @@
+"""Criteria that are estimated: asked of two samples, answered together, and said. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from scoreboards.gate.asking import Asked, Cells, asked
+from scoreboards.gate.blame import blame, look_at
+from scoreboards.gate.decisions import Answer, answer
+from scoreboards.gate.findings import Criterion, Decision, Effect
+from scoreboards.gate.needed import Needed, needed
+from scoreboards.gate.policy import Metric, Policy, Trials
+from scoreboards.gate.reasons import Case, reason, unasked, would_decide
+
+_SPENT = {Metric.COST, Metric.OUTPUT_TOKENS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """An estimated criterion to be: of a candidate's model, on the trials that count, and `beside` on the others.
+
+    `named` says that the policy itself speaks of the metric, rather than its defaults.
+    """
+
+    model: str
+    asked: Asked
+    beside: Asked | None
+    named: bool
+
+
+def planned(model: str, before: Cells, after: Cells, policy: Policy) -> Iterator[Planned]:
+    """What the policy wants to be estimated of a model, from both sides' trials."""
+    own = policy.time.trials
+    others = Trials.ALL if own is Trials.PASSING else Trials.PASSING
+    for metric in Metric:
+        if policy.limit(metric) is not None:
+            is_rate = metric is Metric.PASS_RATE
+            yield Planned(
+                model=model,
+                asked=asked(before, after, policy, metric, own),
+                beside=None if is_rate else asked(before, after, policy, metric, others),
+                named=metric not in _SPENT or metric.value in policy.spend.model_fields_set,
+            )
+
+
+def criteria(every: Sequence[Planned], alpha: float, seed: int) -> tuple[Criterion, ...]:
+    """All criteria of a gate, whose tests share `alpha` by Holm's rule."""
+    answers = _answers([one.asked for one in every], alpha, seed)
+    besides = _answers([one.beside for one in every], alpha, seed)
+    family = sum(one is not None and one.p is not None for one in answers)
+    return tuple(
+        _unasked(one)
+        if found is None
+        else _decided(one, Case(asked=one.asked, answer=found, alpha=alpha, family=family, beside=beside))
+        for one, found, beside in zip(every, answers, besides, strict=True)
+    )
+
+
+def _answers(every: Sequence[Asked | None], alpha: float, seed: int) -> list[Answer | None]:
+    """The answers in the order of the questions; None where nothing is asked."""
+    questions = [None if one is None else one.question for one in every]
+    answers = iter(answer([one for one in questions if one is not None], alpha, seed))
+    return [None if one is None else next(answers) for one in questions]
+
+
+def _unasked(one: Planned) -> Criterion:
+    """A metric that nobody uses passes; one that is not known is open, and skipped where nobody asked for it."""
+    found = one.asked
+    decision = Decision.PASS if found.nothing else Decision.INCONCLUSIVE if one.named else Decision.SKIPPED
+    zero = 0.0 if found.nothing else None
+    return Criterion(
+        model=one.model,
+        metric=found.metric,
+        decision=decision,
+        reason=unasked(found, named=one.named),
+        limit=found.limit,
+        effect=Effect(decision=decision, pairs=len(found.pairs), baseline=zero, candidate=zero),
+        would_decide=_what_is_lacking(found.metric) if decision is Decision.INCONCLUSIVE else "",
+    )
+
+
+def _what_is_lacking(metric: Metric) -> str:
+    if metric is Metric.COST:
+        return "a price for the model ([models.NAME.price]), and answers that count their tokens"
+    return "trials that all have a measure of it"
+
+
+def _decided(one: Planned, case: Case) -> Criterion:
+    found, effect = case.answer, _effect(case.asked, case.answer)
+    is_past = _is_past(case)
+    is_open = found.decision is Decision.INCONCLUSIVE
+    blamed = found.decision is Decision.FAIL or (is_open and is_past)
+    return Criterion(
+        model=one.model,
+        metric=case.asked.metric,
+        decision=found.decision,
+        reason=reason(case),
+        limit=case.asked.limit,
+        effect=effect,
+        beside=None if case.beside is None or one.beside is None else _effect(one.beside, case.beside),
+        p_adjusted=found.p_adjusted,
+        needed_pairs=found.needed_pairs,
+        would_decide=would_decide(case, _needed(case)) if is_open else "",
+        blame=blame(case.asked.metric, case.asked.pairs) if blamed else None,
+        look_at=look_at(case.asked.metric, case.asked.pairs, one.model) if blamed else (),
+    )
+
+
+def _needed(case: Case) -> Needed | None:
+    question = case.asked.question
+    return None if question is None else needed(question, case.alpha, family=case.family)
+
+
+def _is_past(case: Case) -> bool:
+    """Whether the estimate is beyond the limit."""
+    change, limit = case.answer.change, case.asked.limit
+    return change is not None and (-change if case.asked.metric is Metric.PASS_RATE else change) > limit
+
+
+def _effect(found: Asked, answered: Answer) -> Effect:
+    baseline, candidate = found.means()
+    return Effect(
+        decision=answered.decision,
+        pairs=answered.pairs,
+        change=answered.change,
+        interval=answered.interval,
+        baseline=baseline,
+        candidate=candidate,
+        p=answered.p,
+        second_opinion=answered.second_opinion,
+        at_least=found.at_least,
+        at_most=found.at_most,
+        left_out=found.left_out,
+    )

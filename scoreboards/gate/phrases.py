@@ -1,0 +1,73 @@
+"""How a gate says names, changes and limits in its sentences. Pure."""
+
+import shlex
+from collections.abc import Iterable
+
+from harness.untrusted import one_line
+from scoreboards.gate.policy import Metric
+from scoreboards.statistics import Interval
+from scoreboards.words import UNKNOWN
+
+NAMES = {
+    Metric.PASS_RATE: "pass rate",
+    Metric.AGENT_WALL: "agent wall",
+    Metric.MODEL: "model time",
+    Metric.TOOL: "tool time",
+    Metric.WAIT: "provider wait",
+    Metric.HARNESS: "harness time",
+    Metric.COST: "cost",
+    Metric.OUTPUT_TOKENS: "output tokens",
+}
+"""The metrics, as a sentence names them."""
+
+_MOST = 60
+_SMALL = 9.95
+
+
+def named(name: str) -> str:
+    """A name from outside on one short plain line."""
+    return one_line(name, _MOST)
+
+
+def quoted(path: str) -> str:
+    """A path as an argument for a shell, on one plain line."""
+    return shlex.quote(one_line(path, 4096))
+
+
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """The first of some names from outside, and how many more there are."""
+    known = [named(name) for name in names]
+    more = [f"and {len(known) - most} more"] if len(known) > most else []
+    return ", ".join([*known[:most], *more])
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 feature", "9 features"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def signed(change: float | None, metric: Metric = Metric.AGENT_WALL) -> str:
+    """A change with its sign, as in "+31 %" or "-0.4 %", of rates in points; none where it rounds to nothing."""
+    if change is None:
+        return UNKNOWN
+    percent = change * 100
+    shown = f"{percent:+.1f}" if abs(percent) < _SMALL else f"{percent:+,.0f}"
+    unit = "points" if metric is Metric.PASS_RATE else "%"
+    return f"{'0' if shown in {'+0.0', '-0.0'} else shown} {unit}"
+
+
+def spread(interval: Interval, metric: Metric) -> str:
+    """An interval of a change: "+24 % to +39 %"."""
+    return f"{signed(interval.low, metric)} to {signed(interval.high, metric)}"
+
+
+def allowed(limit: float, metric: Metric) -> str:
+    """How far a metric may go: "+10 %", or for the pass rate "-10 points"."""
+    return signed(-limit if metric is Metric.PASS_RATE else limit, metric)
+
+
+def chance(p: float | None) -> str:
+    """A p: "0.031", "below 0.001"."""
+    if p is None:
+        return UNKNOWN
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004 - three digits

@@ -1,0 +1,127 @@
+"""What no verdict can be given on: who is compared with whom, and whether there is enough that is whole. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from harness.errors import ConfigError, InfraError, ProviderError
+from scoreboards.gate.findings import Counts, Differs
+from scoreboards.gate.phrases import counted, listed, named
+from scoreboards.gate.policy import Policy
+from scoreboards.gate.sample import Sample
+from scoreboards.words import percent
+
+
+def paired(
+    baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The candidate's model for each of the baseline's that is judged.
+
+    As `pairs` says; else by name, those of the policy or all that both have. Raises ConfigError that names the known.
+    """
+    if pairs:
+        wanted = dict(pairs)
+    else:
+        common = [name for name in baseline.models if name in candidate.models]
+        wanted = {name: name for name in policy.models or common}
+    problems = [
+        *_unknown("baseline", wanted, baseline),
+        *_unknown("candidate", wanted.values(), candidate),
+        *(
+            f"`{named(name)}` is compared twice; name it once in --model"
+            for name in dict.fromkeys(wanted.values())
+            if list(wanted.values()).count(name) > 1
+        ),
+    ]
+    if problems:
+        raise ConfigError(*problems)
+    if not wanted:
+        raise ConfigError(_none_common(baseline, candidate))
+    return wanted
+
+
+def refuse_broken(baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str]) -> None:
+    """Raise InfraError or ProviderError where more trials of a side ended in errors than the policy bears."""
+    for side, sample, models in (("baseline", baseline, pairs), ("candidate", candidate, pairs.values())):
+        _refuse_broken(side, sample.counts(tuple(models)), policy.caps.errors)
+
+
+def refuse(baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str]) -> None:
+    """Raise ConfigError where there is nothing to judge, or less than the policy asks for; and as `refuse_broken`."""
+    refuse_broken(baseline, candidate, policy, pairs)
+    problems = [line for pair in pairs.items() for line in _too_little(baseline, candidate, policy, pair)]
+    problems += _unmatched(candidate, policy, pairs.values())
+    if problems:
+        raise ConfigError(*problems)
+
+
+def refuse_different(found: Sequence[Differs], policy: Policy) -> None:
+    """Raise ConfigError where the sides differ in what the policy does not allow: a line each, and what allows it."""
+    refused = [one for one in found if not one.allowed]
+    if not refused:
+        return
+    kinds = dict.fromkeys((*(str(kind) for kind in policy.comparable.allow), *(str(one.kind) for one in refused)))
+    allow = ", ".join(f'"{kind}"' for kind in kinds)
+    raise ConfigError(
+        *(f"baseline and candidate differ in {one.kind}: {one.words}" for one in refused),
+        f"run both alike, or compare them all the same by this in the policy, under [comparable]: allow = [{allow}]",
+    )
+
+
+def _unknown(side: str, wanted: Iterable[str], sample: Sample) -> Iterator[str]:
+    for name in wanted:
+        if name not in sample.models:
+            yield f"{side}: no model `{named(name)}`; it has {listed(sample.models) or 'none'}"
+
+
+def _none_common(baseline: Sample, candidate: Sample) -> str:
+    for side, sample in (("baseline", baseline), ("candidate", candidate)):
+        if not sample.models:
+            return f"{side}: there is no trial in it; give a run that has some"
+    one, other = next(iter(baseline.models)), next(iter(candidate.models))
+    return (
+        f"no model is in both: the baseline has {listed(baseline.models)}, the candidate {listed(candidate.models)}; "
+        f"say which to compare with --model {named(one)}={named(other)}"
+    )
+
+
+def _refuse_broken(side: str, counts: Counts, most: float) -> None:
+    broken = counts.infra_errors + counts.provider_errors
+    if not counts.trials or broken <= most * counts.trials:
+        return
+    theirs = counts.provider_errors > counts.infra_errors
+    kind = ProviderError if theirs else InfraError
+    whose = "a provider" if theirs else "infrastructure"
+    raise kind(
+        f"{side}: {broken} of {counted(counts.trials, 'trial')} ({percent(broken / counts.trials)}) ended in errors, "
+        f"most by {whose}; [caps] errors allows {percent(most)}: nothing is judged; "
+        f"`splitclock resume RUN` tries them again"
+    )
+
+
+def _too_little(baseline: Sample, candidate: Sample, policy: Policy, pair: tuple[str, str]) -> Iterator[str]:
+    before, after = baseline.cells(pair[0]), candidate.cells(pair[1])
+    common = [name for name in before if name in after]
+    scored = [name for name in common if before[name].scored and after[name].scored]
+    who = f"model `{named(pair[1])}`"
+    if not scored:
+        why = "has no feature in both runs" if not common else "has no feature with a scored trial in both runs"
+        yield f"{who} {why}; the baseline has {listed(before) or 'none'}, the candidate {listed(after) or 'none'}"
+        return
+    if len(scored) < policy.least.features:
+        yield (
+            f"{who} has {counted(len(scored), 'feature')} in both runs, and [least] features asks for "
+            f"{policy.least.features}; run more features, or ask for fewer"
+        )
+    few = [name for name in common if min(before[name].trials, after[name].trials) < policy.least.repeats]
+    if few:
+        yield (
+            f"{who} has fewer than the {policy.least.repeats} repeats that [least] repeats asks for, of {listed(few)}; "
+            f"run with --repeats {policy.least.repeats}, or ask for fewer"
+        )
+
+
+def _unmatched(candidate: Sample, policy: Policy, models: Iterable[str]) -> Iterator[str]:
+    features = list(dict.fromkeys(name for model in models for name in candidate.cells(model)))
+    for pattern in policy.must_pass:
+        if not any(fnmatchcase(name, pattern) for name in features):
+            yield f'must_pass: "{named(pattern)}" matches no feature of the candidate; it has {listed(features)}'

@@ -1,0 +1,55 @@
+"""What a reader of a gate must know beside the figures, in lines that every view shows alike. Pure."""
+
+from collections.abc import Iterator
+
+from scoreboards.gate.findings import Decision, Gate
+from scoreboards.gate.phrases import counted
+from scoreboards.gate.policy import Policy, Trials
+from scoreboards.report import gate_words
+
+
+def differences(gate: Gate) -> tuple[str, ...]:
+    """What differs between the runs, a line each, and what that is called in a policy."""
+    return tuple(
+        f"{one.kind}: {gate_words.sentence(one.words)}{'' if one.allowed else ' (not allowed)'}"
+        for one in gate.differences
+    )
+
+
+def undecided(gate: Gate) -> tuple[str, ...]:
+    """What would end each inconclusive criterion, a line each."""
+    return tuple(
+        f"{gate_words.short(gate, one)}: {gate_words.decides(one)}"
+        for one in gate.criteria
+        if one.decision is Decision.INCONCLUSIVE and one.would_decide
+    )
+
+
+def reasons(gate: Gate, *, passing: bool = False) -> tuple[str, ...]:
+    """Why each criterion is decided so, a line each; of those that passed only if they are asked for."""
+    return tuple(
+        gate_words.why(gate, one)
+        for one in gate_words.ranked(gate.criteria)
+        if passing or one.decision is not Decision.PASS
+    )
+
+
+def notes(gate: Gate, policy: Policy) -> tuple[str, ...]:
+    """How the figures are to be read, how the trials ended, and whatever else of this gate needs saying."""
+    return tuple(_notes(gate, policy))
+
+
+def _notes(gate: Gate, policy: Policy) -> Iterator[str]:
+    yield gate_words.counts("baseline", gate.baseline)
+    yield gate_words.counts("candidate", gate.candidate)
+    yield from map(gate_words.sentence, gate.notes)
+    kind = "trials that passed" if policy.time.trials is Trials.PASSING else "all scored trials"
+    yield (
+        f"The feature is the unit: changes are means over features, of times and spending over {kind}. "
+        f"{counted(gate.family, 'test shares', 'tests share')} alpha {gate.alpha:g} by Holm's rule."
+    )
+    if gate.look is not None:
+        look = gate.look
+        yield f"Look {look.number} of {look.of} of a sequential design, at its own alpha {look.alpha:.4g}."
+    if gate.decision is Decision.INCONCLUSIVE and policy.inconclusive != "inconclusive":
+        yield f"The policy takes what is inconclusive for a {policy.inconclusive}."
