@@ -115,6 +115,8 @@ def test_what_would_decide() -> None:
     assert re.fullmatch(words, of(few, Metric.TOOL).would_decide)
     once = judge(sampled(repeats=1), sampled(Pace(seed=1), repeats=1), Policy())
     assert of(once, Metric.PASS_RATE).would_decide.startswith("one repeat does not tell how much repeats scatter")
+    alone = judge(sampled(features=FEATURES[:1]), sampled(Pace(seed=1), features=FEATURES[:1]), Policy())
+    assert of(alone, Metric.PASS_RATE).would_decide.startswith("one feature does not tell how much features differ")
 
 
 def test_a_rate_that_drops_everywhere_fails() -> None:
