@@ -243,8 +243,8 @@ def test_tampering_fails_past_its_cap() -> None:
 @pytest.mark.parametrize(
     ("verdict", "error", "words"),
     [
-        (Verdict.ERROR_PROVIDER, ProviderError, "most by a provider"),
-        (Verdict.ERROR_INFRA, InfraError, "most by infrastructure"),
+        (Verdict.ERROR_PROVIDER, ProviderError, "27 by a provider"),
+        (Verdict.ERROR_INFRA, InfraError, "27 by infrastructure"),
     ],
 )
 def test_broken_runs_are_no_verdict(verdict: Verdict, error: type[Exception], words: str) -> None:
