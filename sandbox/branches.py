@@ -27,7 +27,8 @@ _WHO = "Splitclock <splitclock@example.invalid>"
 _REMOTE = "origin"
 _LOCK = "splitclock.lock"
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
-_REJECTED = ("[rejected]", "[remote rejected]", "fetch first", "non-fast-forward", "stale info")
+_OVERTAKEN = ("fetch first", "non-fast-forward")
+_REFUSED = "[remote rejected]"
 
 
 class MovedError(CheckoutError):
@@ -169,12 +170,14 @@ class DataBranch:
 
     def _why_not_pushed(self, remote: str, problems: bytes) -> str:
         said = _CREDENTIALS.sub("", problems.decode("utf-8", "replace"))
-        if any(sign in said for sign in _REJECTED):
+        if any(sign in said for sign in _OVERTAKEN):
             return (
                 f"{remote} has a newer {self.name}, so nothing was changed; "
                 f"`git fetch {remote} +{self.name}:{self.name}` takes what is there, then try again"
             )
-        return f"{self.name} cannot be pushed to {remote}, so nothing was changed: {last_line(said.encode())}"
+        refused = (line.strip(" !") for line in said.splitlines() if _REFUSED in line)
+        why = next(refused, None) or last_line(said.encode())
+        return f"{self.name} cannot be pushed to {remote}, so nothing was changed: {why}"
 
     def _commit(self, ref: str) -> str | None:
         try:

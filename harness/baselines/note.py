@@ -46,8 +46,8 @@ class Note(_Form):
 
     `run`, `run_id` and `run_utc` are what the run's journal says of itself, `splitclock` the version that ran it,
     `kept_by` the one that put it here; `last_row` is the number of the journal's last row then. `differences` are those
-    to the version before that were allowed, in words. `digest` is over everything else in the file, and so over the
-    content of the others: it finds damage, not forgery.
+    to the version before that were allowed, in words; `remark` is the user's. `digest` is over everything else in the
+    file, and so over the content of the others: it finds damage, not forgery.
     """
 
     schema_: int = Field(default=SCHEMA, alias="schema", ge=1)
@@ -68,6 +68,7 @@ class Note(_Form):
     differences: tuple[str, ...] = ()
     with_bodies: bool = False
     files: dict[str, Kept]
+    remark: str = ""
     digest: str = ""
 
     @property

@@ -36,6 +36,10 @@ PolicyFile = Annotated[
 ]
 Push = Annotated[str, typer.Option("--push", metavar="REMOTE", help="Push the branch there; undone where that fails.")]
 
+Remark = Annotated[
+    str, typer.Option("--remark", metavar="TEXT", help="A line kept with it and shown: the commit it was made of.")
+]
+
 
 @app.command("set")
 def set_(
@@ -45,6 +49,7 @@ def set_(
     store: options.Store = None,
     policy: PolicyFile = None,
     with_bodies: WithBodies = False,
+    remark: Remark = "",
     push: Push = "",
     as_json: options.Json = False,
 ) -> None:
@@ -58,8 +63,12 @@ def set_(
             f"{kept}: is there already in {opened.where}; `splitclock baseline promote RUN --as {kept}` replaces it"
         )
     fit = fit_run(run, read_policy(policy).caps.errors)
-    made = opened.put(kept, lambda folder: write_essentials(fit, kept, folder, with_bodies=with_bodies), None)
-    _tell(opened, made, as_json=as_json)
+
+    def write(folder: Path) -> Note:
+        note = write_essentials(fit, kept, folder, with_bodies=with_bodies)
+        return note.model_copy(update={"remark": one_line(remark)})
+
+    _tell(opened, opened.put(kept, write, None), as_json=as_json)
 
 
 @app.command("promote")
@@ -74,6 +83,7 @@ def promote(
         typer.Option("--allow", metavar="KIND", help="Take this kind of difference to the old one; may be repeated."),
     ] = None,
     with_bodies: WithBodies = False,
+    remark: Remark = "",
     push: Push = "",
     as_json: options.Json = False,
 ) -> None:
@@ -93,7 +103,7 @@ def promote(
 
     def write(folder: Path) -> Note:
         note = write_essentials(fit, before.name, folder, with_bodies=with_bodies)
-        return note.model_copy(update={"differences": words})
+        return note.model_copy(update={"differences": words, "remark": one_line(remark)})
 
     _tell(opened, opened.put(before.name, write, before), as_json=as_json)
 

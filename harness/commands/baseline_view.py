@@ -42,6 +42,8 @@ def facts(store: Store, version: Version, note: Note) -> Iterator[tuple[str, str
         rate = percent(one.passed / one.scored if one.scored else None)
         yield "solved", f"{model}: {one.passed} of {one.scored}, {rate}"
     yield "content", f"{size(note.disk_bytes)}, {'with' if note.with_bodies else 'without'} transcripts"
+    if note.remark:
+        yield "remark", note.remark
     yield "digest", note.digest
     for words in note.differences:
         yield "unlike", f"the version before: {words}"
@@ -84,6 +86,7 @@ def past_row(one: Read) -> dict[str, Any]:
         "version": one.version.key,
         "run": note.run,
         "kept_utc": note.kept_utc,
+        "remark": note.remark,
         "passed": note.solved.passed,
         "scored": note.solved.scored,
         "bytes": note.disk_bytes,

@@ -86,9 +86,8 @@ def _what_is_lacking(metric: Metric) -> str:
 
 def _decided(one: Planned, case: Case) -> Criterion:
     found, effect = case.answer, _effect(case.asked, case.answer)
-    is_past = _is_past(case)
     is_open = found.decision is Decision.INCONCLUSIVE
-    blamed = found.decision is Decision.FAIL or (is_open and is_past)
+    blamed = found.decision is Decision.FAIL or (is_open and _is_worth_a_look(case))
     return Criterion(
         model=one.model,
         metric=case.asked.metric,
@@ -110,10 +109,10 @@ def _needed(case: Case) -> Needed | None:
     return None if question is None else needed(question, case.alpha, family=case.family)
 
 
-def _is_past(case: Case) -> bool:
-    """Whether the estimate is beyond the limit."""
-    change, limit = case.answer.change, case.asked.limit
-    return change is not None and (-change if case.asked.metric is Metric.PASS_RATE else change) > limit
+def _is_worth_a_look(case: Case) -> bool:
+    """Whether the estimate is beyond the limit; of an open pass rate already that it fell: what was lost has names."""
+    change, is_rate = case.answer.change, case.asked.metric is Metric.PASS_RATE
+    return change is not None and (change < 0 if is_rate else change > case.asked.limit)
 
 
 def _effect(found: Asked, answered: Answer) -> Effect:

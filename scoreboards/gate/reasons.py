@@ -10,7 +10,9 @@ from scoreboards.gate.needed import Needed
 from scoreboards.gate.phrases import NAMES, allowed, chance, counted, signed, spread
 from scoreboards.gate.policy import Metric, Trials
 
-_MANY = 1000
+_MANY_REPEATS = 100
+_MANY_FEATURES = 1000
+_CLOSE = ", for the change is close to what is allowed"
 _OPEN = "not shown either way"
 
 
@@ -57,12 +59,13 @@ def would_decide(case: Case, found: Needed | None) -> str:
         return _by_features(case, found, these)
     if found.repeats is None or found.repeats <= repeats:
         return "as much data again, most likely: give another run of each side"
-    return f"would be decided by {counted(found.repeats, 'repeat')} {these}, if nothing changed"
+    close = _CLOSE if found.repeats > _MANY_REPEATS else ""
+    return f"would be decided by {counted(found.repeats, 'repeat')} {these}, if nothing changed{close}"
 
 
 def _by_features(case: Case, found: Needed, these: str) -> str:
     """Where repeats do not help, or nobody knows whether they would."""
-    close = ", for the change is close to what is allowed" if (found.features or 0) > _MANY else ""
+    close = _CLOSE if (found.features or 0) > _MANY_FEATURES else ""
     features = f"{counted(found.features or 0, 'feature')} would{close}"
     is_few, is_rate = case.answer.pairs < case.answer.needed_pairs, case.asked.metric is Metric.PASS_RATE
     if (is_few and not is_rate) or (is_rate and found.spread.told):

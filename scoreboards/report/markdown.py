@@ -2,16 +2,18 @@
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.untrusted import one_line
 from scoreboards.board import Board
+from scoreboards.bounded import bound_sentence
 from scoreboards.report.call_tables import calls_grid
 from scoreboards.report.grid import Cell, Grid, Name
 from scoreboards.report.inside_table import inside_grid
 from scoreboards.report.notes import notes
 from scoreboards.report.tables import clock_grid, features_grid, models_grid
 from scoreboards.report.tool_tables import By, tool_grids
+from scoreboards.speedup import pick_pair, sentence, speedup
 
 _MARKUP = "\\`*_[]<>|#~&$"
 _NOTHING = "\u200b"
@@ -21,7 +23,7 @@ _LINKING = re.compile(r"@|#|\bGH-|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
 
 
 def board_markdown(board: Board, kinds: Iterable[By] = ()) -> str:
-    """The tables of models, of where the wall-clock went, of calls, of tool work if asked for, of features; notes."""
+    """The answer; the tables of models, of where the wall-clock went, of calls, of tool work if asked for; notes."""
     if not board.models:
         return "No trial has finished yet.\n"
     grids = (
@@ -32,7 +34,22 @@ def board_markdown(board: Board, kinds: Iterable[By] = ()) -> str:
         *tool_grids(board, kinds),
         features_grid(board),
     )
-    return "\n".join((*map(_section, grids), *_bullets(notes(board)), ""))
+    return "\n".join((*_answer(board), *map(_section, grids), *_bullets(notes(board)), ""))
+
+
+def _answer(board: Board) -> Iterator[str]:
+    """The sentence about the slowest and the fastest model, and what bounds them, a paragraph each."""
+    pair = pick_pair(board)
+    if pair is not None:
+        yield f"**{_worded(sentence(speedup(board, *pair)))}**\n"
+    bound = bound_sentence(board)
+    if bound:
+        yield f"{_worded(bound)}\n"
+
+
+def _worded(text: str) -> str:
+    """Words of ours, in which names stand between backticks already: they stay the code that they are."""
+    return "`".join(piece if at % 2 else escaped(piece) for at, piece in enumerate(text.split("`")))
 
 
 def code(text: str) -> str:

@@ -116,7 +116,7 @@ for arguments in json.loads(sys.argv[1]):
 
 def said_of(desk: Desk, run: Path) -> Said:
     """Everything that can be asked about a run, for people and for machines."""
-    commands = [["status", run], ["board", run], ["board", run, "--by-class", "--by-tool"]]
+    commands = [["status", run], ["board", run], ["board", run, "--inside", "--features", "--by-class", "--by-tool"]]
     for record in read_records(run):
         commands += [["show", run, record.trial.id, "--full"], ["timeline", run, record.trial.id, "--all"]]
     given = [[*map(str, command), *more] for command in commands for more in ((), ("--json",))]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.targets import FINISH, SOLVE, FeatureFiles, TargetFiles, matrix
-from tests.end_to_end.workflows import GitHubJob, Service, github, gitlab, holds, read_yaml
+from tests.end_to_end.workflows import SHA, GitHubJob, Service, github, gitlab, holds, read_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +79,7 @@ def test_the_github_workflow(service: Service) -> None:
     jobs = github(service, workflow, PUSH)
     assert service.results == {"run": "success", "gate": "success", "baseline": "success"}, told(jobs)
     first = baseline(service)
+    assert first["remark"] == SHA
     assert (first["trials"], first["models"]) == (2, {"fast": {"scored": 2, "passed": 2}})
     assert not (service.root / "summary.md").exists()
     assert "doctor --fix --brief" in service.played

@@ -87,7 +87,14 @@ def test_run_prints_plain_text(said: tuple[Desk, Said]) -> None:
 
 
 @pytest.mark.parametrize(
-    "view", [("status",), ("status", "--json"), ("board",), ("board", "--markdown"), ("board", "--json")]
+    "view",
+    [
+        ("status",),
+        ("status", "--json"),
+        ("board", "--inside", "--features"),
+        ("board", "--markdown"),
+        ("board", "--json"),
+    ],
 )
 def test_views_print_plain_text(said: tuple[Desk, Said], view: tuple[str, ...]) -> None:
     """Every view of the run afterwards."""

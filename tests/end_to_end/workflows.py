@@ -19,6 +19,9 @@ from ruamel.yaml import YAML
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|&&|\|\||==|!=|!|\(|\)|,|[A-Za-z_][A-Za-z0-9_.-]*|\*)")
 _PLACE = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
+SHA = "0123456789abcdef0123456789abcdef01234567"
+"""The commit that a job says it is of."""
+
 STUBS: Mapping[str, str] = {
     "docker": 'echo "docker $*" >> "$PLAYED"\ncase "$*" in\n'
     '  "image ls "*) printf "%s\\n" splitclock/base:bookworm splitclock/environment:0123 splitclock/checkout:4567 ;;\n'
@@ -163,7 +166,13 @@ class Service:
         """What a job's shell finds: this test's Python, the stubs before everything, a home of its own."""
         path = os.pathsep.join((str(self.root / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]))
         kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name == "LANG"}
-        ours = {"PATH": path, "HOME": str(self.root / "home"), "PLAYED": str(self.root / "played"), "COLUMNS": "200"}
+        ours = {
+            "PATH": path,
+            "HOME": str(self.root / "home"),
+            "PLAYED": str(self.root / "played"),
+            "COLUMNS": "200",
+            "CI_COMMIT_SHA": SHA,
+        }
         return {**kept, **ours, **self.variables}
 
     def clone(self, name: str, branch: str = "main") -> Path:
@@ -212,6 +221,7 @@ class GitHubJob:
                 "GITHUB_OUTPUT": str(outputs),
                 "GITHUB_STEP_SUMMARY": str(self.service.root / "summary.md"),
                 "GITHUB_ACTIONS": "true",
+                "GITHUB_SHA": SHA,
             },
             capture_output=True,
             text=True,

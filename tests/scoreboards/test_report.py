@@ -121,6 +121,9 @@ def test_the_board_begins_with_the_sentence(board: Board) -> None:
     )
     bound = "Over all scored trials `fast` is bound by decoding, 51 % of its agent wall; `frontier` by decoding, 91 %."
     assert text.index(bound) < text.index("Models")
+    told = board_markdown(board)
+    assert told.startswith("**`fast` decodes about as fast as `frontier` (claimed 15.4x); on the 2 features")
+    assert told.index("is bound by decoding, 51 % of its agent wall") < told.index("### Models")
     assert "fast: 1 trial outside the rate (1 error:provider)." in text
     assert "lower bound" in text
 

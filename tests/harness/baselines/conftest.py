@@ -50,7 +50,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["folder", "branch"])
+@pytest.fixture(params=["folder", pytest.param("branch", marks=pytest.mark.slow)])
 def store_text(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """How --store names a store that has not been begun, of each kind in turn."""
     if request.param == "folder":

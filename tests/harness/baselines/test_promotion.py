@@ -44,10 +44,11 @@ def test_set_show_promote_list(give: Give, tmp_path: Path) -> None:
     code, _, err = give("set", tuesday, "--as", "main")
     assert code == 2
     assert "is there already" in err
-    code, out, err = give("promote", tuesday, "--as", "main", "--json")
+    code, out, err = give("promote", tuesday, "--as", "main", "--json", "--remark", "commit\n 12ab")
     assert (code, err) == (0, "")
     shown = json.loads(give("show", "main", "--json")[1])
     assert {**json.loads(out), "versions": shown["versions"]} == shown
+    assert shown["remark"] == "commit 12ab"
     assert (shown["run"], shown["models"]) == ("tuesday", {"fast": {"scored": 2, "passed": 2}})
     assert [one["run"] for one in shown["versions"]] == ["tuesday", "monday"]
     code, out, _ = give("show", "main")

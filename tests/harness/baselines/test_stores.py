@@ -155,6 +155,16 @@ def test_hostile_names_are_refused(store: Store, name: str) -> None:
         store.versions(name)
 
 
+def test_what_is_no_baseline_is_passed_over(tmp_path: Path) -> None:
+    """A folder in a store that has no name of ours, however much it looks like one."""
+    store = FolderStore(root=tmp_path / "store")
+    keep(store, finished(tmp_path / "nightly"))
+    for name in ("Main copy", "..x", "empty"):
+        (tmp_path / "store" / name).mkdir()
+    shutil.copytree(tmp_path / "store" / "main" / "0001", tmp_path / "store" / "Main copy" / "0001")
+    assert store.names() == ("main",)
+
+
 def damage_journal(folder: Path) -> str:
     """One byte of a record."""
     path = folder / "journal.sqlite"
@@ -206,6 +216,7 @@ def test_damage_in_a_folder_shows(tmp_path: Path, damage: Callable[[Path], str])
     assert read_records(store.folder(first))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_cache_is_laid_out_anew(repository: Path, tmp_path: Path, damage: Callable[[Path], str]) -> None:
     """What a branch holds is what counts."""
@@ -217,6 +228,7 @@ def test_a_damaged_cache_is_laid_out_anew(repository: Path, tmp_path: Path, dama
     verified(place, "main")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_in_a_branch_shows(repository: Path, tmp_path: Path, damage: Callable[[Path], str]) -> None:
     """As somebody's commit makes it."""
@@ -288,6 +300,7 @@ def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
         fit_run(run, 0.05)
 
 
+@pytest.mark.slow
 def test_the_users_work_is_not_touched(repository: Path, tmp_path: Path) -> None:
     """Neither work tree, index nor HEAD; no hook runs; the branch has no past in common with the code."""
     before = [git(repository, *asked) for asked in (["status", "--porcelain=2", "--branch"], ["stash", "list"])]
@@ -309,6 +322,7 @@ def test_the_users_work_is_not_touched(repository: Path, tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_a_branch_of_code_is_left_alone(repository: Path, tmp_path: Path) -> None:
     """Also one that is checked out, and what is no repository at all."""
     run, known = finished(tmp_path / "nightly"), Settings(cache=tmp_path / "cache", host_environment={})
@@ -324,6 +338,7 @@ def test_a_branch_of_code_is_left_alone(repository: Path, tmp_path: Path) -> Non
             open_store(text, found=known)
 
 
+@pytest.mark.slow
 def test_a_branch_is_pushed_or_as_before(repository: Path, tmp_path: Path) -> None:
     """To a bare repository; where that has moved on, nothing was changed here and the next step is said."""
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "hub.git")
@@ -346,6 +361,7 @@ def test_a_branch_is_pushed_or_as_before(repository: Path, tmp_path: Path) -> No
     assert git(tmp_path / "hub.git", "rev-list", "--count", BRANCH) == "3"
 
 
+@pytest.mark.slow
 def test_a_first_push_that_fails_leaves_no_branch(repository: Path, tmp_path: Path) -> None:
     """The repository is as it was."""
     known = Settings(cache=tmp_path / "cache", host_environment={})
@@ -353,10 +369,19 @@ def test_a_first_push_that_fails_leaves_no_branch(repository: Path, tmp_path: Pa
     with pytest.raises(InfraError, match="cannot be pushed to nowhere"):
         keep(store, finished(tmp_path / "nightly"))
     assert git(repository, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    git(tmp_path, "init", "--quiet", "--bare", "hub.git")
+    hook = tmp_path / "hub.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    git(repository, "remote", "add", "nowhere", "../hub.git")
+    with pytest.raises(InfraError, match=r"cannot be pushed to nowhere.*remote rejected.*pre-receive hook declined"):
+        keep(store, tmp_path / "nightly")
+    assert git(repository, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
     with pytest.raises(ConfigError, match="is a folder"):
         open_store(str(tmp_path / "store"), push="origin", found=known)
 
 
+@pytest.mark.slow
 def test_a_shallow_clone_has_the_newest(repository: Path, tmp_path: Path) -> None:
     """What a CI job fetches: one commit deep."""
     known = Settings(cache=tmp_path / "cache", host_environment={})

@@ -103,6 +103,17 @@ def test_a_feature_less_is_no_pass_and_told() -> None:
     assert "1 feature left out, without a passing trial on one side" in of(found, Metric.AGENT_WALL).reason
 
 
+def test_what_was_lost_is_named_within_the_margin_too() -> None:
+    """One repeat of 27 lost is less than the margin, and open all the same."""
+    records = side(Pace(seed=1))
+    lost = [records[0].model_copy(update={"verdict": Verdict.FAIL}), *records[1:]]
+    rate = of(judge(sampled(), sample(lost), Policy()), Metric.PASS_RATE)
+    assert rate.decision is OPEN
+    assert rate.blame is not None
+    assert rate.blame.words == "lost: shop/f0 3 of 3 -> 2 of 3"
+    assert [(seen.feature, seen.repeat) for seen in rate.look_at] == [("shop/f0", 1)]
+
+
 def test_what_would_decide() -> None:
     """Repeats where they scatter, features where these are too few, and neither is made up from one repeat."""
     scattered = Pace(jitter=0.3)

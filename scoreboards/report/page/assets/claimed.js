@@ -60,6 +60,8 @@
     fill("claimed-parts", `What the difference of ${duration(Math.abs(found.difference_ns))} is made of`);
     drawRatios(found);
     const causes = Object.entries(found.attribution).filter(([, ns]) => ns).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+    let running = 0;
+    const ends = [0, ...causes.map(([, ns]) => { running += ns / S; return running; })], low = Math.min(...ends), high = Math.max(...ends);
     draw("claimed-chart", () => ({
       height: 110 + 32 * (causes.length + 1),
       traces: [{
@@ -69,11 +71,12 @@
         hoverinfo: "skip", increasing: { marker: { color: "#c2570c" } }, decreasing: { marker: { color: "#2f6fdf" } }, totals: { marker: { color: "#8a8a8a" } },
         connector: { line: { width: 0.5, color: "#8a8a8a" } },
       }],
-      shape: { xaxis: { title: { text: `agent wall, summed over ${several(found.pairs.length, "feature")}` }, ticksuffix: " s" }, yaxis: { autorange: "reversed", showgrid: false }, showlegend: false, margin: { l: 8, r: 96, t: 8, b: 48 } },
+      shape: { xaxis: { title: { text: `agent wall, summed over ${several(found.pairs.length, "feature")}` }, ticksuffix: " s", range: [low < 0 ? low - 0.2 * (high - low) : 0, high + 0.02 * (high - low)] }, yaxis: { autorange: "reversed", showgrid: false }, showlegend: false, margin: { l: 8, r: 96, t: 8, b: 48 } },
     }));
     const between = found.counterfactual, premium = found.premium;
-    fill("claimed-facts", el("dl", { class: "facts" },
-      fact("Realisation", found.realisation === null ? null : percent(found.realisation), "real over claimed"),
+    const less = causes.some(([, ns]) => ns < 0) ? el("p", { class: "hint" }, `Negative parts are what ${label(found.slow)} did less of, or faster.`) : "";
+    fill("claimed-facts", less, el("dl", { class: "facts" },
+      fact("Realisation", found.realisation === null ? null : percent(found.realisation), found.claimed ? "real over claimed" : "real over measured decoding"),
       fact("Real, 95 %", found.real_interval ? `${times(found.real_interval[0])} to ${times(found.real_interval[1])}` : null, `${several(found.pairs.length, "feature")}, ${found.solved_only ? "solved by both" : "solved or not"}`),
       fact("Model time", found.model === null ? null : times(found.model), "decoding, first tokens and connecting together"),
       fact("Ceiling", found.ceiling === null ? null : times(found.ceiling), "with an infinitely fast model (Amdahl)"),

@@ -1,7 +1,7 @@
 "use strict";
 // Where the time goes: a part of the wall opens into its own parts, down to the features.
 (() => {
-  const { data, duration, percent, sum, el, fill, choice, label, S, charts, models, of, counted } = splitclock;
+  const { data, duration, count, percent, sum, el, fill, choice, label, S, charts, models, of, counted } = splitclock;
   const { draw, safe, brief, places, named, marker } = charts;
   const AGENT = ["model", "tool", "overlap", "wait", "harness"];
   const SUBS = {
@@ -71,7 +71,7 @@
     const told = rows.map((model, at) => `${label(model)}: ${parts.map((part) => `${shown(part.name)} ${percent(totals[at] ? part.values[at] / totals[at] : 0)}`).join(", ")}`);
     document.getElementById("where-chart").setAttribute("aria-label", `Wall-clock by part. ${told.join("; ")}`);
     crumbs(parts);
-    fill("where-hint", parts.length ? `Mean of ${trials.length} scored trials. A part opens into its own parts, at last into its trials.` : "No time at all here.");
+    fill("where-hint", parts.length ? `Mean of ${count(trials.length)} scored trial${trials.length === 1 ? "" : "s"}. A part opens into its own parts, at last into its trials.` : "No time at all here.");
   }
   function open(part) { state.path.push(part); view(); }
   function crumbs(parts) {
