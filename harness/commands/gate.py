@@ -18,9 +18,7 @@ Baseline = Annotated[
     list[str] | None,
     typer.Option("--baseline", metavar="RUN", help="What to compare with: a run, or the name of a baseline."),
 ]
-Candidate = Annotated[
-    list[Path] | None, typer.Option("--candidate", metavar="RUN", help="What is judged.", callback=options.expanded)
-]
+Candidate = Annotated[list[Path] | None, typer.Option("--candidate", metavar="RUN", help="What is judged.")]
 
 
 def command(
@@ -79,8 +77,9 @@ def command(
     )
 
     def settle() -> Asked:
-        runs, pairs = run_folders(baseline or (), store), read_pairs(model or ())
-        return replace(named, baseline=runs, policy=read_policy(policy, allow or ()), pairs=pairs)
+        rules, pairs = read_policy(policy, allow or ()), read_pairs(model or ())
+        before, after = run_folders(baseline or (), store), tuple(options.expanded(candidate or []))
+        return replace(named, baseline=before, candidate=after, policy=rules, pairs=pairs)
 
     if explain:
         return _explain(settle(), as_json=as_json)

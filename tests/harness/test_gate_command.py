@@ -170,6 +170,7 @@ def test_machines_are_told_of_broken_runs_too(gate: Gate, tmp_path: Path) -> Non
         (("--baseline", "base", "--candidate", "again", "--policy", "none.toml"), "none.toml: no such file"),
         (("--baseline", "main", "--store", "empty", "--candidate", "again"), "main: no baseline of that name"),
         (("--baseline", "base"), "--candidate RUN: missing"),
+        (("--baseline", "base", "--candidate", "void"), "void: neither is a run nor holds one"),
     ],
 )
 def test_machines_are_told_of_what_could_not_be_read(
@@ -177,6 +178,7 @@ def test_machines_are_told_of_what_could_not_be_read(
 ) -> None:
     """A policy that is not there, a baseline that nobody has made yet, an option that was forgotten."""
     comment, junit = tmp_path / "c.md", tmp_path / "j.xml"
+    Path("void").mkdir(exist_ok=True)  # where the runs are
     found = gate(*arguments, "--json", "--markdown", str(comment), "--junit", str(junit))
     value = json.loads(found.out)
     assert (found.code, value["verdict"], value["exit_code"]) == (2, "error", 2)
