@@ -11,9 +11,9 @@ from harness.edge import canonical_json
 from harness.errors import ConfigError
 from harness.features import Feature, SecondRun, Target
 from harness.fixtures import script_path
-from sandbox.contract import DiskQuota, File, fingerprint
+from sandbox.contract import CACHES, DiskQuota, File, fingerprint
 
-_LEFT_OVER = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"}
+_LEFT_OVER = CACHES | {".DS_Store"}
 _ADDED: Mapping[str, object] = {
     "probes": True,
     "second_run": SecondRun.FAIL_TO_PASS,

@@ -5,6 +5,8 @@ from collections.abc import Container, Iterable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from sandbox.contract import CACHES
+
 _CONFIGURATION = {"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini"}
 _STARTUP = {"sitecustomize", "usercustomize"}
 _STARTUP_SUFFIXES = {".pth", ".egg-link"}
@@ -19,7 +21,6 @@ _GIT_ALLOWED = {
     ".gitlab-ci.yml",
     ".git-blame-ignore-revs",
 }
-_LITTER = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox"}
 _TEST_DEPENDENCIES = {
     *("pytest", "py", "pluggy", "iniconfig", "packaging", "exceptiongroup", "tomli", "tomllib", "pygments", "colorama"),
     *("attr", "attrs", "hypothesis", "anyio", "xdist", "execnet", "coverage", "mock", "trio", "typing_extensions"),
@@ -34,7 +35,7 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
 
 def is_litter(path: str) -> bool:
     """Whether it is what running tools leave behind: never handed in, and nobody's attempt at anything."""
-    return not _LITTER.isdisjoint(path.split("/"))
+    return not CACHES.isdisjoint(path.split("/"))
 
 
 def denial(path: str) -> str:

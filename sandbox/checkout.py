@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.contract import File, Snapshot, sha256
+from sandbox.contract import CACHES, File, Snapshot, sha256
 from sandbox.errors import CheckoutError
 from sandbox.foreign import commit_entries, find_git_dir, has_commit, listed_files, local_objects
 from sandbox.history import patch_between, patched_tree, write_repository
@@ -25,7 +25,7 @@ from sandbox.plumbing import (
 )
 from sandbox.trees import Entry, Link, TreeStore, check_path, displaced, entries_of, entry_at, walk
 
-SKIPPED = frozenset({".git", "__pycache__", ".venv", "node_modules"})
+SKIPPED = CACHES | {".git", ".venv", "node_modules"}
 """Names of folders and files that `from_folder` leaves out, beside `*.pyc`."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")

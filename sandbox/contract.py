@@ -14,6 +14,9 @@ KEEP_BYTES = 64 * 1024
 FLOOR_BYTES = 5 * 1024**3
 """Free bytes of the engine's disk under which nothing starts, where nobody says otherwise."""
 
+CACHES = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox"})
+"""Folders that tools leave in a tree: nobody's work, and no part of a source."""
+
 OnOutput = Callable[[bytes], None]
 """Called with each piece of raw standard output as it arrives, in order, from one thread, not the caller's.
 

@@ -150,7 +150,10 @@ def test_split_index_is_understood(repository: Path, checkouts: Checkouts) -> No
 
 def test_folder_without_caches_and_packages(tmp_path: Path, checkouts: Checkouts) -> None:
     """What tools leave behind is not source."""
-    names = ("a.py", ".git/config", "x/__pycache__/a.pyc", "b.pyc", ".venv/lib/c.py", "node_modules/d.js", "e/f")
+    names = (
+        *("a.py", ".git/config", "x/__pycache__/a.pyc", "b.pyc", ".venv/lib/c.py", "node_modules/d.js"),
+        *(".ruff_cache/g", "e/f"),
+    )
     _write(tmp_path / "plain", dict.fromkeys(names, ""))
     os.mkfifo(tmp_path / "plain/pipe")
     assert set(checkouts.from_folder(tmp_path / "plain").index) == {"a.py", "e/f"}
