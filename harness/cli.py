@@ -142,8 +142,13 @@ def _explain(error: Exception, *, debug: bool) -> int:
         return USAGE
     if isinstance(error, (HarnessError, SandboxError)):
         for line in str(error).splitlines() or [type(error).__name__]:
-            typer.echo(f"splitclock: {plain(line)}", err=True)
+            typer.echo(f"splitclock: {_no_command(line)}", err=True)
         return error.exit_code if isinstance(error, HarnessError) else INFRASTRUCTURE
     what = f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else str(error)
-    typer.echo(f"splitclock: {plain(what)}; `splitclock --debug ...` shows where", err=True)
+    typer.echo(f"splitclock: {_no_command(what)}; `splitclock --debug ...` shows where", err=True)
     return INFRASTRUCTURE
+
+
+def _no_command(text: str) -> str:
+    """The plain text; a CI runner reads `##[...]` as a command wherever in a line it stands, and names may hold it."""
+    return plain(text).replace("##[", "## [")

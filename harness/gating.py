@@ -1,18 +1,20 @@
 """Two sides of a gate, read from run folders one record at a time, and judged."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.current import each_current_in_turn
 from harness.errors import ConfigError
 from harness.journal_reader import read_meta
 from harness.run_plan import read_plan
+from harness.untrusted import one_line
 from scoreboards.gate.comparable import differences
 from scoreboards.gate.facts import Facts
 from scoreboards.gate.findings import Gate, Look
 from scoreboards.gate.judge import judge
 from scoreboards.gate.looking import look_at_repeats, refuse_same, refuse_unfinished
+from scoreboards.gate.phrases import listed
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.refusing import paired, refuse_broken, refuse_different
 from scoreboards.gate.sample import Sample
@@ -31,23 +33,27 @@ def gate_runs(
 ) -> Gate:
     """What a policy makes of a candidate against a baseline, each of one run or of several that stand for the same.
 
-    `pairs` names the candidate's model for each of the baseline's, as `judge` takes it. Raises ConfigError where they
-    cannot be compared, are not finished, or leave nothing to judge; InfraError and ProviderError where too much of
-    them broke, or a run cannot be read.
+    `pairs` names the candidate's model for each of the baseline's, as `judge` takes it. The same runs on both sides are
+    judged too, and a note says what that shows. Raises ConfigError where they cannot be compared, are not finished, or
+    leave nothing to judge; InfraError and ProviderError where too much of them broke, or a run cannot be read.
     """
-    _refuse_twice(baseline, candidate)
+    itself = _is_itself(baseline, candidate)
     before, after = read_side(baseline), read_side(candidate)
     for name, side in (("baseline", before), ("candidate", after)):
         if not side.sample.models:
             refuse_unfinished(name, side.facts, ())
     models = paired(before.sample, after.sample, policy, pairs)
-    refuse_same(before.facts, after.facts)
+    if not itself:
+        refuse_same(before.facts, after.facts)
     refuse_broken(before.sample, after.sample, policy, models)
     refuse_unfinished("baseline", before.facts, models)
     look = _look(after, policy, tuple(models.values()))
+    if itself:  # after the same repeats too
+        before.sample = after.sample
     found = differences(before.facts, after.facts, models, policy.comparable.allow)
     refuse_different(found, policy)
-    return judge(before.sample, after.sample, policy, pairs=models, differences=found, look=look)
+    gate = judge(before.sample, after.sample, policy, pairs=models, differences=found, look=look)
+    return replace(gate, notes=(*_of_itself(models), *gate.notes)) if itself else gate
 
 
 def read_side(runs: Iterable[Path]) -> Side:
@@ -79,12 +85,37 @@ def _look(after: Side, policy: Policy, models: Sequence[str]) -> Look | None:
     return look
 
 
-def _refuse_twice(baseline: Iterable[Path], candidate: Iterable[Path]) -> None:
-    """A run that is compared with itself shows nothing, and counted twice it shows too much."""
+def _is_itself(baseline: Sequence[Path], candidate: Sequence[Path]) -> bool:
+    """Whether both sides are the very same runs, or copies of them.
+
+    Raises ConfigError where a side has a run twice, or the sides share a part: what counts twice shows too much.
+    """
+    sides = [[_identity(run) for run in side] for side in (baseline, candidate)]
+    itself = set(sides[0]) == set(sides[1])
     seen: dict[tuple[str, ...], Path] = {}
-    for run in (*baseline, *candidate):
-        meta = read_meta(run)
-        key = (meta.get("run", ""), meta.get("created_utc", ""), meta.get("id", ""))
-        if key in seen:
-            raise ConfigError(f"{run}: is {seen[key]} once more, or a copy of it; give each run once, on one side")
-        seen[key] = run
+    for side, runs in zip(sides, (baseline, candidate), strict=True):
+        seen = {} if itself else seen
+        for key, run in zip(side, runs, strict=True):
+            if key in seen:
+                raise ConfigError(
+                    f"{one_line(str(run))}: is {one_line(str(seen[key]))} once more, or a copy of it; "
+                    f"give each run once, on one side"
+                )
+            seen[key] = run
+    return itself
+
+
+def _identity(run: Path) -> tuple[str, ...]:
+    """What a run is known by wherever it lies."""
+    meta = read_meta(run)
+    return tuple(meta.get(name, "") for name in ("run", "created_utc", "id"))
+
+
+def _of_itself(models: Mapping[str, str]) -> Iterator[str]:
+    """What a gate shows whose sides are the same trials; of two models of one run it shows all that it would."""
+    same = [model for base, model in models.items() if base == model]
+    if same:
+        yield (
+            f"baseline and candidate are the same trials (of {listed(same)}): a run compared with itself shows only "
+            f"that the gate works, and nothing of any change"
+        )

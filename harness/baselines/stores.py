@@ -71,7 +71,7 @@ def version_of(text: str, store: Store) -> Version:
         there = ", ".join(store.names()) or "none yet"
         raise ConfigError(
             f"{name}: no baseline of that name in {store.where} (there: {there}); "
-            f"`splitclock baseline set RUN --as {name}` makes it"
+            f"`splitclock baseline set RUN --as {name}` with the same --store makes it"
         )
     found = [one for one in versions if not mark or one.mark == mark or (len(mark) > 3 and one.key.startswith(mark))]  # noqa: PLR2004 - as short as a commit is written
     if not found:

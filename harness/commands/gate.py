@@ -1,5 +1,6 @@
 """`splitclock gate`: whether a candidate may go on, by what a baseline was and a policy allows."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +12,13 @@ from harness.commands.judging import Asked, decide, run_folders
 from harness.commands.session import output
 from harness.errors import ConfigError
 from harness.gate_file import read_pairs, read_policy
-from scoreboards.gate.policy import Difference
+from scoreboards.gate.policy import Difference, Policy
 
 Baseline = Annotated[
     list[str] | None,
     typer.Option("--baseline", metavar="RUN", help="What to compare with: a run, or the name of a baseline."),
 ]
-Candidate = Annotated[
-    list[Path] | None, typer.Option("--candidate", metavar="RUN", help="What is judged.", callback=options.expanded)
-]
+Candidate = Annotated[list[Path] | None, typer.Option("--candidate", metavar="RUN", help="What is judged.")]
 
 
 def command(
@@ -70,21 +69,25 @@ def command(
         return 0
     outputs = Outputs(as_json=as_json, markdown=markdown, junit=junit, github=github)
     outputs.check()
-    asked = Asked(
-        baseline=run_folders(baseline or (), store),
+    named = Asked(
+        baseline=tuple(map(Path, baseline or ())),
         candidate=tuple(candidate or ()),
-        policy=read_policy(policy, allow or ()),
+        policy=Policy(),
         policy_file=policy,
-        pairs=read_pairs(model or ()),
     )
+
+    def settle() -> Asked:
+        rules, pairs = read_policy(policy, allow or ()), read_pairs(model or ())
+        before, after = run_folders(baseline or (), store), tuple(options.expanded(candidate or []))
+        return replace(named, baseline=before, candidate=after, policy=rules, pairs=pairs)
+
     if explain:
-        return _explain(asked, as_json=as_json)
+        return _explain(settle(), as_json=as_json)
     if see and not power:
         raise ConfigError("--see: is of --power; give both")
     if power:
-        return _power(asked, see or [], as_json=as_json)
-    asked.check()
-    return decide(asked, outputs)
+        return _power(settle(), see or [], as_json=as_json)
+    return decide(named, settle, outputs)
 
 
 def _explain(asked: Asked, *, as_json: bool) -> int:

@@ -63,4 +63,7 @@ def _wanted(text: str) -> tuple[Metric, float]:
     if found is None or found[1] not in set(Metric):
         known = ", ".join(Metric)
         raise ConfigError(f"--see {one_line(text, 60)}: give METRIC=20%, with a metric of: {known}")
-    return Metric(found[1]), float(found[2]) / (100 if found[3] else 1)
+    metric, change = Metric(found[1]), float(found[2]) / (100 if found[3] else 1)
+    if metric is Metric.PASS_RATE and change > 1:
+        raise ConfigError(f"--see {one_line(text, 60)}: a pass rate drops by 100% at most; give pass_rate=20%")
+    return metric, change

@@ -1,6 +1,6 @@
 """What a command line asks to be judged: the runs of both sides, the policy, and what comes of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -69,9 +69,15 @@ class Asked:
         )
 
 
-def decide(asked: Asked, outputs: Outputs) -> int:
-    """Judge, and tell everybody; machines are told also of what could not be judged. Returns the exit code."""
+def decide(named: Asked, settle: Callable[[], Asked], outputs: Outputs) -> int:
+    """Judge, and tell everybody; machines are told also of what could not be judged. Returns the exit code.
+
+    `settle` reads what is `named` on the command line, policy and stored baselines, and may refuse it.
+    """
+    asked = named
     try:
+        asked = settle()
+        asked.check()
         outcome = asked.outcome(asked.judged())
     except HarnessError as error:
         try:

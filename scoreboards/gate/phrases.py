@@ -22,6 +22,7 @@ NAMES = {
 
 _MOST = 60
 _SMALL = 9.95
+_HUGE = 1e9
 
 
 def named(name: str) -> str:
@@ -51,7 +52,8 @@ def signed(change: float | None, metric: Metric = Metric.AGENT_WALL) -> str:
     if change is None:
         return UNKNOWN
     percent = change * 100
-    shown = f"{percent:+.1f}" if abs(percent) < _SMALL else f"{percent:+,.0f}"
+    shown = f"{percent:+.1f}" if abs(percent) < _SMALL else f"{percent:+,.0f}" if abs(percent) < _HUGE else ""
+    shown = shown or f"{percent:+.1e}"
     unit = "points" if metric is Metric.PASS_RATE else "%"
     return f"{'0' if shown in {'+0.0', '-0.0'} else shown} {unit}"
 

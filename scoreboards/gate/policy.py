@@ -13,10 +13,10 @@ SCHEMA = 1
 """Number of the file's form."""
 
 Off = Literal["off"]
-Rise = Annotated[float, Field(ge=0, le=100)] | Off
+Rise = Annotated[float, Field(ge=0, le=100, strict=True)] | Off
 """By what share of the baseline something may rise: 0.1 is ten percent; "off" does not judge it."""
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 
 
 class Metric(StrEnum):
@@ -179,11 +179,25 @@ def parse_policy(text: str, name: str) -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: is no TOML: {one_line(str(error))}") from error
     except ValidationError as error:
-        raise ConfigError(*(f"{name}: {_problem(one)}" for one in error.errors())) from error
+        told = dict.fromkeys(_problem(one) for one in error.errors() if not str(one["loc"][-1:]).count("literal["))
+        raise ConfigError(*(f"{name}: {one}" for one in told)) from error
+
+
+_OR_OFF = "constrained-float"
+"""What pydantic calls the number of a setting that may be "off" as well."""
 
 
 def _problem(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"] if part != "constrained-float")
+    where = ".".join(str(part) for part in error["loc"] if part != _OR_OFF)
     if error["type"] == "extra_forbidden":
         return f"{one_line(where)}: no such setting; `splitclock gate --explain-policy` lists them"
-    return f"{one_line(where) or 'the file'}: {one_line(str(error['msg']))}"
+    message = str(error["msg"])
+    if error["type"] in _NUMBERS and isinstance(error["input"], (int, float, str, bool)):
+        most = (error.get("ctx") or {}).get("le")
+        message = f"{one_line(repr(error['input']), 40)} is not allowed: {message[:1].lower()}{message[1:]}"
+        message += ', or "off"' if _OR_OFF in error["loc"] else ""
+        message += "; a share: 0.1 is ten percent" if most in {1, 100} else ""
+    return f"{one_line(where) or 'the file'}: {one_line(message)}"
+
+
+_NUMBERS = {"less_than", "less_than_equal", "greater_than", "greater_than_equal", "float_type", "float_parsing"}

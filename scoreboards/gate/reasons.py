@@ -71,6 +71,8 @@ def _by_features(case: Case, found: Needed, these: str) -> str:
     if (is_few and not is_rate) or (is_rate and found.spread.told):
         return f"no number of repeats {these} decides it: they are too few; {features}"
     if not found.spread.told:  # of a rate they may help, however few the features are
+        if len(case.asked.pairs) == 1:
+            return f"one feature does not tell how much features differ: plan several; {features}"
         return f"one repeat does not tell how much repeats scatter: plan several; {features}, of one repeat each"
     return f"no number of repeats {these} decides it: the features differ too much; {features}"
 

@@ -61,9 +61,11 @@ def refuse_different(found: Sequence[Differs], policy: Policy) -> None:
         return
     kinds = dict.fromkeys((*(str(kind) for kind in policy.comparable.allow), *(str(one.kind) for one in refused)))
     allow = ", ".join(f'"{kind}"' for kind in kinds)
+    options = " ".join(dict.fromkeys(f"--allow {one.kind}" for one in refused))
     raise ConfigError(
         *(f"baseline and candidate differ in {one.kind}: {one.words}" for one in refused),
-        f"run both alike, or compare them all the same by this in the policy, under [comparable]: allow = [{allow}]",
+        f"run both alike, or compare them all the same: {options}, or in the policy, under [comparable]: "
+        f"allow = [{allow}]",
     )
 
 
@@ -90,10 +92,11 @@ def _refuse_broken(side: str, counts: Counts, most: float) -> None:
         return
     theirs = counts.provider_errors > counts.infra_errors
     kind = ProviderError if theirs else InfraError
-    whose = "a provider" if theirs else "infrastructure"
+    shares = ((counts.infra_errors, "infrastructure"), (counts.provider_errors, "a provider"))
+    whose = " and ".join(f"{number} by {who}" for number, who in shares if number)
     raise kind(
         f"{side}: {broken} of {counted(counts.trials, 'trial')} ({percent(broken / counts.trials)}) ended in errors, "
-        f"most by {whose}; [caps] errors allows {percent(most)}: nothing is judged; "
+        f"{whose}; [caps] errors allows {percent(most)}: nothing is judged; "
         f"`splitclock resume RUN` tries them again"
     )
 

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 from scoreboards.gate.findings import Blame, Criterion, Decision, Gate
 from scoreboards.gate.phrases import counted
-from scoreboards.gate.policy import Policy, Trials
+from scoreboards.gate.policy import TIMES, Metric, Policy, Trials
 from scoreboards.report import gate_words
+from scoreboards.words import percent
+
+_PHASES = tuple(metric for metric in TIMES if metric is not Metric.AGENT_WALL)
 
 
 def differences(gate: Gate) -> tuple[str, ...]:
@@ -65,6 +68,11 @@ def _notes(gate: Gate, policy: Policy) -> Iterator[str]:
         f"The feature is the unit: changes are means over features, of times and spending over {kind}. "
         f"{counted(gate.family, 'test shares', 'tests share')} alpha {gate.alpha:g} by Holm's rule."
     )
+    if any(one.metric in _PHASES and one.effect is not None and one.effect.change for one in gate.criteria):
+        yield (
+            f"A phase is compared together with {percent(policy.time.floor)} of the baseline's agent wall, so "
+            f"that what takes next to no time cannot fail: its change is smaller than that of its own time alone."
+        )
     if gate.look is not None:
         look = gate.look
         yield f"Look {look.number} of {look.of} of a sequential design, at its own alpha {look.alpha:.4g}."

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from scoreboards import words
+from scoreboards.gate.paired import least_pairs
 from scoreboards.gate.phrases import NAMES, allowed, counted, named, signed
 from scoreboards.gate.policy import Metric, Policy
 from scoreboards.gate.power import Chance, Power
@@ -44,7 +45,7 @@ def power_view(sights: Sequence[Sight], policy: Policy, width: int) -> Iterator[
     """A table of each model, the repeats that wanted changes ask for, and what is assumed."""
     for sight in sights:
         yield grid_view(_grid(sight, policy), width)
-        yield from (Text(_needed(one, sight)) for one in sight.wanted)
+        yield from (Text(_needed(one, sight, policy)) for one in sight.wanted)
         yield Text()
     yield from (Text(line, style="dim") for line in assumptions(sights, policy))
 
@@ -116,12 +117,18 @@ def _change(metric: Metric, change: float) -> str:
     return signed(-change if metric is Metric.PASS_RATE else change, metric).replace("points", "pts")
 
 
-def _needed(one: Wanted, sight: Sight) -> str:
+def _needed(one: Wanted, sight: Sight, policy: Policy) -> str:
     change = f"{NAMES[one.metric]} {_change(one.metric, one.change)}"
     if one.metric in sight.power.unknown:
         return f"{change}: one repeat cannot tell how many are needed; run two or more"
+    limit = policy.limit(one.metric) or 0.0
+    if one.change <= limit:
+        return f"{change}: is within the limit of {allowed(limit, one.metric)}, and no fail; lower that in the policy"
     if one.repeats is None:
-        return f"{change}: no number of repeats of {counted(sight.power.features, 'feature')} shows it; add features"
+        least = least_pairs(policy.alpha / max(1, sight.power.family))
+        few = sight.power.features < least
+        more = f"nothing can fail on fewer than {least} among so many tests" if few else "add features"
+        return f"{change}: no number of repeats of {counted(sight.power.features, 'feature')} shows it; {more}"
     return (
         f"{change}: seen with {counted(one.repeats, 'repeat')} of each feature, at {words.percent(sight.power.wanted)}"
     )

@@ -118,10 +118,23 @@ def headline(gate: Gate) -> str:
         return f"FAIL: {_listed(gate, deciding)}{more}"
     if gate.decision is Decision.INCONCLUSIVE:
         of = f"{len(deciding)} of {counted(len(ordered), 'criterion', 'criteria')} undecided"
-        return f"INCONCLUSIVE: {of}: {_listed(gate, deciding)}"
+        return f"INCONCLUSIVE: {of}: {_listed(gate, deciding)}{_too_few(deciding)}"
     said = [one for one in deciding if one.metric in _SAID and one.effect is not None and one.effect.change is not None]
     within = f"{counted(len(ordered), 'criterion', 'criteria')} within {'its limit' if len(ordered) == 1 else 'limits'}"
     return f"PASS: {within}{': ' if said else ''}{_listed(gate, said)}"
+
+
+def _too_few(undecided: Sequence[Criterion]) -> str:
+    """That there are too few features for any interval, which is what most gates are open for at first."""
+    effects = [(one.effect, one.needed_pairs) for one in undecided if one.effect is not None]
+    few = [
+        effect.pairs
+        for effect, needed in effects
+        if effect.interval is None and effect.pairs < needed and (effect.change is not None or not effect.pairs)
+    ]
+    if not few:
+        return ""
+    return f"; {counted(max(few), 'feature')} to compare: too few for {len(few)} of them"
 
 
 def short(gate: Gate, one: Criterion) -> str:

@@ -164,6 +164,44 @@ def test_machines_are_told_of_broken_runs_too(gate: Gate, tmp_path: Path) -> Non
     assert "::error title=Splitclock gate::candidate: 27 of 27 trials" in found.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--baseline", "base", "--candidate", "again", "--policy", "none.toml"), "none.toml: no such file"),
+        (("--baseline", "main", "--store", "empty", "--candidate", "again"), "main: no baseline of that name"),
+        (("--baseline", "base"), "--candidate RUN: missing"),
+        (("--baseline", "base", "--candidate", "void"), "void: neither is a run nor holds one"),
+    ],
+)
+def test_machines_are_told_of_what_could_not_be_read(
+    gate: Gate, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    """A policy that is not there, a baseline that nobody has made yet, an option that was forgotten."""
+    comment, junit = tmp_path / "c.md", tmp_path / "j.xml"
+    Path("void").mkdir(exist_ok=True)  # where the runs are
+    found = gate(*arguments, "--json", "--markdown", str(comment), "--junit", str(junit))
+    value = json.loads(found.out)
+    assert (found.code, value["verdict"], value["exit_code"]) == (2, "error", 2)
+    assert said in value["errors"][0]
+    assert said in comment.read_text()
+    assert ET.parse(junit).find("testsuite/testcase/error") is not None  # noqa: S314 - our own text
+
+
+def test_a_name_in_an_error_is_no_command_to_a_runner(gate: Gate, tmp_path: Path) -> None:
+    """GitHub's looks for the old form in the middle of a line too."""
+    written(tmp_path / "odd", side(model="##[add-mask]fast"))
+    found = gate(*against(str(tmp_path / "odd"), "--github"))
+    assert (found.code, "## [add-mask]fast" in found.err, "##[" in found.err) == (2, True, False)
+
+
+def test_what_no_matrix_can_see_is_said_with_what_would_help(gate: Gate) -> None:
+    """A change within the limit is no fail on any number of features; a rate has no more than it has."""
+    shown = " ".join(gate("--baseline", "base", "--power", "--see", "tool=5%").out.split())
+    assert "tool time +5.0 %: is within the limit of +10 %, and no fail; lower that in the policy" in shown
+    found = gate("--baseline", "base", "--power", "--see", "pass_rate=400%")
+    assert (found.code, "drops by 100% at most" in found.err) == (2, True)
+
+
 def test_every_output_at_once(gate: Gate, tmp_path: Path) -> None:
     """Files are written whole; a job's summary is appended to; annotations follow the view, which holds no command."""
     comment, junit, summary = (tmp_path / name for name in ("c.md", "j.xml", "s.md"))
@@ -208,6 +246,11 @@ def test_a_policy_and_the_command_line_decide(gate: Gate, tmp_path: Path) -> Non
     renamed = gate(*against("renamed", "--model", "fast=fast-2"))
     assert renamed.code == 0
     assert "Criteria: fast -> fast-2" in renamed.out
+    for setting in ('"0.1"', "true", "nan", "-0.1", '"of"'):
+        policy.write_text(f"[time]\ntool = {setting}\n")
+        found = gate(*against("again", "--policy", str(policy)))
+        assert (found.code, len(found.err.splitlines())) == (2, 1)
+        assert re.search(r"time\.tool: .* is not allowed: input should be .*, or \"off\"", found.err)
     policy.write_text("[time]\ntools = 1\n")
     found = gate(*against("again", "--policy", str(policy)))
     assert (found.code, "time.tools: no such setting" in found.err) == (2, True)

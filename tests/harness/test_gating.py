@@ -17,7 +17,7 @@ from harness.run_folder import RunFolder
 from harness.run_plan import Elsewhere, PlannedTrial, RunPlan
 from scoreboards.gate.findings import Decision
 from scoreboards.gate.policy import Difference, Policy, parse_policy
-from tests.scoreboards.gate.trials import FEATURES, HOST, Pace, side, trial
+from tests.scoreboards.gate.trials import FEATURES, HOST, Pace, failed, side, trial
 
 PARTS = {"source": "s", "tests": "t", "target settings": "x", "manifest": "m", "brief": "b", "turns/play": "p"}
 RATE_OFF = 'pass_rate.margin = "off"\n'
@@ -262,11 +262,26 @@ def test_runs_of_one_side_are_pooled_and_trials_counted_once(run: Write) -> None
     again = run("a2", side(Pace(seed=2), repeats=1))
     baseline, candidate = run("a", side(repeats=1)), run("b", other())
     assert gate_runs([baseline, again], [candidate], Policy()).baseline.trials == 18
-    for given in (([baseline, baseline], [candidate]), ([baseline], [baseline])):
+    for given in (([baseline, baseline], [candidate]), ([baseline, again], [again]), ([again, again], [again])):
         with pytest.raises(ConfigError, match="once more, or a copy of it"):
             gate_runs(*given, Policy())
     (line,) = refused(baseline, run("copied", side(repeats=1)))
     assert line.startswith("9 trials given twice, first fast-shop-f0-1 of ")
+
+
+def test_a_run_compared_with_itself_does_not_fail_and_says_what_that_shows(run: Write) -> None:
+    """Also where its trials scatter, and after a look; of two models in one run nothing is said, for these differ."""
+    records = side(Pace(jitter=0.9), repeats=4)
+    baseline = run("a", failed(records, "shop/f1", "shop/f4"))
+    for policy in (Policy(), parse_policy("[sequential]\nlooks = [2, 8]", "gate.toml")):
+        gate = gate_runs([baseline], [baseline], policy)
+        assert gate.decision is not Decision.FAIL
+        assert {one.effect.change for one in gate.criteria if one.effect is not None} == {0.0}
+        assert "a run compared with itself shows only that the gate works" in gate.notes[0]
+    two = run("two", [*side(repeats=1), *side(Pace(seed=2, decode=30.0), repeats=1, model="slow")])
+    gate = gate_runs([two], [two], parse_policy(RATE_OFF, "gate.toml"), {"fast": "slow"})
+    assert gate.decision is Decision.FAIL
+    assert not any("itself" in note for note in gate.notes)
 
 
 def test_only_the_latest_attempt_counts(run: Write) -> None:

@@ -153,6 +153,11 @@ def test_the_headline_says_what_decides() -> None:
     )
     undecided = made(criterion(Metric.TOOL, Decision.INCONCLUSIVE, change=0.12), *passed.criteria)
     assert gate_words.headline(undecided) == ("INCONCLUSIVE: 1 of 3 criteria undecided: tool time +12 % (limit +10 %)")
+    few = criterion(Metric.TOOL, Decision.INCONCLUSIVE, change=0.12)
+    assert few.effect is not None
+    alone = made(replace(few, effect=replace(few.effect, pairs=3, interval=None)))
+    assert gate_words.headline(alone).endswith("(limit +10 %); 3 features to compare: too few for 1 of them")
+    assert gate_words.change(Metric.COST, 1e300) == "+1.0e+302 %"  # and no line of three hundred digits
     many = made(*(criterion(metric, Decision.FAIL) for metric in Metric))
     assert gate_words.headline(many).endswith("and 5 more")
     lost = "must pass: 1 of 9 trials did not, of bookings/waitlist"

@@ -126,6 +126,8 @@ def test_what_would_decide() -> None:
     assert re.fullmatch(words, of(few, Metric.TOOL).would_decide)
     once = judge(sampled(repeats=1), sampled(Pace(seed=1), repeats=1), Policy())
     assert of(once, Metric.PASS_RATE).would_decide.startswith("one repeat does not tell how much repeats scatter")
+    alone = judge(sampled(features=FEATURES[:1]), sampled(Pace(seed=1), features=FEATURES[:1]), Policy())
+    assert of(alone, Metric.PASS_RATE).would_decide.startswith("one feature does not tell how much features differ")
 
 
 def test_a_rate_that_drops_everywhere_fails() -> None:
@@ -252,8 +254,8 @@ def test_tampering_fails_past_its_cap() -> None:
 @pytest.mark.parametrize(
     ("verdict", "error", "words"),
     [
-        (Verdict.ERROR_PROVIDER, ProviderError, "most by a provider"),
-        (Verdict.ERROR_INFRA, InfraError, "most by infrastructure"),
+        (Verdict.ERROR_PROVIDER, ProviderError, "27 by a provider"),
+        (Verdict.ERROR_INFRA, InfraError, "27 by infrastructure"),
     ],
 )
 def test_broken_runs_are_no_verdict(verdict: Verdict, error: type[Exception], words: str) -> None:
