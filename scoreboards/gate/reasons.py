@@ -13,6 +13,9 @@ from scoreboards.gate.policy import Metric, Trials
 _MANY_REPEATS = 100
 _MANY_FEATURES = 1000
 _CLOSE = ", for the change is close to what is allowed"
+_COUNTING = "; what may not be lost can be named in must_pass, which counts"
+_FAR = 5
+"""Times as many features as there are: nobody will write them for a gate."""
 _OPEN = "not shown either way"
 
 
@@ -66,8 +69,9 @@ def would_decide(case: Case, found: Needed | None) -> str:
 def _by_features(case: Case, found: Needed, these: str) -> str:
     """Where repeats do not help, or nobody knows whether they would."""
     close = _CLOSE if (found.features or 0) > _MANY_FEATURES else ""
-    features = f"{counted(found.features or 0, 'feature')} would{close}"
     is_few, is_rate = case.answer.pairs < case.answer.needed_pairs, case.asked.metric is Metric.PASS_RATE
+    counting = _COUNTING if is_rate and (found.features or 0) > _FAR * case.answer.pairs else ""
+    features = f"{counted(found.features or 0, 'feature')} would{close}{counting}"
     if (is_few and not is_rate) or (is_rate and found.spread.told):
         return f"no number of repeats {these} decides it: they are too few; {features}"
     if not found.spread.told:  # of a rate they may help, however few the features are
