@@ -79,12 +79,10 @@ def _lines(row: Figures) -> Iterator[str]:
 
 
 def _served(row: Figures) -> Iterator[str]:
-    """Another model than the one that was asked for, and the full name of the right one."""
+    """The full name of the model that was asked for; that another one answered stands among the board's notes."""
     for served in row.calls.served:
         name, of = _shown(served.served), f"{served.calls:,} of {_calls(row.calls.answered)}"
-        if served.other:
-            yield f"was served by {name} in {of}, where {_shown(served.requested)} was asked for."
-        elif served.requested and served.served not in ("", served.requested):
+        if not served.other and served.requested and served.served not in ("", served.requested):
             yield f"asked for as {_shown(served.requested)}, served as {name} in {of}."
 
 

@@ -26,7 +26,11 @@ def notes(board: Board) -> tuple[str, ...]:
     simulated = [_name(row) for row in board.models if row.simulated]
     if simulated:
         lines.append(f"Simulated (scripted turns at a set speed, no real model): {', '.join(simulated)}.")
-    lines += [*_mixed(board), *(line for row in board.models for line in _outside(row))]
+    lines += [
+        *_mixed(board),
+        *(line for row in board.models for line in _others(row)),
+        *(line for row in board.models for line in _outside(row)),
+    ]
     if any(row.work.cost_usd.is_lower_bound or row.work.output_tokens.is_lower_bound for row in board.models):
         lines.append("≥: the usage or the price of some calls is not known, so the sum is a lower bound.")
     lines += [*_tampering(board), *_regraded(board)]
@@ -54,6 +58,17 @@ def _mixed(board: Board) -> list[str]:
         f"{_name(row)}: several models were asked for under this name, and are mixed: {_listed(asked[row.model])}."
         for row in board.models
         if len(asked.get(row.model, ())) > 1
+    ]
+
+
+def _others(row: Figures) -> list[str]:
+    """A line for each model that answered where another one was asked for."""
+    answered = "1 call" if row.calls.answered == 1 else f"{row.calls.answered:,} calls"
+    return [
+        f"{_name(row)}: was served by {one_line(one.served, 60)} in {one.calls:,} of {answered}, where "
+        f"{one_line(one.requested, 60)} was asked for."
+        for one in row.calls.served
+        if one.other
     ]
 
 

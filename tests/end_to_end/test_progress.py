@@ -56,7 +56,7 @@ def test_a_run_is_watched_from_another_terminal(at: tuple[Desk, Path]) -> None:
     assert any(line.startswith("2 of 2 trials | pass 1 · fail 1") for line in watched.out.splitlines())
     assert "splitclock board out" in said.out.splitlines()
     assert any(line.startswith("splitclock show out ") and "idle" in line for line in said.out.splitlines())
-    assert "Rates are over scored trials" not in said.out
+    assert "Where the agent's wall-clock went" not in said.out
     failed = desk.must("status", "out", "--failed").out
     assert "idle" in failed
     assert "solves" not in failed
@@ -66,7 +66,7 @@ def test_the_board_comes_where_it_is_asked_for(at: tuple[Desk, Path]) -> None:
     """`--board` prints it before the summary; with options for machines it is refused before anything starts."""
     desk, file = at
     said = desk.must("run", file, *OPTIONS, "--model", "idle", "--board")
-    assert "Rates are over scored trials" in said.out
-    assert said.out.index("Rates are over scored trials") < said.out.index("splitclock board runs/")
+    assert "Where the agent's wall-clock went" in said.out
+    assert said.out.index("Where the agent's wall-clock went") < said.out.index("splitclock board runs/")
     refused = desk.give("run", file, *OPTIONS, "--board", "--json")
     assert (refused.code, refused.out) == (2, "")

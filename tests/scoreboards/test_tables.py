@@ -15,6 +15,7 @@ from scoreboards.report.call_tables import calls_grid
 from scoreboards.report.inside_table import inside_grid
 from scoreboards.report.machine import board_json
 from scoreboards.report.markdown import board_markdown
+from scoreboards.report.notes import notes
 from scoreboards.report.terminal import Asked, print_board
 from scoreboards.report.tool_tables import By, tool_grids
 
@@ -161,7 +162,7 @@ def test_tool_tables_without_tool_calls(record: Make) -> None:
 def test_lines_below_the_calls(board: Board) -> None:
     """Who answered, how, what failed first, and the server's clock."""
     lines = calls_grid(board).lines
-    assert "full: was served by tiny in 1 of 3 calls, where gpt-x was asked for." in lines
+    assert "full: was served by tiny in 1 of 3 calls, where gpt-x was asked for." in notes(board)
     assert "full: asked for as gpt-x, served as gpt-x-2026-01-01 in 1 of 3 calls." in lines
     assert "full: calls by responses over websocket (1); service tier priority (1)." in lines
     assert "full: 1 failed try before 1 call (rate_limit) took 3.00 s of waiting." in lines
