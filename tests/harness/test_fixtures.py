@@ -26,6 +26,8 @@ from harness.fixtures import (
     parse_overrides,
     write_manifest,
 )
+from harness.prepare import source_digest
+from sandbox.checkout import Checkouts
 
 BASE, SOLUTION = "a" * 40, "b" * 40
 TARGET = """
@@ -598,3 +600,13 @@ def test_relative_paths_stay_below(text: str) -> None:
     assert path.parts[:2] == ("/", "root")
     assert len(path.parts) > 2
     assert ".." not in path.parts
+
+
+def test_bundled_manifests_were_made_from_the_source_that_is_there(tmp_path: Path) -> None:
+    """A cache left in an application's folder while its feature was validated would make every run of it refused."""
+    checkouts = Checkouts(tmp_path, {})
+    found = [one for one in load_features(bundled_roots(), ["*"]) if one.target.source.path is not None]
+    assert found
+    for feature in found:
+        assert feature.manifest is not None
+        assert feature.manifest.made_from["snapshot"] == source_digest(feature, checkouts), feature.key
