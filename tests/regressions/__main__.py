@@ -2,9 +2,11 @@
 
 `python -m tests.regressions` runs the bundled target `bookings` in containers with a simulated model, once as a
 baseline and once for each case, and judges each case against the baseline by the default policy. Prints a Markdown
-table; exit code 1 where a gate does not say what the case calls for. `--keep DIR` keeps the runs there.
+table; exit code 1 where a gate does not say what the case calls for. `--keep DIR` keeps the runs there; `--sandbox
+local` runs them without containers, in half of the time.
 """
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -47,39 +49,52 @@ class Case:
     allow: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Where the runs lie, and what they run in."""
+
+    place: Path
+    sandbox: str
+
+
 def main() -> int:
     """Run everything in a folder of its own, which goes at the end unless it was named; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.regressions")
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the runs in this folder")
+    parser.add_argument("--sandbox", choices=("docker", "local"), default="docker")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="splitclock-regressions-") as scratch:
-        place = Path(sys.argv[2]) if sys.argv[1:2] == ["--keep"] else Path(scratch)
+        place = given.keep or Path(scratch)
         place.mkdir(parents=True, exist_ok=True)
-        baseline = _run(place, Case(name="baseline", is_right=lambda _code, _gate: True))
-        rows = [_row(place, baseline, case) for case in CASES]
+        bench = Bench(place=place, sandbox=given.sandbox)
+        baseline = _run(bench, Case(name="baseline", is_right=lambda _code, _gate: True))
+        rows = [_row(bench, baseline, case) for case in CASES]
     lines = (("candidate", "exit code", "gate", "criteria", "where from", "right"), ("---",) * 6, *rows)
     sys.stdout.write("".join(f"| {' | '.join(line)} |\n" for line in lines))
     return int(any(row[-1] != "yes" for row in rows))
 
 
-def _run(place: Path, case: Case) -> Path:
+def _run(bench: Bench, case: Case) -> Path:
     """One run of the target, changed as the case says; returns its folder. Raises RuntimeError where it fails."""
-    fixtures, out = place / f"{case.name}-fixtures", place / case.name
+    fixtures, out = bench.place / f"{case.name}-fixtures", bench.place / case.name
     shutil.copytree(ROOT / "fixtures" / TARGET, fixtures / TARGET)
     case.change(fixtures / TARGET)
-    matrix = place / f"{case.name}.toml"
+    matrix = bench.place / f"{case.name}.toml"
     matrix.write_text(
         f'schema = 1\nname = "{case.name}"\nfeatures = ["{TARGET}/*"]\nrepeats = 1\n[parallel]\ntrials = 2\n'
         f'[models.simulated]\nprovider = "simulator"\nturns = "demo"\nfirst_token_ms = {FIRST_TOKEN_MS * case.slower}\n'
         f"tokens_per_s = {TOKENS_PER_S / case.slower}\n",
         encoding="utf-8",
     )
-    said = _splitclock("run", matrix, "--out", out, "--fixtures", fixtures)
+    said = _splitclock("run", matrix, "--out", out, "--fixtures", fixtures, "--sandbox", bench.sandbox)
     if said.returncode:
         raise RuntimeError(f"{case.name}: exit code {said.returncode}: {said.stderr[-2000:]}")
     sys.stderr.write(f"{case.name}: {said.stdout.strip().partition(chr(10))[0]}\n")
     return out
 
 
-def _row(place: Path, baseline: Path, case: Case) -> tuple[str, ...]:
-    candidate = _run(place, case)
+def _row(bench: Bench, baseline: Path, case: Case) -> tuple[str, ...]:
+    candidate = _run(bench, case)
     allowed = [word for kind in case.allow for word in ("--allow", kind)]
     said = _splitclock("gate", "--baseline", baseline, "--candidate", candidate, "--json", *allowed)
     gate = json.loads(said.stdout)
