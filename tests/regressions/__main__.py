@@ -78,6 +78,7 @@ def _run(bench: Bench, case: Case) -> Path:
     """One run of the target, changed as the case says; returns its folder. Raises RuntimeError where it fails."""
     fixtures, out = bench.place / f"{case.name}-fixtures", bench.place / case.name
     shutil.copytree(ROOT / "fixtures" / TARGET, fixtures / TARGET)
+    _solve_all(fixtures / TARGET)
     case.change(fixtures / TARGET)
     matrix = bench.place / f"{case.name}.toml"
     matrix.write_text(
@@ -113,6 +114,12 @@ def _blame(gate: Any) -> str:
 def _splitclock(*arguments: object) -> "subprocess.CompletedProcess[str]":
     argv = [sys.executable, "-m", "harness", *map(str, arguments)]
     return subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True)
+
+
+def _solve_all(target: Path) -> None:
+    """Eight features show nothing among so many criteria, nine do: the one that fails by design is solved."""
+    turns = target / "features" / "waitlist" / "turns"
+    shutil.copy(turns / "solid.jsonl", turns / "demo.jsonl")
 
 
 def _slow_suite(target: Path) -> None:
