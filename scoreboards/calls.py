@@ -14,6 +14,9 @@ from scoreboards.sums import Adder, Numbers, Sum, numbers, says
 PROVIDER_WAITS = ("failed_call", "backoff", "rate_limit")
 """Sub-phases of waiting that a provider causes."""
 
+PROVIDER_WAIT_KEYS = tuple(f"wait.{sub}" for sub in PROVIDER_WAITS)
+"""The same as records name them."""
+
 Key = TypeVar("Key", str, tuple[str, str])
 
 

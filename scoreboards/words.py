@@ -69,6 +69,11 @@ def count(value: float | None, *, at_least: bool = False) -> str:
     return f"{sign}{value:,.0f}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 feature", "9 features"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def usd(value: float | None, *, at_least: bool = False) -> str:
     """Dollars: cents, or more digits where cents would hide a small sum; "≥" before a lower bound."""
     if value is None:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from scoreboards.gate.asking import Pair
 from scoreboards.gate.causes import Changes
 from scoreboards.gate.findings import Blame, Part, Seen
-from scoreboards.gate.phrases import counted, listed, named, signed
+from scoreboards.gate.phrases import listed, named, signed
 from scoreboards.gate.policy import TIMES, Metric
 from scoreboards.gate.sample import Observation
-from scoreboards.words import count, duration, percent, usd
+from scoreboards.words import count, counted, duration, percent, usd
 
 _STILL = 0.01
 """A phase that moved by less than this share of the agent wall is said to be unchanged."""

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scoreboards.gate.estimated import criteria, planned
 from scoreboards.gate.findings import Counts, Criterion, Decision, Differs, Gate, Look
-from scoreboards.gate.phrases import counted, listed
+from scoreboards.gate.phrases import listed
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.refusing import paired, refuse
 from scoreboards.gate.rules import rules
 from scoreboards.gate.sample import Sample
+from scoreboards.words import counted
 
 SEED = 0
 """Of the resampling: the same records give the same figures."""

@@ -5,9 +5,10 @@ from collections.abc import Collection
 from harness.errors import ConfigError
 from scoreboards.gate.facts import Facts
 from scoreboards.gate.findings import Look
-from scoreboards.gate.phrases import counted, listed, named, quoted
+from scoreboards.gate.phrases import listed, named, quoted
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.sequential import nominal_alphas
+from scoreboards.words import counted
 
 
 def refuse_unfinished(side: str, facts: Facts, models: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """How a gate says names, changes and limits in its sentences. Pure."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.untrusted import one_line
 from scoreboards.gate.policy import Metric
@@ -37,14 +37,13 @@ def quoted(path: str) -> str:
 
 def listed(names: Iterable[str], most: int = 3) -> str:
     """The first of some names from outside, and how many more there are."""
-    known = [named(name) for name in names]
-    more = [f"and {len(known) - most} more"] if len(known) > most else []
-    return ", ".join([*known[:most], *more])
+    return some([named(name) for name in names], most)
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: "1 feature", "9 features"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def some(texts: Sequence[str], most: int = 3) -> str:
+    """The first of some texts, and how many more there are."""
+    more = [f"and {len(texts) - most} more"] if len(texts) > most else []
+    return ", ".join([*texts[:most], *more])
 
 
 def signed(change: float | None, metric: Metric = Metric.AGENT_WALL) -> str:

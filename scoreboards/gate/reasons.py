@@ -7,8 +7,9 @@ from scoreboards.gate.asking import Asked
 from scoreboards.gate.decisions import Answer, Why
 from scoreboards.gate.findings import Decision
 from scoreboards.gate.needed import Needed
-from scoreboards.gate.phrases import NAMES, allowed, chance, counted, signed, spread
+from scoreboards.gate.phrases import NAMES, allowed, chance, signed, spread
 from scoreboards.gate.policy import Metric, Trials
+from scoreboards.words import counted
 
 _MANY_REPEATS = 100
 _MANY_FEATURES = 1000

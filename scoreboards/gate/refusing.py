@@ -5,10 +5,10 @@ from fnmatch import fnmatchcase
 
 from harness.errors import ConfigError, InfraError, ProviderError
 from scoreboards.gate.findings import Counts, Differs
-from scoreboards.gate.phrases import counted, listed, named
+from scoreboards.gate.phrases import listed, named
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.sample import Sample
-from scoreboards.words import percent
+from scoreboards.words import counted, percent
 
 
 def paired(

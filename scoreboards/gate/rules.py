@@ -5,10 +5,10 @@ from fnmatch import fnmatchcase
 
 from scoreboards.gate.blame import seen
 from scoreboards.gate.findings import Criterion, Decision, Rule
-from scoreboards.gate.phrases import counted, listed
+from scoreboards.gate.phrases import listed
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.sample import Cell, Observation
-from scoreboards.words import percent
+from scoreboards.words import counted, percent
 
 _LOOKS = 5
 

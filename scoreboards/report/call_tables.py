@@ -128,8 +128,8 @@ def _shown(name: str) -> str:
 
 
 def _tries(number: int) -> str:
-    return f"{number:,} failed {'try' if number == 1 else 'tries'}"
+    return words.counted(number, "failed try", "failed tries")
 
 
 def _calls(number: int) -> str:
-    return f"{number:,} call{'' if number == 1 else 's'}"
+    return words.counted(number, "call")

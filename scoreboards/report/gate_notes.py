@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from scoreboards.gate.findings import Blame, Criterion, Decision, Gate
-from scoreboards.gate.phrases import counted
 from scoreboards.gate.policy import TIMES, Metric, Policy, Trials
 from scoreboards.report import gate_words
-from scoreboards.words import percent
+from scoreboards.words import counted, percent
 
 _PHASES = tuple(metric for metric in TIMES if metric is not Metric.AGENT_WALL)
 

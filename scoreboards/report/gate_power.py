@@ -11,11 +11,12 @@ from rich.text import Text
 
 from scoreboards import words
 from scoreboards.gate.paired import least_pairs
-from scoreboards.gate.phrases import NAMES, allowed, counted, named, signed
+from scoreboards.gate.phrases import NAMES, allowed, named, signed
 from scoreboards.gate.policy import Metric, Policy
 from scoreboards.gate.power import Chance, Power
 from scoreboards.report.grid import Grid
 from scoreboards.report.grid_view import grid_view
+from scoreboards.words import counted
 
 SCHEMA = 1
 """Number of the form; goes up when a field changes its meaning, fields are only added."""

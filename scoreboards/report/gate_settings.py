@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from harness.untrusted import one_line
-from scoreboards.gate.phrases import counted
 from scoreboards.gate.policy import Difference, Metric, Policy, Spending
+from scoreboards.words import counted
 
 _RISE = "share of the baseline"
 _ALL = "all"

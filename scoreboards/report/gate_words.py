@@ -1,16 +1,16 @@
 """What a gate found, in the words and figures that all its views share. Pure."""
 
 import math
-import shlex
 from collections.abc import Iterable, Sequence
 
-from harness.untrusted import one_line, plain
+from harness.untrusted import one_line
 from scoreboards import words
 from scoreboards.gate import phrases
 from scoreboards.gate.findings import Counts, Criterion, Decision, Gate, Part, Rule, Seen
-from scoreboards.gate.phrases import NAMES, allowed, counted, named, signed, spread
+from scoreboards.gate.phrases import NAMES, allowed, named, quoted, signed, some, spread
 from scoreboards.gate.policy import Metric, Policy, Trials
 from scoreboards.statistics import Interval
+from scoreboards.words import counted
 
 TITLES: dict[Metric | Rule, str] = {
     **dict[Metric | Rule, str](NAMES.items()),
@@ -163,7 +163,7 @@ def decides(one: Criterion) -> str:
 
 def show_command(seen: Seen) -> str:
     """What shows a trial, to be copied into a shell; nothing in it is read as more than a name."""
-    return f"splitclock show {_argument(seen.run)} {_argument(seen.trial)}"
+    return f"splitclock show {quoted(seen.run)} {quoted(seen.trial)}"
 
 
 def part(found: Part) -> str:
@@ -176,8 +176,7 @@ def part(found: Part) -> str:
 
 def parts(found: Sequence[Part], most: int = _TOLD) -> str:
     """The first of several parts, and how many more there are."""
-    more = [f"and {len(found) - most} more"] if len(found) > most else []
-    return ", ".join([*map(part, found[:most]), *more])
+    return some([part(one) for one in found], most)
 
 
 def others(policy: Policy) -> str:
@@ -193,12 +192,7 @@ def counts(side: str, found: Counts) -> str:
 
 
 def _listed(gate: Gate, criteria: Sequence[Criterion]) -> str:
-    more = [f"and {len(criteria) - _TOLD} more"] if len(criteria) > _TOLD else []
-    return ", ".join([*(short(gate, one) for one in criteria[:_TOLD]), *more])
-
-
-def _argument(text: str) -> str:
-    return shlex.quote(" ".join(plain(text).split()))
+    return some([short(gate, one) for one in criteria], _TOLD)
 
 
 def _as_metric(metric: Metric | Rule) -> Metric:

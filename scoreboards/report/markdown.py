@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.untrusted import one_line
 from scoreboards.board import Board
-from scoreboards.bounded import bound_sentence
+from scoreboards.model_bound import bound_sentence
 from scoreboards.report.call_tables import calls_grid
 from scoreboards.report.grid import Cell, Grid, Name
 from scoreboards.report.inside_table import inside_grid

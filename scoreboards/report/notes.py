@@ -6,6 +6,7 @@ from harness.record import Record, Verdict
 from harness.untrusted import one_line
 from scoreboards.board import Board, Figures
 from scoreboards.noise import noise_reasons
+from scoreboards.words import counted
 
 RATE = "Rates are over scored trials, with the 95 % Wilson interval, which takes trials as independent."
 WALL = (
@@ -63,7 +64,7 @@ def _mixed(board: Board) -> list[str]:
 
 def _others(row: Figures) -> list[str]:
     """A line for each model that answered where another one was asked for."""
-    answered = "1 call" if row.calls.answered == 1 else f"{row.calls.answered:,} calls"
+    answered = counted(row.calls.answered, "call")
     return [
         f"{_name(row)}: was served by {one_line(one.served, 60)} in {one.calls:,} of {answered}, where "
         f"{one_line(one.requested, 60)} was asked for."
@@ -138,4 +139,4 @@ def _name(row: Figures) -> str:
 
 
 def _trials(number: int) -> str:
-    return f"{number:,} trial{'' if number == 1 else 's'}"
+    return counted(number, "trial")

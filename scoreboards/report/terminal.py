@@ -11,8 +11,8 @@ from harness.clock import Phase
 from harness.untrusted import one_line
 from scoreboards import words
 from scoreboards.board import Board, FeatureRow, Figures
-from scoreboards.bounded import bound_sentence
 from scoreboards.inside import AGENT_PHASES
+from scoreboards.model_bound import bound_sentence
 from scoreboards.report import layout
 from scoreboards.report.bars import bar, head
 from scoreboards.report.call_tables import calls_grid
@@ -167,7 +167,7 @@ def _simulated(row: Figures) -> tuple[str, str]:
 
 def _model_name(row: Figures) -> Text:
     features, trials = row.features, row.outcomes.trials
-    counts = f"{features} feature{'s' * (features != 1)}, {trials} trial{'s' * (trials != 1)}"
+    counts = f"{words.counted(features, 'feature')}, {words.counted(trials, 'trial')}"
     return _two(Text.assemble(_name(row), _simulated(row)), counts)
 
 

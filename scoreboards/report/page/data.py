@@ -10,9 +10,9 @@ from harness.clock import SUB_PHASES, Phase
 from harness.record import WORK, Record, Verdict
 from harness.untrusted import one_line
 from scoreboards.board import Board, Figures
-from scoreboards.bounded import bound_sentence
 from scoreboards.comparison import Comparison, compare
 from scoreboards.ledger import Ledger, ledger
+from scoreboards.model_bound import bound_sentence
 from scoreboards.report.compare_machine import compare_value
 from scoreboards.report.machine import trial_value
 from scoreboards.report.notes import notes

@@ -6,6 +6,7 @@ from harness.clock import Phase
 from harness.untrusted import one_line
 from scoreboards import words
 from scoreboards.board import Board, Figures
+from scoreboards.calls import PROVIDER_WAIT_KEYS
 from scoreboards.speedup import pick_pair
 
 MOST_MODELS = 3
@@ -42,13 +43,12 @@ def wall_parts(row: Figures) -> dict[str, int]:
     known = {key: ns or 0 for key, ns in inside.sums.items()}
     first = known.get("model.first_token", 0) + known.get("model.connect", 0)
     transport = known.get("tool.transport", 0)
-    waits = ("wait.failed_call", "wait.backoff", "wait.rate_limit")
     parts = {
         "decoding": phases[Phase.MODEL] - first,
         "first tokens": first,
         "the sandbox's transport": transport,
         "the harness itself": phases[Phase.HARNESS],
-        "waiting for the provider": sum(known.get(key, 0) for key in waits),
+        "waiting for the provider": sum(known.get(key, 0) for key in PROVIDER_WAIT_KEYS),
     }
     parts |= {f"tools ({one_line(work, 40)})": ns for work, ns in _by_work(row, phases[Phase.TOOL] - transport).items()}
     return {name: ns for name, ns in parts.items() if ns > 0}

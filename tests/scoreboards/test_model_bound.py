@@ -1,7 +1,7 @@
 """What bounds a model's agent wall, in a sentence that any reader can act on."""
 
 from scoreboards.board import build_board
-from scoreboards.bounded import bound_by, bound_sentence, wall_parts
+from scoreboards.model_bound import bound_by, bound_sentence, wall_parts
 from tests.scoreboards.conftest import SECOND, make_call, make_record, make_tool
 
 
