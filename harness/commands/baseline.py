@@ -1,6 +1,7 @@
 """`splitclock baseline`: named runs that gates compare with, kept in a folder or a git branch of the user's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -63,11 +64,7 @@ def set_(
             f"{kept}: is there already in {opened.where}; `splitclock baseline promote RUN --as {kept}` replaces it"
         )
     fit = fit_run(run, read_policy(policy).caps.errors)
-
-    def write(folder: Path) -> Note:
-        note = write_essentials(fit, kept, folder, with_bodies=with_bodies)
-        return note.model_copy(update={"remark": one_line(remark)})
-
+    write = partial(_write, fit, kept, {"remark": one_line(remark)}, with_bodies=with_bodies)
     _tell(opened, opened.put(kept, write, None), as_json=as_json)
 
 
@@ -100,11 +97,8 @@ def promote(
         _tell(opened, before, as_json=as_json)
         return
     words = _compared(opened.folder(before), fit, before.name, rules.comparable.allow)
-
-    def write(folder: Path) -> Note:
-        note = write_essentials(fit, before.name, folder, with_bodies=with_bodies)
-        return note.model_copy(update={"differences": words, "remark": one_line(remark)})
-
+    said = {"differences": words, "remark": one_line(remark)}
+    write = partial(_write, fit, before.name, said, with_bodies=with_bodies)
     _tell(opened, opened.put(before.name, write, before), as_json=as_json)
 
 
@@ -143,6 +137,11 @@ def list_(*, store: options.Store = None, as_json: options.Json = False) -> None
         output().print(table(newest, "baseline"))
     else:
         typer.echo(f"{plain(opened.where)}: no baseline yet; `splitclock baseline set RUN --as NAME` makes one")
+
+
+def _write(fit: Fit, name: str, said: Mapping[str, object], folder: Path, *, with_bodies: bool) -> Note:
+    """Write a version's files; returns its note with what is `said` beside."""
+    return write_essentials(fit, name, folder, with_bodies=with_bodies).model_copy(update=dict(said))
 
 
 def _compared(before: Path, fit: Fit, name: str, allow: Iterable[Difference]) -> tuple[str, ...]:

@@ -35,8 +35,8 @@ def read(store: Store, version: Version) -> Read:
 def facts(store: Store, version: Version, note: Note) -> Iterator[tuple[str, str]]:
     """What `show` tells people, as labels and values."""
     yield "baseline", f"{version.full} in {store.where}"
-    yield "run", f"{note.run}, begun {note.run_utc[:16].replace('T', ' ')} UTC, by splitclock {note.splitclock}"
-    yield "kept", f"{note.kept_utc[:16].replace('T', ' ')} UTC, by splitclock {note.kept_by}"
+    yield "run", f"{note.run}, begun {_minute(note.run_utc)} UTC, by splitclock {note.splitclock}"
+    yield "kept", f"{_minute(note.kept_utc)} UTC, by splitclock {note.kept_by}"
     yield "matrix", f"{note.features} features x {note.repeats} repeats, {note.trials} trials, {note.errors} errors"
     for model, one in note.models.items():
         rate = percent(one.passed / one.scored if one.scored else None)
@@ -65,10 +65,14 @@ def table(rows: Iterable[tuple[str, Read]], first: str) -> Table:
         if note is None:
             made.add_row(rich_text(name), rich_text(one.problem, "red"))
             continue
-        kept = note.kept_utc[:16].replace("T", " ")
         share = f"{note.solved.passed}/{note.solved.scored}"
-        made.add_row(*map(rich_text, (name, one_line(note.run), kept, share, size(note.disk_bytes))))
+        made.add_row(*map(rich_text, (name, one_line(note.run), _minute(note.kept_utc), share, size(note.disk_bytes))))
     return made
+
+
+def _minute(utc: str) -> str:
+    """A moment in ISO form to the minute: "2026-11-01 08:15"."""
+    return utc[:16].replace("T", " ")
 
 
 def document(store: Store, version: Version, note: Note) -> dict[str, Any]:

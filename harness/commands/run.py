@@ -16,7 +16,7 @@ from harness.commands.options import SandboxKind
 from harness.commands.run_folders import run_label_in
 from harness.commands.running import Finished, Job, load_job
 from harness.commands.session import open_session, say
-from harness.commands.until_decided import Growing, check_alone, judged_by, until_decided
+from harness.commands.until_decided import Growing, check_alone, folder_of, judged_by, until_decided
 from harness.config import capped, environment_without_keys
 from harness.errors import ConfigError, InfraError, InterruptedRunError, ProviderError
 from harness.matrix import Ended
@@ -80,10 +80,15 @@ def command(
     check_alone(shown, shard, repeats)
     judging = judged_by(baseline or (), policy)
     quiet = replace(shown, on_finish=None)
+    first = job(1)
     growing = Growing(
-        asked=judging, job=job, carry_out=lambda one: go(one, sandbox, quiet), ending=ending_of(job(1), shown)
+        folder=folder_of(first, out),
+        asked=judging,
+        job=job,
+        carry_out=lambda one: go(one, sandbox, quiet),
+        ending=ending_of(first, shown),
     )
-    return until_decided(growing, out)
+    return until_decided(growing)
 
 
 def _refuse_judging(baseline: list[str] | None, policy: Path | None) -> None:

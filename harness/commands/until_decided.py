@@ -23,8 +23,9 @@ DECIDED = (Decision.PASS, Decision.FAIL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growing:
-    """A run that grows: what it is judged by, its job at so many repeats, and how such a job is carried out."""
+    """A run that grows: its folder, what it is judged by, its job at so many repeats, and how one is carried out."""
 
+    folder: Path
     asked: Asked
     job: Callable[[int], Job]
     carry_out: Callable[[Job], int]
@@ -65,35 +66,40 @@ def check_alone(shown: options.Shown, shard: str | None, repeats: int | None) ->
         raise ConfigError(*problems)
 
 
-def until_decided(growing: Growing, out: Path | None) -> int:
+def folder_of(job: Job, out: Path | None) -> Path:
+    """The one folder of all looks: it is chosen before the first of them."""
+    return out or new_run_folder(Path("runs"), job.matrix.name, SystemClock().utc())
+
+
+def until_decided(growing: Growing) -> int:
     """Run look by look until the gate passes or fails, or the looks are over; returns its exit code.
 
     That of the run itself where it did not complete. A run that is gone on with goes on at the look it had come to.
     """
-    first = growing.job(1)
-    folder = out or new_run_folder(Path("runs"), first.matrix.name, SystemClock().utc())
-    looks = _left(growing.asked, folder)
+    looks = _left(growing.asked, growing.folder)
     try:
-        code = _looked(growing, folder, looks)
+        code = _looked(growing, looks)
     except BaseException as error:  # also Ctrl-C: however it ended, the user's hook is told
-        if RunFolder(root=folder).plan.exists():
-            _tell(growing, folder, code_of(error))
+        if RunFolder(root=growing.folder).plan.exists():
+            _tell(growing, code_of(error))
         raise
-    _tell(growing, folder, code)
+    _tell(growing, code)
     return code
 
 
-def _tell(growing: Growing, folder: Path, code: int) -> None:
-    call(growing.ending.on_finish, folder, code, RunFolder(root=folder).summary)
+def _tell(growing: Growing, code: int) -> None:
+    call(growing.ending.on_finish, growing.folder, code, RunFolder(root=growing.folder).summary)
 
 
-def _looked(growing: Growing, folder: Path, looks: Sequence[int]) -> int:
+def _looked(growing: Growing, looks: Sequence[int]) -> int:
+    asked = replace(growing.asked, candidate=(growing.folder,))
     for repeats in looks:
-        code = growing.carry_out(replace(growing.job(repeats), out=folder))
+        code = growing.carry_out(replace(growing.job(repeats), out=growing.folder))
         if code:
             return code
-        outcome = (asked := replace(growing.asked, candidate=(folder,))).outcome(asked.judged())
-        if repeats == looks[-1] or (outcome.gate is not None and outcome.gate.decision in DECIDED):
+        gate = asked.judged()
+        if repeats == looks[-1] or gate.decision in DECIDED:
+            outcome = asked.outcome(gate)
             Outputs().write(outcome)
             return outcome.exit_code
         say(f"not decided after {repeats} of {looks[-1]} repeats: going on")
