@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 
 from harness.record import Record, Verdict
 from harness.untrusted import one_line
+from scoreboards.calls import PROVIDER_WAIT_KEYS
 from scoreboards.comparison import CENSORED
 from scoreboards.gate.findings import Counts
 from scoreboards.gate.policy import TIMES, Metric
 from scoreboards.ledger import Ledger, ledger
-
-WAITS = ("wait.failed_call", "wait.backoff", "wait.rate_limit", "wait.model_slot")
-"""Sub-phases of waiting that a change of it is looked for in."""
 
 _MOST_WHY = 160
 
@@ -168,7 +166,7 @@ def _observed(record: Record, run: str) -> Observation:
         seconds=tuple(ns / 1e9 for ns in _times(record)),
         account=ledger(record),
         work=_work(record),
-        waits={name: record.sub_phases[name] for name in WAITS if record.sub_phases.get(name)},
+        waits={name: record.sub_phases[name] for name in PROVIDER_WAIT_KEYS if record.sub_phases.get(name)},
         output_tokens=_tokens(record),
         cost_usd=_cost(record),
         why="" if passed else one_line(record.error or record.grade.reason or record.verdict.value, _MOST_WHY),

@@ -81,9 +81,9 @@ def test_the_parts_of_a_wall_sum_to_its_change() -> None:
 
 
 def test_waiting_is_blamed_on_what_was_waited_for() -> None:
-    """Of waiting, its sub-phases."""
-    waits = {"sub_phases": {"wait.rate_limit": 9 * SECOND, "wait.backoff": SECOND}}
-    found = judge(sampled(), sampled(Pace(seed=1, wait=10, more=waits)), policy(""))
+    """Of waiting, its sub-phases; the harness's own queue is no part of it, and none of its causes."""
+    waits = {"sub_phases": {"wait.rate_limit": 9 * SECOND, "wait.backoff": SECOND, "wait.model_slot": 8 * SECOND}}
+    found = judge(sampled(), sampled(Pace(seed=1, wait=18, more=waits)), policy(""))
     blamed = of(found, Metric.WAIT).blame
     assert blamed is not None
     assert [one.name for one in blamed.causes] == ["wait.rate_limit", "wait.backoff"]
