@@ -4,34 +4,13 @@ import io
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
+from importlib import import_module
 from typing import Annotated, Any, TextIO
 
 import structlog
 import typer
 
-from harness.commands import (
-    baseline,
-    board,
-    clean,
-    compare,
-    demo,
-    doctor,
-    export,
-    gate,
-    history,
-    merge,
-    plan,
-    regrade,
-    report,
-    resume,
-    run,
-    show,
-    status,
-    timeline,
-    validate,
-    whatif,
-)
 from harness.errors import HarnessError
 from harness.untrusted import plain
 from sandbox.errors import SandboxError
@@ -40,22 +19,50 @@ USAGE = 2
 INTERRUPTED = 130
 INFRASTRUCTURE = 4
 
-app = typer.Typer(
-    name="splitclock",
-    help="Evaluate coding agents on real repositories, with every nanosecond of the wall-clock accounted for.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+VERBS = (
+    *(
+        "demo",
+        "run",
+        "resume",
+        "plan",
+        "status",
+        "validate",
+        "board",
+        "report",
+        "compare",
+        "whatif",
+        "gate",
+        "timeline",
+    ),
+    *("show", "export", "regrade", "merge", "doctor", "clean", "history", "baseline"),
 )
+"""The commands, as `--help` lists them; each is a module of `harness.commands`."""
 
-for verb in (
-    *(demo, run, resume, plan, status, validate, board, report, compare, whatif, gate, timeline, show),
-    *(export, regrade, merge, doctor, clean),
-):
-    app.command(verb.__name__.rpartition(".")[2])(verb.command)
-app.add_typer(history.app, name="history")
-app.add_typer(baseline.app, name="baseline")
+
+def command_line(verbs: Sequence[str] = VERBS) -> typer.Typer:
+    """The command line with these commands: what the others need is not loaded."""
+    app = typer.Typer(
+        name="splitclock",
+        help="Evaluate coding agents on real repositories, with every nanosecond of the wall-clock accounted for.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(options)
+    for verb in verbs:
+        module = import_module(f"harness.commands.{verb}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command(verb)(module.command)
+    return app
+
+
+def _asked_for(arguments: Sequence[str]) -> Sequence[str]:
+    """The command that is named, all of them where none is: help lists them, and so does a mistake."""
+    verb = next((one for one in arguments if not one.startswith("-")), "")
+    return (verb,) if verb in VERBS else VERBS
 
 
 def _version(*, wanted: bool) -> None:
@@ -66,7 +73,6 @@ def _version(*, wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show tracebacks.")] = False,
@@ -110,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no bars gets question marks, not a crash
     try:
-        code: Any = app(arguments, standalone_mode=False)
+        code: Any = command_line(_asked_for(arguments))(arguments, standalone_mode=False)
     except typer.Exit as leave:
         code = leave.exit_code
     except KeyboardInterrupt:

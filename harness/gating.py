@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.current import each_current_in_turn
 from harness.errors import ConfigError
 from harness.journal_reader import read_meta
-from harness.run_plan import read_plan
+from harness.run_plan import RunPlan, read_plan
 from harness.untrusted import one_line
 from scoreboards.gate.comparable import differences
 from scoreboards.gate.facts import Facts
@@ -16,7 +16,7 @@ from scoreboards.gate.judge import judge
 from scoreboards.gate.looking import look_at_repeats, refuse_same, refuse_unfinished
 from scoreboards.gate.phrases import listed
 from scoreboards.gate.policy import Policy
-from scoreboards.gate.refusing import paired, refuse_broken, refuse_different
+from scoreboards.gate.refusing import paired, refuse_broken, refuse_different, refuse_hopeless
 from scoreboards.gate.sample import Sample
 
 
@@ -42,7 +42,7 @@ def gate_runs(
     for name, side in (("baseline", before), ("candidate", after)):
         if not side.sample.models:
             refuse_unfinished(name, side.facts, ())
-    models = paired(before.sample, after.sample, policy, pairs)
+    models = paired(before.sample.models, after.sample.models, policy, pairs)
     if not itself:
         refuse_same(before.facts, after.facts)
     refuse_broken(before.sample, after.sample, policy, models)
@@ -54,6 +54,20 @@ def gate_runs(
     refuse_different(found, policy)
     gate = judge(before.sample, after.sample, policy, pairs=models, differences=found, look=look)
     return replace(gate, notes=(*_of_itself(models), *gate.notes)) if itself else gate
+
+
+def refuse_planned(baseline: Side, plan: RunPlan, facts: Mapping[str, str], policy: Policy) -> None:
+    """Raise for a candidate that is only planned what its gate would be refused for, as far as that is known yet.
+
+    `facts` are the provenance of its run. Raises ConfigError; InfraError, ProviderError where the baseline is broken.
+    """
+    after = Facts()
+    after.plan("candidate", plan)
+    after.begin(facts)
+    models = paired(baseline.sample.models, after.trials, policy)
+    refuse_unfinished("baseline", baseline.facts, models)
+    refuse_hopeless(baseline.sample, after.features, policy, models)
+    refuse_different(differences(baseline.facts.as_far_as(after), after, models, policy.comparable.allow), policy)
 
 
 def read_side(runs: Iterable[Path]) -> Side:

@@ -8,8 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from harness.baselines.contract import Version, Write, overtaken
-from harness.baselines.folder_store import SIGN, check_sign, sign
+from harness.baselines.contract import SIGN, Version, Write, check_sign, overtaken, sign
 from harness.baselines.note import NOTE, Note, baseline_name, is_name, parse_note, verified
 from harness.clock import SystemClock
 from harness.errors import ConfigError, InfraError

@@ -1,5 +1,6 @@
 """What a store of baselines can do, wherever it keeps them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,12 @@ from typing import Protocol
 
 from harness.baselines.note import Note
 from harness.errors import ConfigError
+
+SCHEMA = 1
+"""Number of the store's form; a newer one is refused."""
+
+SIGN = "splitclock-baselines.json"
+"""The file that says that a folder, or a branch, is a store of baselines."""
 
 Write = Callable[[Path], Note]
 """Writes a baseline's files to an empty folder and returns its note, which the store seals and adds."""
@@ -57,3 +64,18 @@ def overtaken(name: str, where: str) -> ConfigError:
     return ConfigError(
         f"{name}: somebody else has set it in {where} meanwhile; look at `splitclock baseline show {name}`"
     )
+
+
+def sign() -> bytes:
+    """What the sign of a store holds."""
+    return (json.dumps({"schema": SCHEMA}) + "\n").encode()
+
+
+def check_sign(data: bytes, where: str) -> None:
+    """Raise ConfigError for a store that a newer Splitclock began, or a sign that says nothing."""
+    try:
+        schema = int(json.loads(data)["schema"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        raise ConfigError(f"{where}: {SIGN} is damaged; restore it: {sign().decode().strip()}") from None
+    if schema > SCHEMA:
+        raise ConfigError(f"{where}: a newer Splitclock keeps baselines here (schema {schema}): upgrade this one")

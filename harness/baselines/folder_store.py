@@ -1,6 +1,5 @@
 """Baselines in a folder: <name>/<number>/ for each version, written beside and renamed, never changed."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -9,17 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from harness.baselines.contract import Version, Write, overtaken
+from harness.baselines.contract import SIGN, Version, Write, check_sign, overtaken, sign
 from harness.baselines.note import NOTE, Note, baseline_name, is_name, parse_note, verified
 from harness.errors import ConfigError
 from harness.files import disk_errors, sync_folder, write_atomic
 from sandbox.locks import locked
-
-SCHEMA = 1
-"""Number of the store's form; a newer one is refused."""
-
-SIGN = "splitclock-baselines.json"
-"""The file that says that a folder, or a branch, is a store of baselines."""
 
 _MAKING = ".making-"
 _LOCK = "baselines.lock"
@@ -133,18 +126,3 @@ class FolderStore:
 
 def _version(name: str, number: str) -> Version:
     return Version(name=name, mark=str(int(number)), key=number)
-
-
-def sign() -> bytes:
-    """What the sign of a store holds."""
-    return (json.dumps({"schema": SCHEMA}) + "\n").encode()
-
-
-def check_sign(data: bytes, where: str) -> None:
-    """Raise ConfigError for a store that a newer Splitclock began, or a sign that says nothing."""
-    try:
-        schema = int(json.loads(data)["schema"])
-    except (ValueError, TypeError, LookupError, RecursionError):
-        raise ConfigError(f"{where}: {SIGN} is damaged; restore it: {sign().decode().strip()}") from None
-    if schema > SCHEMA:
-        raise ConfigError(f"{where}: a newer Splitclock keeps baselines here (schema {schema}): upgrade this one")

@@ -28,7 +28,9 @@ class Outputs:
     github: bool = False
 
     def check(self) -> None:
-        """Raises ConfigError where two documents would share standard output."""
+        """Raises ConfigError where two documents would share standard output, or one has no file."""
+        if self.junit is not None and str(self.junit) == _STDOUT:
+            raise ConfigError("--junit -: is written to a file only; name one")
         if self.as_json and self.markdown == _STDOUT:
             raise ConfigError("--json and --markdown -: only one of them can have standard output; name a file")
 

@@ -78,12 +78,13 @@ def command(
         _refuse_judging(baseline, policy)
         return go(job(repeats), sandbox, shown)
     check_alone(shown, shard, repeats)
-    judging = judged_by(baseline or (), policy)
+    judging, check = judged_by(baseline or (), policy)
     quiet = replace(shown, on_finish=None)
     first = job(1)
     growing = Growing(
         folder=folder_of(first, out),
         asked=judging,
+        check=check,
         job=job,
         carry_out=lambda one: go(one, sandbox, quiet),
         ending=ending_of(first, shown),

@@ -42,7 +42,7 @@ from harness.provenance import host_facts, usable_cores
 from harness.record import Record
 from harness.redact import Redactor
 from harness.regrade import feature_body
-from harness.run_plan import Asked
+from harness.run_plan import Asked, RunPlan
 from harness.runners import refusal
 from harness.scripts import script_for, script_key
 from harness.slots import Slots, slot_count
@@ -58,7 +58,7 @@ class Job:
     `allow_weakened` names what an engine may leave out of the sandboxes' hardening. `out` may hold a run: then only
     trials without a finished record are run, and none but those that it planned where `is_resumed`. `asked` is what
     the run folder keeps of the command line. With `json_lines` events go to standard output. `began` is told
-    of the run's folder once its journal is held.
+    of the run's folder once its journal is held; `check` of its plan and provenance before that, and may refuse it.
     """
 
     matrix: Matrix
@@ -72,6 +72,7 @@ class Job:
     how: How = How.REPLAY
     json_lines: bool = False
     began: Callable[[Path], None] = lambda _folder: None
+    check: Callable[[RunPlan, Mapping[str, str]], None] = lambda _plan, _provenance: None
 
     def planned(self, checkouts: Checkouts, sandbox: str) -> Planned:
         """Its trials in a kind of sandbox, with their ids, and the plan to keep. Raises ConfigError, InfraError."""
@@ -118,6 +119,7 @@ class _Opening:
     job: Job
     session: Session
     planned: Planned
+    provenance: Mapping[str, str]
     held: Held
     journal: Journal
     redactor: Redactor
@@ -132,8 +134,10 @@ def execute(job: Job, session: Session, console: Console) -> Finished:
     check_gradable(job.features)
     refuse_unsound(session.provider, job.features, job.allow_weakened)
     plan = job.planned(session.checkouts, session.provider.kind)
+    provenance = _provenance(job, session)
+    job.check(plan.plan, provenance)
     with ExitStack() as stack:
-        opening = _open(job, session, plan, console, stack)
+        opening = _open(job, session, (plan, provenance), console, stack)
         for line in opening.held.lines:
             opening.progress.say(line)
         return _run(opening) if opening.held.todo else _nothing_done(opening)
@@ -167,7 +171,7 @@ def _run(opening: _Opening) -> Finished:
 def _nothing_done(opening: _Opening) -> Finished:
     """The run as it lies there; only a plan that is another one now, or was never written, is kept."""
     if opening.held.before != opening.planned.plan:
-        _write_opening(opening, host_facts(opening.session.provider))
+        _write_opening(opening, opening.provenance)
     return _finished(opening, ())
 
 
@@ -196,7 +200,10 @@ def _looked_at(job: Job, session: Session, features: Features) -> dict[str, str]
     return {}
 
 
-def _open(job: Job, session: Session, plan: Planned, console: Console, stack: ExitStack) -> _Opening:
+def _open(
+    job: Job, session: Session, begun: tuple[Planned, Mapping[str, str]], console: Console, stack: ExitStack
+) -> _Opening:
+    plan, provenance = begun
     redactor = redactor_for(job.matrix)
     folder = job.out or new_run_folder(Path("runs"), job.matrix.name, session.clock.utc())
     interrupts = Interrupts()
@@ -214,6 +221,7 @@ def _open(job: Job, session: Session, plan: Planned, console: Console, stack: Ex
         job=job,
         session=session,
         planned=plan,
+        provenance=provenance,
         held=held,
         journal=journal,
         redactor=redactor,
@@ -227,10 +235,9 @@ def _matrix_run(opening: _Opening, features: Features, models: Models, weakened:
     """The run as the matrix executes it, its opening written."""
     job, session, stack = opening.job, opening.session, opening.stack
     work_of("true")  # loads the parser, which takes longer than many tools, before any trial's clock runs
-    provenance = host_facts(session.provider) | weakened | _prices(job.matrix)
-    slots = Slots(_slot_count(job, provenance))
+    provenance = {**opening.provenance, **weakened}
+    slots = Slots(int(provenance["tool_slots"]))
     stack.enter_context(opening.interrupts.ending(slots.close))
-    provenance |= {"parallel_trials": str(job.matrix.parallel.trials), "tool_slots": str(slots.count)}
     _write_opening(opening, provenance)
     for prepared in features.prepared.values():
         opening.journal.append(Entry(kind=Kind.FEATURE, body=feature_body(opening.journal, prepared)))
@@ -305,6 +312,13 @@ def _models(opening: _Opening, prepared: Mapping[str, Prepared]) -> AbstractCont
     return open_models(job.matrix.models, scripts, session.clock, log, job.matrix.parallel.trials)
 
 
+def _provenance(job: Job, session: Session) -> dict[str, str]:
+    """What each record of the run tells of it, as far as it is known before anything is started."""
+    facts = host_facts(session.provider) | _prices(job.matrix)
+    parallel = {"parallel_trials": job.matrix.parallel.trials, "tool_slots": _slot_count(job, facts)}
+    return facts | {name: str(number) for name, number in parallel.items()}
+
+
 def _prices(matrix: Matrix) -> dict[str, str]:
     """What each model that costs anything costs, and who says so, for the run's provenance."""
     told = {
@@ -315,12 +329,12 @@ def _prices(matrix: Matrix) -> dict[str, str]:
     return told | {"prices.source": table_name()} if told else {}
 
 
-def _slot_count(job: Job, provenance: Mapping[str, str]) -> int:
+def _slot_count(job: Job, facts: Mapping[str, str]) -> int:
     """Tool slots of the run: as the matrix says, else as many as leave one core free."""
     wanted = job.matrix.parallel.tool_slots
     if isinstance(wanted, int):
         return wanted
-    theirs = provenance.get("sandbox.cpus", "")  # the engine may run on fewer than this process
+    theirs = facts.get("sandbox.cpus", "")  # the engine may run on fewer than this process
     cores = min(usable_cores(), int(theirs)) if theirs.isdecimal() else usable_cores()
     return slot_count(cores, (feature.target.limits.cpus for feature in job.features))
 

@@ -1,6 +1,6 @@
 """`splitclock run --until-decided`: a candidate that grows by repeats until a gate decides, at looks fixed before."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,27 +15,36 @@ from harness.commands.session import say
 from harness.errors import ConfigError
 from harness.gate_file import read_policy
 from harness.run_folder import RunFolder, new_run_folder
-from harness.run_plan import read_plan
+from harness.run_plan import RunPlan, read_plan
 from scoreboards.gate.findings import Decision
 
 DECIDED = (Decision.PASS, Decision.FAIL)
 
+Check = Callable[[RunPlan, Mapping[str, str]], None]
+"""Refuses a run, by its plan and provenance, that a gate could not judge."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growing:
-    """A run that grows: its folder, what it is judged by, its job at so many repeats, and how one is carried out."""
+    """A run that grows: its folder, what it is judged by, its job at so many repeats, and how one is carried out.
+
+    `check` refuses a job that could not be judged.
+    """
 
     folder: Path
     asked: Asked
+    check: Check
     job: Callable[[int], Job]
     carry_out: Callable[[Job], int]
     ending: Ending
 
 
-def judged_by(baselines: Iterable[str], policy: Path | None) -> Asked:
-    """What a growing run is to be judged by. Raises ConfigError, InfraError for what could not be judged at its end."""
-    from harness.gating import read_side
-    from scoreboards.gate.looking import refuse_unfinished
+def judged_by(baselines: Iterable[str], policy: Path | None) -> tuple[Asked, Check]:
+    """What a growing run is to be judged by, and what refuses one that could not be, before it costs anything.
+
+    Raises ConfigError, InfraError for a policy or a baseline that judge nothing.
+    """
+    from harness.gating import read_side, refuse_planned
 
     baseline = run_folders(baselines, None)
     if not baseline or policy is None:
@@ -46,8 +55,8 @@ def judged_by(baselines: Iterable[str], policy: Path | None) -> Asked:
     if rules.sequential is None:
         raise ConfigError(f"{policy}: plans no looks; add [sequential] with looks = [1, 2, 4], in repeats")
     before = read_side(baseline)
-    refuse_unfinished("baseline", before.facts, rules.models)
-    return Asked(baseline=baseline, candidate=(), policy=rules, policy_file=policy)
+    asked = Asked(baseline=baseline, candidate=(), policy=rules, policy_file=policy)
+    return asked, lambda plan, provenance: refuse_planned(before, plan, provenance, rules)
 
 
 def check_alone(shown: options.Shown, shard: str | None, repeats: int | None) -> None:
@@ -94,7 +103,7 @@ def _tell(growing: Growing, code: int) -> None:
 def _looked(growing: Growing, looks: Sequence[int]) -> int:
     asked = replace(growing.asked, candidate=(growing.folder,))
     for repeats in looks:
-        code = growing.carry_out(replace(growing.job(repeats), out=growing.folder))
+        code = growing.carry_out(replace(growing.job(repeats), out=growing.folder, check=growing.check))
         if code:
             return code
         gate = asked.judged()

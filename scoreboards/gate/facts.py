@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -62,6 +62,8 @@ PARTS: Mapping[str, Difference] = {
 
 DIGESTS = (*PARTS, "environment.digest", "tester.environment.digest", "prompts")
 """Facts whose values say nothing to people."""
+
+_WEAKENED = "sandbox.weakened"
 
 _RUN_FACTS: Mapping[str, tuple[Difference, bool]] = {
     "sandbox": (Difference.SANDBOX, True),
@@ -138,6 +140,18 @@ class Facts:
         for fact, value in _seen(record):
             self.values.setdefault(fact, set()).add(value)
 
+    def begin(self, provenance: Mapping[str, str]) -> None:
+        """What is known of a run before its first trial; how its sandboxes are weakened is seen only then."""
+        for key, value in _of_run(provenance):
+            if key.what != _WEAKENED:
+                self.values.setdefault(key, set()).add(value)
+
+    def as_far_as(self, other: "Facts") -> "Facts":
+        """The same without what only trials tell and the other one does not know."""
+        return replace(
+            self, values={key: told for key, told in self.values.items() if key.planned or key in other.values}
+        )
+
     def waiting(self, models: Collection[str]) -> tuple[Place, ...]:
         """The planned trials of these models that nothing came of yet; of all models where none is named."""
         return tuple(place for place in self.open.values() if not models or place.model in models)
@@ -192,7 +206,7 @@ def _of_run(facts: Mapping[str, str]) -> Iterator[tuple[Key, str]]:
         if name in facts:
             yield Key(kind, Scope.RUN, "", name, needed=needed), facts[name]
     if "sandbox" in facts:
-        yield Key(Difference.SANDBOX, Scope.RUN, "", "sandbox.weakened"), facts.get("sandbox.weakened", "nothing")
+        yield Key(Difference.SANDBOX, Scope.RUN, "", _WEAKENED), facts.get(_WEAKENED, "nothing")
     for name, value in facts.items():
         if name.startswith("package."):
             yield Key(Difference.HARNESS, Scope.RUN, "", name), value

@@ -31,7 +31,7 @@ def judge(  # noqa: PLR0913 - the last three are named, and most gates have none
     sequential design this is, and gives the alpha. Raises ConfigError where there is nothing to judge, InfraError and
     ProviderError where more trials broke than the policy bears.
     """
-    models = paired(baseline, candidate, policy, pairs)
+    models = paired(baseline.models, candidate.models, policy, pairs)
     refuse(baseline, candidate, policy, models)
     alpha = policy.alpha if look is None else look.alpha
     every = [

@@ -52,7 +52,7 @@ def look_at_repeats(facts: Facts, models: Collection[str], policy: Policy) -> tu
     if not reached:
         raise ConfigError(
             f"candidate: {counted(finished, 'repeat')} finished, and [sequential] looks first after {looks[0]}: "
-            f"`splitclock resume RUN`, or run with --repeats {looks[0]}"
+            f"{_more(facts, models, looks[0])}"
         )
     number = reached[-1]
     alphas = nominal_alphas(looks, policy.sequential.spending, policy.alpha)
@@ -67,6 +67,13 @@ def _refuse_part(side: str, facts: Facts) -> None:
             f"{side}: {named(run)} is one shard of a run, and {counted(len(missing), 'trial')} of the others are not "
             f"there; give the runs of all shards, or what `splitclock merge` makes of them"
         )
+
+
+def _more(facts: Facts, models: Collection[str], repeats: int) -> str:
+    """How a candidate comes to its first look."""
+    waiting = facts.waiting(models)
+    run = next((run for (run, _), place in facts.open.items() if place in waiting), None)
+    return f"run it with --repeats {repeats}" if run is None else f"`splitclock resume {quoted(run)}`"
 
 
 def _finished(facts: Facts, models: Collection[str]) -> int:

@@ -161,6 +161,15 @@ class Policy(_Form):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    @model_validator(mode="after")
+    def _looks_suffice(self) -> Self:
+        if self.sequential is not None and self.sequential.looks[0] < self.least.repeats:
+            raise ValueError(
+                f"[sequential] looks first after {self.sequential.looks[0]} of the {self.least.repeats} repeats that "
+                f"[least] asks for; look later, or ask for fewer"
+            )
+        return self
+
     def limit(self, metric: Metric) -> float | None:
         """How far a metric may go: a share of all trials for the pass rate, else of the baseline; None if it is off."""
         found = {

@@ -1,27 +1,27 @@
 """What no verdict can be given on: who is compared with whom, and whether there is enough that is whole. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from harness.errors import ConfigError, InfraError, ProviderError
-from scoreboards.gate.findings import Counts, Differs
-from scoreboards.gate.phrases import listed, named
+from scoreboards.gate.findings import Differs
+from scoreboards.gate.phrases import listed, named, quoted
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.sample import Sample
 from scoreboards.words import counted, percent
 
 
 def paired(
-    baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str] | None = None
+    baseline: Collection[str], candidate: Collection[str], policy: Policy, pairs: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The candidate's model for each of the baseline's that is judged.
+    """The candidate's model for each of the baseline's that is judged, of the models that each has.
 
     As `pairs` says; else by name, those of the policy or all that both have. Raises ConfigError that names the known.
     """
     if pairs:
         wanted = dict(pairs)
     else:
-        common = [name for name in baseline.models if name in candidate.models]
+        common = [name for name in baseline if name in candidate]
         wanted = {name: name for name in policy.models or common}
     problems = [
         *_unknown("baseline", wanted, baseline),
@@ -42,14 +42,34 @@ def paired(
 def refuse_broken(baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str]) -> None:
     """Raise InfraError or ProviderError where more trials of a side ended in errors than the policy bears."""
     for side, sample, models in (("baseline", baseline, pairs), ("candidate", candidate, pairs.values())):
-        _refuse_broken(side, sample.counts(tuple(models)), policy.caps.errors)
+        _refuse_broken(side, sample, tuple(models), policy.caps.errors)
+
+
+def refuse_hopeless(baseline: Sample, planned: Collection[str], policy: Policy, pairs: Mapping[str, str]) -> None:
+    """Raise ConfigError, InfraError, ProviderError for a candidate of these features that could not be judged.
+
+    So much is known before it is run, and nothing is paid for it.
+    """
+    _refuse_broken("baseline", baseline, tuple(pairs), policy.caps.errors)
+    problems = []
+    for model in pairs:
+        before = baseline.cells(model)
+        scored = [name for name in planned if name in before and before[name].scored]
+        if not scored:
+            problems.append(
+                _no_feature(f"model `{named(model)}`", before, planned, [n for n in planned if n in before])
+            )
+        problems += _too_few(f"model `{named(model)}`", scored, policy) if scored else ()
+    problems += _unmatched(planned, policy)
+    if problems:
+        raise ConfigError(*dict.fromkeys(problems))
 
 
 def refuse(baseline: Sample, candidate: Sample, policy: Policy, pairs: Mapping[str, str]) -> None:
     """Raise ConfigError where there is nothing to judge, or less than the policy asks for; and as `refuse_broken`."""
     refuse_broken(baseline, candidate, policy, pairs)
     problems = [line for pair in pairs.items() for line in _too_little(baseline, candidate, policy, pair)]
-    problems += _unmatched(candidate, policy, pairs.values())
+    problems += _unmatched(dict.fromkeys(name for model in pairs.values() for name in candidate.cells(model)), policy)
     if problems:
         raise ConfigError(*problems)
 
@@ -64,31 +84,32 @@ def refuse_different(found: Sequence[Differs], policy: Policy) -> None:
     options = " ".join(dict.fromkeys(f"--allow {one.kind}" for one in refused))
     raise ConfigError(
         *(f"baseline and candidate differ in {one.kind}: {one.words}" for one in refused),
-        f"run both alike, or compare them all the same: {options}, or in the policy, under [comparable]: "
-        f"allow = [{allow}]",
+        f"run both alike, or have the policy allow it, under [comparable]: allow = [{allow}]; for once, "
+        f"`splitclock gate` takes {options}",
     )
 
 
-def _unknown(side: str, wanted: Iterable[str], sample: Sample) -> Iterator[str]:
+def _unknown(side: str, wanted: Iterable[str], known: Collection[str]) -> Iterator[str]:
     for name in wanted:
-        if name not in sample.models:
-            yield f"{side}: no model `{named(name)}`; it has {listed(sample.models) or 'none'}"
+        if name not in known:
+            yield f"{side}: no model `{named(name)}`; it has {listed(known) or 'none'}"
 
 
-def _none_common(baseline: Sample, candidate: Sample) -> str:
-    for side, sample in (("baseline", baseline), ("candidate", candidate)):
-        if not sample.models:
+def _none_common(baseline: Collection[str], candidate: Collection[str]) -> str:
+    for side, models in (("baseline", baseline), ("candidate", candidate)):
+        if not models:
             return f"{side}: there is no trial in it; give a run that has some"
-    one, other = next(iter(baseline.models)), next(iter(candidate.models))
+    one, other = next(iter(baseline)), next(iter(candidate))
     return (
-        f"no model is in both: the baseline has {listed(baseline.models)}, the candidate {listed(candidate.models)}; "
+        f"no model is in both: the baseline has {listed(baseline)}, the candidate {listed(candidate)}; "
         f"say which to compare with --model {named(one)}={named(other)}"
     )
 
 
-def _refuse_broken(side: str, counts: Counts, most: float) -> None:
+def _refuse_broken(side: str, sample: Sample, models: Sequence[str], most: float) -> None:
+    counts, first = sample.counts(models), sample.broken(models)
     broken = counts.infra_errors + counts.provider_errors
-    if not counts.trials or broken <= most * counts.trials:
+    if first is None or broken <= most * counts.trials:
         return
     theirs = counts.provider_errors > counts.infra_errors
     kind = ProviderError if theirs else InfraError
@@ -97,7 +118,7 @@ def _refuse_broken(side: str, counts: Counts, most: float) -> None:
     raise kind(
         f"{side}: {broken} of {counted(counts.trials, 'trial')} ({percent(broken / counts.trials)}) ended in errors, "
         f"{whose}; [caps] errors allows {percent(most)}: nothing is judged; "
-        f"`splitclock resume RUN` tries them again"
+        f"`splitclock resume {quoted(first.run)}` tries them again"
     )
 
 
@@ -107,14 +128,9 @@ def _too_little(baseline: Sample, candidate: Sample, policy: Policy, pair: tuple
     scored = [name for name in common if before[name].scored and after[name].scored]
     who = f"model `{named(pair[1])}`"
     if not scored:
-        why = "has no feature in both runs" if not common else "has no feature with a scored trial in both runs"
-        yield f"{who} {why}; the baseline has {listed(before) or 'none'}, the candidate {listed(after) or 'none'}"
+        yield _no_feature(who, before, after, common)
         return
-    if len(scored) < policy.least.features:
-        yield (
-            f"{who} has {counted(len(scored), 'feature')} in both runs, and [least] features asks for "
-            f"{policy.least.features}; run more features, or ask for fewer"
-        )
+    yield from _too_few(who, scored, policy)
     few = [name for name in common if min(before[name].trials, after[name].trials) < policy.least.repeats]
     if few:
         yield (
@@ -123,8 +139,20 @@ def _too_little(baseline: Sample, candidate: Sample, policy: Policy, pair: tuple
         )
 
 
-def _unmatched(candidate: Sample, policy: Policy, models: Iterable[str]) -> Iterator[str]:
-    features = list(dict.fromkeys(name for model in models for name in candidate.cells(model)))
+def _no_feature(who: str, before: Collection[str], after: Collection[str], common: Collection[str]) -> str:
+    why = "has no feature in both runs" if not common else "has no feature with a scored trial in both runs"
+    return f"{who} {why}; the baseline has {listed(before) or 'none'}, the candidate {listed(after) or 'none'}"
+
+
+def _too_few(who: str, scored: Collection[str], policy: Policy) -> Iterator[str]:
+    if len(scored) < policy.least.features:
+        yield (
+            f"{who} has {counted(len(scored), 'feature')} in both runs, and [least] features asks for "
+            f"{policy.least.features}; run more features, or ask for fewer"
+        )
+
+
+def _unmatched(features: Collection[str], policy: Policy) -> Iterator[str]:
     for pattern in policy.must_pass:
         if not any(fnmatchcase(name, pattern) for name in features):
             yield f'must_pass: "{named(pattern)}" matches no feature of the candidate; it has {listed(features)}'

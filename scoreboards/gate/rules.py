@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from scoreboards.gate.blame import seen
 from scoreboards.gate.findings import Criterion, Decision, Rule
-from scoreboards.gate.phrases import listed
+from scoreboards.gate.phrases import listed, quoted
 from scoreboards.gate.policy import Policy
 from scoreboards.gate.sample import Cell, Observation
 from scoreboards.words import counted, percent
@@ -25,7 +25,7 @@ def rules(model: str, cells: Mapping[str, Cell], policy: Policy) -> Iterator[Cri
 def _must_pass(model: str, cells: Mapping[str, Cell], patterns: Sequence[str]) -> Criterion:
     wanted = {name: cell for name, cell in cells.items() if any(fnmatchcase(name, one) for one in patterns)}
     lost = [(name, one) for name, cell in wanted.items() for one in cell.scored if not one.passed]
-    errored = [name for name, cell in wanted.items() if cell.unscored]
+    errored = {name: cell.unscored[0].run for name, cell in wanted.items() if cell.unscored}
     decision, reason, decides = _passed(wanted, lost, errored)
     return Criterion(
         model=model,
@@ -38,14 +38,15 @@ def _must_pass(model: str, cells: Mapping[str, Cell], patterns: Sequence[str]) -
     )
 
 
-def _passed(wanted: Mapping[str, Cell], lost: _Trials, errored: Sequence[str]) -> tuple[Decision, str, str]:
+def _passed(wanted: Mapping[str, Cell], lost: _Trials, errored: Mapping[str, str]) -> tuple[Decision, str, str]:
     if lost:
         names = listed(dict.fromkeys(name for name, _ in lost))
         of = sum(len(cell.scored) for cell in wanted.values())
         return Decision.FAIL, f"{len(lost)} of {counted(of, 'trial')} did not, of {names}", ""
     if errored:
+        run = next(iter(errored.values()))
         why = f"not shown either way: trials of {listed(errored)} have no verdict"
-        return Decision.INCONCLUSIVE, why, "those trials: `splitclock resume RUN` tries them again"
+        return Decision.INCONCLUSIVE, why, f"those trials: `splitclock resume {quoted(run)}` tries them again"
     if not wanted:
         return Decision.INCONCLUSIVE, "not shown either way: the model tried none of these features", "trials of them"
     trials = counted(sum(len(cell.scored) for cell in wanted.values()), "trial")

@@ -59,6 +59,7 @@ _PLACES = {metric: place for place, metric in enumerate(TIMES)}
 class Unscored:
     """A trial that ended in an error, or was not run."""
 
+    run: str
     repeat: int
     verdict: Verdict
     noisy: bool
@@ -101,10 +102,11 @@ class Sample:
         cell = self.models.setdefault(trial.model, {}).setdefault(trial.feature, Cell())
         if trial.simulated:
             self.simulated.add(trial.model)
+        run = self._names.setdefault(record.run, record.run)  # one text, however many records
         if record.verdict.scored:
-            cell.scored.append(_observed(record, self._names.setdefault(record.run, record.run)))
+            cell.scored.append(_observed(record, run))
         else:
-            cell.unscored.append(Unscored(repeat=trial.repeat, verdict=record.verdict, noisy=record.noisy))
+            cell.unscored.append(Unscored(run=run, repeat=trial.repeat, verdict=record.verdict, noisy=record.noisy))
 
     def until(self, repeat: int) -> "Sample":
         """The same without the repeats after this one."""
@@ -140,6 +142,11 @@ class Sample:
             noisy=sum(cell.noisy for cell in cells),
             simulated=bool(self.simulated.intersection(models)),
         )
+
+    def broken(self, models: Collection[str]) -> Unscored | None:
+        """The first of these models' trials that an error ended."""
+        errors = (Verdict.ERROR_INFRA, Verdict.ERROR_PROVIDER)
+        return next((one for cell in self._cells(models) for one in cell.unscored if one.verdict in errors), None)
 
     def _cells(self, models: Collection[str]) -> Iterator[Cell]:
         return (cell for model in models for cell in self.cells(model).values())

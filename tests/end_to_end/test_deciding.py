@@ -86,14 +86,39 @@ def test_a_run_that_cannot_be_decided_ends_with_the_last_look(desk: Desk) -> Non
     assert (again.code, len(read_rows(desk.folder / "open", Kind.INTENT))) == (3, calls)
 
 
-def test_a_hook_is_told_of_a_run_that_cannot_be_judged(desk: Desk) -> None:
-    """One without a feature of the baseline's: the exit code is the gate's."""
-    hook = ("--on-finish", 'sh -c "echo $SPLITCLOCK_EXIT_CODE > told"', "--feature", "calc/double")
+def test_a_hook_is_told_what_the_gate_says(desk: Desk) -> None:
+    """Once for all looks, and not what the run itself ended with."""
+    hook = ("--on-finish", 'sh -c "echo $SPLITCLOCK_EXIT_CODE >> told"')
     judged = ("--until-decided", "--baseline", "baseline", "--policy", "counted.toml")
-    said = run(desk, "solved", *judged, *hook, "--out", "part")
-    assert said.code == 2
-    assert "only the baseline has calc/twice" in said.err
-    assert (desk.folder / "told").read_text(encoding="utf-8") == "2\n"
+    said = run(desk, "idle", *judged, *hook, "--out", "hooked")
+    assert said.code == 1, said.err
+    assert (desk.folder / "told").read_text(encoding="utf-8") == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("matrix_name", "more", "rules", "words"),
+    [
+        ("solved", ("--feature", "calc/double"), "", "only the baseline has calc/twice"),
+        ("slower", (), "", "differ in limits: limits.turns"),
+        ("slower", (), "", "differ in parallel: parallel_trials: 4 -> 2"),
+        ("renamed", (), "", "no model is in both: the baseline has fast, the candidate swift"),
+        ("solved", (), 'must_pass = ["calc/thrice"]', '"calc/thrice" matches no feature'),
+        ("solved", (), "[least]\nfeatures = 3", "has 2 features in both runs, and [least] features asks for 3"),
+        ("solved", (), "[least]\nrepeats = 2", "[sequential] looks first after 1 of the 2 repeats"),
+    ],
+)
+def test_a_run_that_no_gate_could_judge_is_not_begun(
+    desk: Desk, matrix_name: str, more: tuple[str, ...], rules: str, words: str
+) -> None:
+    """What a gate would refuse at the first look is refused before it is paid: exit code 2, and no run folder."""
+    replay = {"provider": "replay", "turns": "solved"}
+    matrix(desk.folder / "slower.toml", {"fast": replay}, limits={"turns": 7}, trials=2)
+    matrix(desk.folder / "renamed.toml", {"swift": replay})
+    (desk.folder / "hopeless.toml").write_text(f"{rules}\n{ESTIMATED}", encoding="utf-8")
+    judged = ("--until-decided", "--baseline", "baseline", "--policy", "hopeless.toml")
+    said = run(desk, matrix_name, *judged, *more, "--out", "never")
+    assert (said.code, words in said.err) == (2, True), said.err
+    assert not (desk.folder / "never").exists()
 
 
 def test_what_does_not_go_with_looks_is_refused_before_anything_starts(

@@ -16,10 +16,12 @@ import harness.pytest_plugin
 ours = [name for name in sys.modules if name.partition(".")[0] in {"harness", "sandbox", "scoreboards"}]
 from harness.cli import main
 
-for arguments in (["--help"], ["gate", "--help"], ["status", "nowhere"]):
+loaded = []
+for arguments in (["gate", "--help"], ["status", "nowhere"], ["--help"]):
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
         main(arguments)
-print(json.dumps([ours, list(sys.modules)]))
+    loaded.append(list(sys.modules))
+print(json.dumps([ours, *loaded]))
 """
 
 
@@ -27,8 +29,10 @@ def test_help_and_status_load_nothing_heavy_nor_does_the_plugin_load_us(tmp_path
     """No figures for help, no table of prices, no grammar; a pytest session without a gate has the plugin alone."""
     argv = (sys.executable, "-c", SCRIPT)
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
-    ours, loaded = json.loads(done.stdout)
+    ours, gate, _, everything = json.loads(done.stdout)
     assert ours == ["harness", "harness.pytest_plugin"]
+    assert "harness.commands.gate" in gate
+    assert {"harness.commands.run", "harness.commands.report"}.isdisjoint(gate), "one command loads the others"
     assert "nowhere" in done.stderr
-    assert "harness.commands.gate" in loaded
-    assert HEAVY.isdisjoint(loaded)
+    assert "harness.commands.run" in everything
+    assert HEAVY.isdisjoint(everything)

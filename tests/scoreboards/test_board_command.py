@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from harness.cli import app
+from harness.cli import command_line
 from harness.journal import Journal
 from harness.record import CallRow, Record, ToolRow
 
@@ -36,7 +36,7 @@ def run(
 
 def board(run: Path, *options: str) -> Result:
     """The command's outcome at 80 columns."""
-    return CliRunner().invoke(app, ["board", str(run), *options], env={"COLUMNS": "80"})
+    return CliRunner().invoke(command_line(), ["board", str(run), *options], env={"COLUMNS": "80"})
 
 
 def test_both_tool_tables_when_both_are_asked_for(run: Path) -> None:
@@ -93,7 +93,7 @@ def test_runs_of_one_name_do_not_hide_each_other(tmp_path: Path, record: Callabl
     for night in ("monday", "tuesday"):
         with Journal.create(tmp_path / night / "run") as journal:
             journal.append_record(record({"model": 1}, run="run"))
-    shown = CliRunner().invoke(app, ["board", str(tmp_path / "monday"), str(tmp_path / "tuesday"), "--json"])
+    shown = CliRunner().invoke(command_line(), ["board", str(tmp_path / "monday"), str(tmp_path / "tuesday"), "--json"])
     value = json.loads(shown.output)
     assert [trial["run"] for trial in value["trials"]] == [
         str(tmp_path / "monday" / "run"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from harness.cli import app
+from harness.cli import command_line
 from harness.journal import Journal
 from harness.record import Record, Verdict
 from scoreboards.attribution import Cause
@@ -118,7 +118,7 @@ def run(tmp_path: Path, records: list[Record]) -> Callable[..., Result]:
             journal.append_record(record)
 
     def command(name: str, *options: str) -> Result:
-        return CliRunner().invoke(app, [name, str(tmp_path / "run"), *options], env={"COLUMNS": "80"})
+        return CliRunner().invoke(command_line(), [name, str(tmp_path / "run"), *options], env={"COLUMNS": "80"})
 
     return command
 

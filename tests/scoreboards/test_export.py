@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from typer.testing import CliRunner, Result
 
 from harness.artefacts import TrialFolder
-from harness.cli import app
+from harness.cli import command_line
 from harness.journal import Journal
 from harness.record import Record
 from harness.redact import Redactor
@@ -60,7 +60,7 @@ def run(tmp_path: Path, told: Told) -> Path:
 
 def export(run: Path, *options: str) -> Result:
     """The command's outcome."""
-    return CliRunner().invoke(app, ["export", str(run), *options])
+    return CliRunner().invoke(command_line(), ["export", str(run), *options])
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -228,10 +228,10 @@ def test_runs_of_one_name_are_told_apart(tmp_path: Path, told: Told) -> None:
     for one in runs:
         with Journal.create(one) as journal:
             journal.append_record(told.record.model_copy(update={"run": "run"}))
-    found = CliRunner().invoke(app, ["export", *map(str, runs), "--format", "json"])
+    found = CliRunner().invoke(command_line(), ["export", *map(str, runs), "--format", "json"])
     assert [json.loads(line)["run"] for line in found.stdout.splitlines()] == list(map(str, runs))
     page = tmp_path / "two.html"
-    assert CliRunner().invoke(app, ["report", *map(str, runs), "-o", str(page)]).exit_code == 0
+    assert CliRunner().invoke(command_line(), ["report", *map(str, runs), "-o", str(page)]).exit_code == 0
     assert page.read_text(encoding="utf-8").count('id="body-') == 2
 
 

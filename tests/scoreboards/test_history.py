@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from harness.artefacts import TrialFolder
-from harness.cli import app
+from harness.cli import command_line
 from harness.errors import ConfigError
 from harness.journal import Journal
 from harness.lock import RunLock
@@ -62,7 +62,7 @@ def store(tmp_path: Path) -> Store:
 def history(store: Path, *arguments: str) -> Result:
     """The command's outcome at 100 columns, the folder by the environment."""
     env = {"COLUMNS": "100", "SPLITCLOCK_HISTORY": str(store)}
-    return CliRunner().invoke(app, ["history", *arguments], env=env)
+    return CliRunner().invoke(command_line(), ["history", *arguments], env=env)
 
 
 def test_all_tables_are_there(store: Store) -> None:
@@ -270,5 +270,5 @@ def test_the_commands(tmp_path: Path) -> None:
     (series,) = value["series"]
     assert [point["run"] for point in series["points"]] == ["one", "two"]
     assert series["points"][0]["phase_medians"]["tool"] == SECOND
-    nowhere = CliRunner().invoke(app, ["history", "trend"], env={"SPLITCLOCK_HISTORY": ""})
+    nowhere = CliRunner().invoke(command_line(), ["history", "trend"], env={"SPLITCLOCK_HISTORY": ""})
     assert "set SPLITCLOCK_HISTORY" in str(nowhere.exception)
