@@ -1,15 +1,16 @@
-"""Watches the machine while trials run: how late threads wake, and the kernel's counters. One thread a run."""
+"""Watches the machine while trials run: how late threads wake, the kernel's counters, and how fast it is."""
 
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from harness.clock import Clock, SystemClock
 from harness.noise import Sample, Totals
+from harness.yardstick import Laid, Work, Yardstick, start_interpreter
 
 PERIOD_S = 0.025
 """Between two wakes of the thread; 40 a second make a p99 of a trial of seconds."""
@@ -26,10 +27,14 @@ ReadTotals = Callable[[int], Totals | None]
 
 
 class Window:
-    """The samples of one stretch of time, from `Monitor.open` to `close`."""
+    """The samples of one stretch of time, from `Monitor.open` to `close`; `laid` are the yardstick's looks in it.
 
-    def __init__(self, first: Sample, done: "Callable[[Window], Sample]") -> None:
+    The first of those is the last one before the stretch, so that a short one has one too.
+    """
+
+    def __init__(self, first: Sample, laid: Iterable[Laid], done: "Callable[[Window], Sample]") -> None:
         self._samples = [first]
+        self.laid = list(laid)
         self._done = done
 
     def add(self, sample: Sample) -> None:
@@ -45,7 +50,9 @@ class Window:
 class Monitor:
     """Samples the machine within its `with`; outside of it a window has its first and last look only."""
 
-    def __init__(self, clock: Clock | None = None, totals: ReadTotals | None = None) -> None:
+    def __init__(
+        self, clock: Clock | None = None, totals: ReadTotals | None = None, work: Work = start_interpreter
+    ) -> None:
         self._clock = clock or SystemClock()
         self._totals = totals or KernelTotals()
         self._windows: list[Window] = []
@@ -54,23 +61,35 @@ class Monitor:
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
         self._due_ns: int | None = None
         self._late: list[int] = []
+        self._laid: Laid | None = None
+        self._yardstick = Yardstick(self.lay, self._clock, work)
 
     def __enter__(self) -> Self:
         """Begin to watch."""
         self._thread.start()
+        self._yardstick.__enter__()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         """Watch no more."""
         self._ended.set()
+        self._yardstick.__exit__(*exc_info)
         self._thread.join()
 
     def open(self) -> Window:
         """Begin a window, with a look at this moment."""
-        window = Window(self._look(()), self._close)
+        look = self._look(())
         with self._lock:
+            window = Window(look, () if self._laid is None else (self._laid,), self._close)
             self._windows.append(window)
         return window
+
+    def lay(self, laid: Laid) -> None:
+        """One look of the yardstick, for all windows that are open."""
+        with self._lock:
+            self._laid = laid
+            for window in self._windows:
+                window.laid.append(laid)
 
     def wake(self) -> None:
         """What the thread does each time it wakes: note how late it is, and look at the counters now and then."""

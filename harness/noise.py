@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from harness.clock import Phase, Span
+from harness.yardstick import Laid
 
 LATE_MS = 5.0
 """A harness that wakes up later than this (p99) cannot stamp within the 5 ms that its times are held to."""
@@ -24,6 +25,9 @@ STARVED = 0.05
 
 LEAST_COMMANDS_NS = 10**9
 """Under a second of commands, a few looks at the kernel's counters say nothing of them."""
+
+_NEAR_NS = 50_000_000
+"""A look at the yardstick that ended so long after a command began still tells of it."""
 
 SPARE_CORE = 0.1
 """Cores are all taken where they were idle, together, for less than this share of one core's time."""
@@ -67,6 +71,8 @@ class Conditions:
     `cpu_pressure` is the kernel's own figure over the whole trial: it also rises when the processes of one sandbox wait
     for each other within its quota, which is the target's affair. `crowded` counts it only where no core was idle and
     only while the trial's own commands ran; `stolen` is of these times too, `starved` of the whole trial.
+    `yardstick_us` is the mean of the yardstick's CPU time while commands ran, or of the whole trial where it was not
+    laid then: how fast the machine was, which no share tells.
     """
 
     lateness_p99_ms: float | None = None
@@ -75,6 +81,7 @@ class Conditions:
     crowded: float | None = None
     stolen: float | None = None
     starved: float | None = None
+    yardstick_us: float | None = None
 
     def facts(self) -> dict[str, str]:
         """As provenance, keys beginning with `during`; what is unknown is left out."""
@@ -85,6 +92,7 @@ class Conditions:
             "cpu_crowded": self.crowded,
             "steal": self.stolen,
             "memory_pressure": self.starved,
+            "yardstick_us": self.yardstick_us,
         }
         return {f"during.{name}": f"{value:.3f}" for name, value in named.items() if value is not None}
 
@@ -103,8 +111,11 @@ def reasons(found: Conditions) -> tuple[str, ...]:
     )
 
 
-def conditions(samples: Sequence[Sample], spans: Iterable[Span]) -> Conditions:
-    """What these samples, in order, say of the time from the first to the last, and of the trial's spans in it."""
+def conditions(samples: Sequence[Sample], spans: Iterable[Span], laid: Sequence[Laid] = ()) -> Conditions:
+    """What these samples, in order, say of the time from the first to the last, and of the trial's spans in it.
+
+    `laid` are the looks of the yardstick in that time.
+    """
     known = tuple(spans)
     late = sorted(_late(samples, Covered(span for span in known if span.phase in _STAMPED)))
     looks = tuple(_looks(samples, Covered(span for span in known if _is_command(span))))
@@ -118,6 +129,7 @@ def conditions(samples: Sequence[Sample], spans: Iterable[Span]) -> Conditions:
         crowded=sum(look.crowded * look.share for look in looks) / theirs if enough else None,
         stolen=_stolen(looks) if enough else None,
         starved=sum(look.starved for look in looks) / wall if wall else None,
+        yardstick_us=_yardstick_us(laid, Covered(span for span in known if _is_command(span))),
     )
 
 
@@ -155,6 +167,12 @@ class Covered:
             return 0
         began, ended = self._merged[place - 1]
         return self._before[place - 1] + min(moment, ended) - began
+
+
+def _yardstick_us(laid: Sequence[Laid], covered: Covered) -> float | None:
+    beside = [one.cpu_ns for one in laid if covered.within(one.at_ns - _NEAR_NS, one.at_ns)]
+    found = beside or [one.cpu_ns for one in laid]
+    return sum(found) / len(found) / 1000 if found else None
 
 
 class _Look(NamedTuple):

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
+from harness.yardstick import yardstick_name
 from sandbox.contract import Environment, Limits, SandboxProvider
 
 MEASURING = ("openai", "httpx2", "websockets")
@@ -26,6 +27,7 @@ def host_facts(provider: SandboxProvider) -> dict[str, str]:
         "cores.usable": str(usable_cores()),
         "prompts": prompt_digest(),
         "sandbox": provider.kind,
+        "yardstick": yardstick_name(),
     }
     if model := cpu_model():
         facts["cpu"] = model

@@ -285,7 +285,7 @@ class _Attempt:
     def _record(self, started_utc: str, end_ns: int) -> Record:
         split = self._split(self._line.start_ns, end_ns)
         transcript, trial = self._transcript, self._trial
-        found = conditions(self._window.close(), self._stopwatch.spans())
+        found = conditions(self._window.close(), self._stopwatch.spans(), self._window.laid)
         noise = reasons(found)
         return Record(
             run=self._bench.run,

@@ -27,7 +27,8 @@ class Why(StrEnum):
 
     `BEYOND` and `WITHIN` decide. `TOO_FEW` features for any test; `WIDE`: the interval holds the limit; `HOLM`: beyond
     the limit but for the number of criteria; `DISAGREE`: the second opinion differs; `CENSORED`: only the bounds of
-    trials that a wall limit ended stand against it; `NOTHING` to compare.
+    trials that a wall limit ended stand against it; `NOTHING` to compare; `MACHINE`: it does not hold with the
+    machine's own speed taken out.
     """
 
     BEYOND = "beyond"
@@ -38,6 +39,7 @@ class Why(StrEnum):
     DISAGREE = "disagree"
     CENSORED = "censored"
     NOTHING = "nothing"
+    MACHINE = "machine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """Criteria that are estimated: asked of two samples, answered together, and said. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scoreboards.gate.asking import Asked, Cells, asked
 from scoreboards.gate.blame import blame, look_at
-from scoreboards.gate.decisions import Answer, answer
+from scoreboards.gate.decisions import Answer, Why, answer
 from scoreboards.gate.findings import Criterion, Decision, Effect
+from scoreboards.gate.machine import BOUND, at_one_speed, slower
 from scoreboards.gate.needed import Needed, needed
 from scoreboards.gate.policy import Metric, Policy, Trials
 from scoreboards.gate.reasons import Case, reason, unasked, would_decide
@@ -18,12 +19,14 @@ _SPENT = {Metric.COST, Metric.OUTPUT_TOKENS}
 class Planned:
     """An estimated criterion to be: of a candidate's model, on the trials that count, and `beside` on the others.
 
-    `named` says that the policy itself speaks of the metric, rather than its defaults.
+    `steady` asks the same with the machine's own speed taken out, where that matters and is known. `named` says that
+    the policy itself speaks of the metric, rather than its defaults.
     """
 
     model: str
     asked: Asked
     beside: Asked | None
+    steady: Asked | None
     named: bool
 
 
@@ -31,6 +34,7 @@ def planned(model: str, before: Cells, after: Cells, policy: Policy) -> Iterator
     """What the policy wants to be estimated of a model, from both sides' trials."""
     own = policy.time.trials
     others = Trials.ALL if own is Trials.PASSING else Trials.PASSING
+    level = at_one_speed(before, after) if policy.time.yardstick else None
     for metric in Metric:
         if policy.limit(metric) is not None:
             is_rate = metric is Metric.PASS_RATE
@@ -38,6 +42,7 @@ def planned(model: str, before: Cells, after: Cells, policy: Policy) -> Iterator
                 model=model,
                 asked=asked(before, after, policy, metric, own),
                 beside=None if is_rate else asked(before, after, policy, metric, others),
+                steady=None if level is None or metric not in BOUND else asked(*level, policy, metric, own),
                 named=metric not in _SPENT or metric.value in policy.spend.model_fields_set,
             )
 
@@ -46,13 +51,34 @@ def criteria(every: Sequence[Planned], alpha: float, seed: int) -> tuple[Criteri
     """All criteria of a gate, whose tests share `alpha` by Holm's rule."""
     answers = _answers([one.asked for one in every], alpha, seed)
     besides = _answers([one.beside for one in every], alpha, seed)
+    steadies = _steady(every, alpha, seed)
     family = sum(one is not None and one.p is not None for one in answers)
     return tuple(
         _unasked(one)
         if found is None
-        else _decided(one, Case(asked=one.asked, answer=found, alpha=alpha, family=family, beside=beside))
-        for one, found, beside in zip(every, answers, besides, strict=True)
+        else _decided(
+            one, _case(Case(asked=one.asked, answer=found, alpha=alpha, family=family, beside=beside), steady)
+        )
+        for one, found, beside, steady in zip(every, answers, besides, steadies, strict=True)
     )
+
+
+def _steady(every: Sequence[Planned], alpha: float, seed: int) -> list[Answer | None]:
+    """The answers with the machine's speed taken out, in a family as large as the one without; None where not asked."""
+    if not any(one.steady for one in every):
+        return [None for _ in every]
+    answers = _answers([one.steady or one.asked for one in every], alpha, seed)
+    return [None if one.steady is None else found for one, found in zip(every, answers, strict=True)]
+
+
+def _case(case: Case, steady: Answer | None) -> Case:
+    """What is decided has to be so with the machine's speed taken out too; else it is open."""
+    if steady is None:
+        return case
+    found = case.answer
+    if found.decision in {Decision.PASS, Decision.FAIL} and steady.decision is not found.decision:
+        found = replace(found, decision=Decision.INCONCLUSIVE, why=Why.MACHINE)
+    return replace(case, answer=found, steady=steady, slower=slower(case.asked))
 
 
 def _answers(every: Sequence[Asked | None], alpha: float, seed: int) -> list[Answer | None]:
@@ -96,6 +122,8 @@ def _decided(one: Planned, case: Case) -> Criterion:
         limit=case.asked.limit,
         effect=effect,
         beside=None if case.beside is None or one.beside is None else _effect(one.beside, case.beside),
+        steady=None if case.steady is None or one.steady is None else _effect(one.steady, case.steady),
+        machine=case.slower,
         p_adjusted=found.p_adjusted,
         needed_pairs=found.needed_pairs,
         would_decide=would_decide(case, _needed(case)) if is_open else "",

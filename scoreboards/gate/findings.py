@@ -94,6 +94,8 @@ class Blame:
 class Criterion:
     """One criterion of one model: what was found on the trials that the policy names, and on the others `beside`.
 
+    `steady` is what was found with the machine's own speed taken out, which by its yardstick was slower by the share
+    `machine` in the candidate's trials; both None where that is not known, or is nothing to the metric.
     `metric` is a `Metric` or a `Rule`. `p_adjusted` is Holm's, over all criteria of the gate; `needed_pairs` are those
     below which nothing can fail at its alpha. `reason` is one line that says why this decision; `would_decide` what
     would end an inconclusive one.
@@ -106,6 +108,8 @@ class Criterion:
     limit: float
     effect: Effect | None = None
     beside: Effect | None = None
+    steady: Effect | None = None
+    machine: float | None = None
     p_adjusted: float | None = None
     needed_pairs: int = 0
     would_decide: str = ""

@@ -5,14 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from scoreboards.gate.estimated import criteria, planned
 from scoreboards.gate.findings import Counts, Criterion, Decision, Differs, Gate, Look
 from scoreboards.gate.phrases import listed
-from scoreboards.gate.policy import Policy
+from scoreboards.gate.policy import Metric, Policy
 from scoreboards.gate.refusing import paired, refuse
 from scoreboards.gate.rules import rules
 from scoreboards.gate.sample import Sample
-from scoreboards.words import counted
+from scoreboards.words import counted, percent
 
 SEED = 0
 """Of the resampling: the same records give the same figures."""
+
+_TRIFLE = 0.03
 
 
 def judge(  # noqa: PLR0913 - the last three are named, and most gates have none of them
@@ -54,8 +56,24 @@ def judge(  # noqa: PLR0913 - the last three are named, and most gates have none
         differences=tuple(differences),
         look=look,
         seed=SEED,
-        notes=(*_notes("baseline", before, baseline, models), *_notes("candidate", after, candidate, models.values())),
+        notes=(
+            *_notes("baseline", before, baseline, models),
+            *_notes("candidate", after, candidate, models.values()),
+            *_of_machine(found),
+        ),
     )
+
+
+def _of_machine(found: Iterable[Criterion]) -> Iterator[str]:
+    """How much slower or faster the machine itself was, where that is more than a trifle."""
+    shares = [one.machine for one in found if one.machine is not None and one.metric is Metric.AGENT_WALL]
+    most = max(shares, key=abs, default=0.0)
+    if abs(most) >= _TRIFLE:
+        how = f"{percent(abs(most))} {'slower' if most > 0 else 'faster'}"
+        yield (
+            f"the machine itself was {how} in the candidate's trials, by a yardstick: tool time, harness time and "
+            f"agent wall are decided only where that does not explain it"
+        )
 
 
 def _by_model(found: Sequence[Criterion], models: Sequence[str]) -> tuple[Criterion, ...]:

@@ -86,10 +86,12 @@ class Time(_Form):
     """By what share each duration may rise.
 
     A phase is compared together with `floor` of the baseline's agent wall, so that what takes next to no time cannot
-    fail a gate, and what took none has a ratio.
+    fail a gate, and what took none has a ratio. With `yardstick`, verdicts on what this machine itself takes have to
+    hold with its speed taken out too.
     """
 
     trials: Trials = Trials.PASSING
+    yardstick: bool = True
     floor: Annotated[float, Field(gt=0, le=1)] = 0.02
     agent_wall: Rise = 0.1
     model: Rise = 0.1

@@ -24,7 +24,8 @@ _OPEN = "not shown either way"
 class Case:
     """A criterion's question and its answer, at `alpha`, with the answer `beside` on the other trials, if there is one.
 
-    `family` is how many tests share the alpha.
+    `family` is how many tests share the alpha. `steady` is the answer with the machine's own speed taken out, which was
+    `slower` by that share in the candidate's trials.
     """
 
     asked: Asked
@@ -32,6 +33,15 @@ class Case:
     alpha: float
     family: int
     beside: Answer | None = None
+    steady: Answer | None = None
+    slower: float | None = None
+
+
+_BY_OTHERS = {
+    Why.CENSORED: "a wall limit that no trial comes to: raise wall_s in [limits] of both",
+    Why.MACHINE: "both runs again, one right after the other: the machine was not as fast in one as in the other",
+}
+"""What ends a question that more trials of the same would leave open."""
 
 
 def reason(case: Case) -> str:
@@ -51,8 +61,8 @@ def unasked(asked: Asked, *, named: bool) -> str:
 
 def would_decide(case: Case, found: Needed | None) -> str:
     """What would end an open question."""
-    if case.answer.why is Why.CENSORED:
-        return "a wall limit that no trial comes to: raise wall_s in [limits] of both"
+    if case.answer.why in _BY_OTHERS:
+        return _BY_OTHERS[case.answer.why]
     if found is None:
         return f"features that both sides have {_trials(case.asked)} of"
     if found.features is None:
@@ -106,7 +116,17 @@ def _shown(case: Case) -> str:
         Why.DISAGREE: f"{_OPEN}: {_second(case)}",
         Why.CENSORED: f"{_OPEN}: trials that their wall limit ended would have gone on",
         Why.WIDE: f"{_OPEN}, on {pairs}",
+        Why.MACHINE: f"{_OPEN}: {_by_machine(case)}",
     }[answer.why]
+
+
+def _by_machine(case: Case) -> str:
+    """What the machine itself makes of it."""
+    if case.steady is None or case.slower is None:
+        return "the machine's own speed may explain it"
+    pace = f"{signed(abs(case.slower)).lstrip('+')} {'slower' if case.slower > 0 else 'faster'}"
+    within = "" if case.steady.interval is None else f" ({spread(case.steady.interval, case.asked.metric)})"
+    return f"the machine itself was {pace}, and without that it is {signed(case.steady.change)}{within}"
 
 
 def _few(answer: Answer) -> str:

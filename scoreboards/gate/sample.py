@@ -1,8 +1,11 @@
 """One side of a gate, from records that come one by one: what is compared of each trial, and no record. Pure."""
 
+import math
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.record import Record, Verdict
 from harness.untrusted import one_line
@@ -15,14 +18,21 @@ from scoreboards.ledger import Ledger, ledger
 _MOST_WHY = 160
 
 
+class Yardstick(NamedTuple):
+    """How slow a machine was: the microseconds of CPU time that some work took, and which work."""
+
+    work: str
+    us: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """A scored trial: where it is, how it ended, and what it took.
 
     `censored` says that its wall limit ended it: it would have gone on. `seconds` are of `TIMES`, in their order;
-    `account` divides its agent wall, `work` are nanoseconds of tool calls by class of work, `waits` nanoseconds of
-    waiting by sub-phase. `output_tokens` and `cost_usd` are None where they are not known in full; `why` says what is
-    wrong with one that did not pass.
+    `yardstick` is how slow the machine was meanwhile, None where that is not known; `account` divides its agent wall,
+    `work` are nanoseconds of tool calls by class of work, `waits` nanoseconds of waiting by sub-phase. `output_tokens`
+    and `cost_usd` are None where they are not known in full; `why` says what is wrong with one that did not pass.
     """
 
     run: str
@@ -33,6 +43,7 @@ class Observation:
     tampered: bool
     noisy: bool
     seconds: tuple[float, ...]
+    yardstick: Yardstick | None
     account: Ledger
     work: Mapping[str, int]
     waits: Mapping[str, int]
@@ -171,6 +182,7 @@ def _observed(record: Record, run: str) -> Observation:
         tampered=record.verdict is Verdict.TAMPERED,
         noisy=record.noisy,
         seconds=tuple(ns / 1e9 for ns in _times(record)),
+        yardstick=_yardstick(record.provenance),
         account=ledger(record),
         work=_work(record),
         waits={name: record.sub_phases[name] for name in PROVIDER_WAIT_KEYS if record.sub_phases.get(name)},
@@ -184,6 +196,15 @@ def _times(record: Record) -> tuple[int, ...]:
     """Nanoseconds of the agent wall and of its phases, in the order of `TIMES`."""
     phases = record.phases
     return record.agent_wall_ns, phases["model"], phases["tool"], record.agent_phase_ns("wait"), phases["harness"]
+
+
+def _yardstick(facts: Mapping[str, str]) -> Yardstick | None:
+    """None where a record has none, or something that is no number of microseconds."""
+    try:
+        us = float(facts.get("during.yardstick_us", ""))
+    except ValueError:
+        return None
+    return Yardstick(sys.intern(facts.get("yardstick", "")), us) if 0 < us < math.inf else None
 
 
 def _work(record: Record) -> dict[str, int]:

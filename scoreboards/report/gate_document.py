@@ -85,6 +85,8 @@ class CriterionFound(Reading):
     p_adjusted: float | None = Field(description="By Holm's rule over all tests of the gate.")
     needed_pairs: int = Field(description="With fewer pairs nothing can fail.")
     beside: Reading | None = Field(description="The same on the other trials: all, or only those that passed.")
+    steady: Reading | None = Field(description="The same with the machine's own speed taken out, where it is known.")
+    machine: float | None = Field(description="By what share the machine was slower in the candidate's trials.")
     blame: WhereFrom | None
     look_at: list[TrialToLookAt]
     would_decide: str = Field(description="What would end an inconclusive one; else empty.")

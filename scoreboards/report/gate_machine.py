@@ -93,6 +93,8 @@ def _criterion(gate: Gate, one: Criterion) -> CriterionFound:
         p_adjusted=_finite(one.p_adjusted),
         needed_pairs=one.needed_pairs,
         beside=None if one.beside is None else Reading(**_figures(one.beside)),
+        steady=None if one.steady is None else Reading(**_figures(one.steady)),
+        machine=_finite(one.machine),
         blame=None if one.blame is None else _blame(one.blame),
         look_at=[_seen(seen) for seen in one.look_at],
         would_decide=one.would_decide,

@@ -35,6 +35,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "trials",
         "Times and spending are compared on the passing trials or on all; the others stand beside.",
     ),
+    "time.yardstick": (
+        "true or false",
+        "Tool time, harness time and agent wall are decided only where the machine's own speed does not explain it.",
+    ),
     "time.floor": (
         "share of agent wall",
         "Phases are compared with so much of the baseline's wall added: what takes next to no time fails no gate.",

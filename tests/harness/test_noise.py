@@ -1,5 +1,7 @@
 """What the machine did during a trial, and whether the trial's times can be trusted."""
 
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from harness.clock import ManualClock, Phase, Span, SystemClock
 from harness.monitor import WAKES_A_LOOK, KernelTotals, Monitor
 from harness.noise import Conditions, Covered, Sample, Totals, conditions, reasons
+from harness.yardstick import Laid
 
 SECOND = 10**9
 CORES = 2
@@ -302,3 +305,49 @@ def test_without_pressure_the_run_queue_stands_in(tmp_path: Path) -> None:
 def test_where_there_is_no_proc_there_are_no_totals(tmp_path: Path) -> None:
     """Elsewhere than on Linux."""
     assert KernelTotals(tmp_path)(0) is None
+
+
+def test_the_yardstick_counts_while_commands_ran() -> None:
+    """The mean of the looks beside commands, in microseconds; of all looks where there was none; else nothing."""
+    laid = [Laid(SECOND, 10_000_000), Laid(5 * SECOND, 16_000_000), Laid(6 * SECOND, 20_000_000)]
+    beside = spans((4 * SECOND, 7 * SECOND))
+    assert conditions(run_of(QUIET), beside, laid).facts()["during.yardstick_us"] == "18000.000"
+    assert conditions(run_of(QUIET), spans((8 * SECOND, 9 * SECOND)), laid).yardstick_us == pytest.approx(46_000 / 3)
+    assert "during.yardstick_us" not in conditions(run_of(QUIET), WHOLE).facts()
+
+
+def test_a_window_has_the_looks_in_it_and_the_last_one_before() -> None:
+    """A trial that is shorter than the time between two looks has one too."""
+    monitor = Monitor(ManualClock(), lambda _now_ns: None)
+    monitor.lay(Laid(1, 5))
+    monitor.lay(Laid(2, 6))
+    window = monitor.open()
+    monitor.lay(Laid(3, 7))
+    window.close()
+    monitor.lay(Laid(4, 8))
+    assert window.laid == [Laid(2, 6), Laid(3, 7)]
+
+
+def test_the_real_yardstick_is_laid_at_once_and_takes_cpu_time() -> None:
+    """The start of an interpreter: more than a millisecond, less than this test."""
+    began = time.monotonic_ns()
+    with Monitor() as monitor:
+        window = monitor.open()
+        while not window.laid:
+            time.sleep(0.01)
+        window.close()
+    assert 10**6 < window.laid[0].cpu_ns < time.monotonic_ns() - began
+
+
+def test_a_yardstick_that_cannot_be_laid_is_none() -> None:
+    """Where no process can be started there are no looks, and nothing else breaks."""
+    tried = threading.Event()
+
+    def nothing() -> None:
+        tried.set()
+
+    with Monitor(work=nothing) as monitor:
+        window = monitor.open()
+        assert tried.wait(10)
+        window.close()
+    assert window.laid == []

@@ -1,0 +1,71 @@
+"""The machine's own speed, taken out of times: what trials would have taken at one speed for all. Pure.
+
+A machine that is slower on the candidate's day makes tests slower in every feature, which no test on pairs tells from a
+slower candidate. The yardstick that was laid against it meanwhile does, as far as times follow it; so it never decides
+anything, it only leaves open what the trials alone would decide.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from scoreboards.gate.asking import Asked, Cells
+from scoreboards.gate.policy import TIMES, Metric
+from scoreboards.gate.sample import Cell, Observation
+from scoreboards.statistics import mean
+
+BOUND = (Metric.AGENT_WALL, Metric.TOOL, Metric.HARNESS)
+"""What takes as long as the machine is slow: it runs tools and harness, and the wall holds both."""
+
+_PLACES = {metric: place for place, metric in enumerate(TIMES)}
+
+
+def at_one_speed(before: Cells, after: Cells) -> tuple[Cells, Cells] | None:
+    """Both sides with tool, harness and agent wall as at the mean speed of all trials.
+
+    None where the yardstick was not laid in every scored trial of the features that both have, or was other work.
+    """
+    common = [name for name in before if name in after]
+    trials = [one for name in common for cell in (before[name], after[name]) for one in cell.scored]
+    laid = [one.yardstick for one in trials]
+    known = [one for one in laid if one is not None]
+    if not known or len(known) < len(laid) or len({one.work for one in known}) > 1:
+        return None
+    usual = sum(math.log(one.us) for one in known) / len(known)
+    first, second = ({name: _cell(cells[name], usual) for name in common} for cells in (before, after))
+    return first, second
+
+
+def slower(asked: Asked) -> float | None:
+    """By what share the machine was slower in the candidate's trials, the mean over features; below 0: faster.
+
+    None where it is not known of all of them.
+    """
+    changes = list(_changes(asked))
+    return (
+        None if not changes or None in changes else math.expm1(mean([one for one in changes if one is not None]) or 0)
+    )
+
+
+def _changes(asked: Asked) -> Iterator[float | None]:
+    for pair in asked.pairs:
+        sides = [[one.yardstick for one in side] for side in (pair.before, pair.after)]
+        logs = [[math.log(one.us) for one in side if one is not None] for side in sides]
+        told = all(len(log) == len(side) for log, side in zip(logs, sides, strict=True))
+        yield (mean(logs[1]) or 0.0) - (mean(logs[0]) or 0.0) if told else None
+
+
+def _cell(cell: Cell, usual: float) -> Cell:
+    return Cell(scored=[_steady(one, usual) for one in cell.scored], unscored=cell.unscored)
+
+
+def _steady(one: Observation, usual: float) -> Observation:
+    if one.yardstick is None:
+        return one
+    faster = math.exp(usual) / one.yardstick.us
+    seconds = list(one.seconds)
+    for metric in (Metric.TOOL, Metric.HARNESS):
+        place = _PLACES[metric]
+        seconds[_PLACES[Metric.AGENT_WALL]] -= seconds[place] * (1 - faster)
+        seconds[place] *= faster
+    return replace(one, seconds=tuple(seconds))
