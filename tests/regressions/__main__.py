@@ -90,7 +90,7 @@ def _run(bench: Bench, case: Case) -> Path:
     said = _splitclock("run", matrix, "--out", out, "--fixtures", fixtures, "--sandbox", bench.sandbox)
     if said.returncode:
         raise RuntimeError(f"{case.name}: exit code {said.returncode}: {said.stderr[-2000:]}")
-    sys.stderr.write(f"{case.name}: {said.stdout.strip().partition(chr(10))[0]}\n")
+    sys.stderr.write(f"{case.name}: run\n")
     return out
 
 
