@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from harness.clock import Clock, SystemClock
-from harness.noise import Sample, Totals
-from harness.yardstick import Laid, Work, Yardstick, start_interpreter
+from harness.noise import Laid, Sample, Totals
+from harness.yardstick import Work, Yardstick, start_interpreter
 
 PERIOD_S = 0.025
 """Between two wakes of the thread; 40 a second make a p99 of a trial of seconds."""

@@ -7,7 +7,6 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from harness.clock import Phase, Span
-from harness.yardstick import Laid
 
 LATE_MS = 5.0
 """A harness that wakes up later than this (p99) cannot stamp within the 5 ms that its times are held to."""
@@ -60,6 +59,13 @@ class Sample(NamedTuple):
     at_ns: int
     late_ns: tuple[int, ...]
     totals: Totals | None
+
+
+class Laid(NamedTuple):
+    """One look at the yardstick: when it ended, and the CPU nanoseconds that the work took, waiting for a core not counted."""
+
+    at_ns: int
+    cpu_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,22 +12,16 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, Self
+from typing import Self
 
 from harness.clock import Clock, SystemClock
+from harness.noise import Laid
 
 PERIOD_S = 3.0
 """Between two looks; one takes some 20 ms of one core, so all of them 0.7 % of it."""
 
 _WORK = ("-I", "-S", "-c", "import json")
 _NS_A_SECOND = 10**9
-
-
-class Laid(NamedTuple):
-    """One look: when it ended, and the CPU nanoseconds that the work took, waiting for a core not counted."""
-
-    at_ns: int
-    cpu_ns: int
 
 
 Work = Callable[[], int | None]

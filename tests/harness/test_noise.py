@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from harness.clock import ManualClock, Phase, Span, SystemClock
 from harness.monitor import WAKES_A_LOOK, KernelTotals, Monitor
-from harness.noise import Conditions, Covered, Sample, Totals, conditions, reasons
-from harness.yardstick import Laid
+from harness.noise import Conditions, Covered, Laid, Sample, Totals, conditions, reasons
 
 SECOND = 10**9
 CORES = 2
