@@ -62,7 +62,7 @@ class Sample(NamedTuple):
 
 
 class Laid(NamedTuple):
-    """One look at the yardstick: when it ended, and the CPU nanoseconds that the work took, waiting for a core not counted."""
+    """One look at the yardstick: when it ended, and the CPU nanoseconds that its work took, waiting not counted."""
 
     at_ns: int
     cpu_ns: int

@@ -23,7 +23,6 @@ PERIOD_S = 3.0
 _WORK = ("-I", "-S", "-c", "import json")
 _NS_A_SECOND = 10**9
 
-
 Work = Callable[[], int | None]
 """Does the work; returns its CPU nanoseconds, None where it cannot be done here."""
 
