@@ -65,6 +65,7 @@ def refuse_planned(baseline: Side, plan: RunPlan, facts: Mapping[str, str], poli
     after.plan("candidate", plan)
     after.begin(facts)
     models = paired(baseline.sample.models, after.trials, policy)
+    refuse_same(baseline.facts, after)
     refuse_unfinished("baseline", baseline.facts, models)
     refuse_hopeless(baseline.sample, after.features, policy, models)
     refuse_different(differences(baseline.facts.as_far_as(after), after, models, policy.comparable.allow), policy)

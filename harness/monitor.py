@@ -3,13 +3,14 @@
 import os
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from harness.clock import Clock, SystemClock
-from harness.noise import Laid, Sample, Totals
+from harness.noise import LEAST_LAID, Laid, Sample, Totals
 from harness.yardstick import Work, Yardstick, start_interpreter
 
 PERIOD_S = 0.025
@@ -29,7 +30,7 @@ ReadTotals = Callable[[int], Totals | None]
 class Window:
     """The samples of one stretch of time, from `Monitor.open` to `close`; `laid` are the yardstick's looks in it.
 
-    The first of those is the last one before the stretch, so that a short one has one too.
+    The first of those are the last ones before the stretch, so that a short one has some too.
     """
 
     def __init__(self, first: Sample, laid: Iterable[Laid], done: "Callable[[Window], Sample]") -> None:
@@ -61,7 +62,7 @@ class Monitor:
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
         self._due_ns: int | None = None
         self._late: list[int] = []
-        self._laid: Laid | None = None
+        self._laid: deque[Laid] = deque(maxlen=LEAST_LAID)
         self._yardstick = Yardstick(self.lay, self._clock, work)
 
     def __enter__(self) -> Self:
@@ -80,14 +81,14 @@ class Monitor:
         """Begin a window, with a look at this moment."""
         look = self._look(())
         with self._lock:
-            window = Window(look, () if self._laid is None else (self._laid,), self._close)
+            window = Window(look, self._laid, self._close)
             self._windows.append(window)
         return window
 
     def lay(self, laid: Laid) -> None:
         """One look of the yardstick, for all windows that are open."""
         with self._lock:
-            self._laid = laid
+            self._laid.append(laid)
             for window in self._windows:
                 window.laid.append(laid)
 

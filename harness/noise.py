@@ -25,6 +25,9 @@ STARVED = 0.05
 LEAST_COMMANDS_NS = 10**9
 """Under a second of commands, a few looks at the kernel's counters say nothing of them."""
 
+LEAST_LAID = 4
+"""One look scatters by a tenth and more; the mean of fewer would tell of the look, not of the machine."""
+
 _NEAR_NS = 50_000_000
 """A look at the yardstick that ended so long after a command began still tells of it."""
 
@@ -77,7 +80,7 @@ class Conditions:
     `cpu_pressure` is the kernel's own figure over the whole trial: it also rises when the processes of one sandbox wait
     for each other within its quota, which is the target's affair. `crowded` counts it only where no core was idle and
     only while the trial's own commands ran; `stolen` is of these times too, `starved` of the whole trial.
-    `yardstick_us` is the mean of the yardstick's CPU time while commands ran, or of the whole trial where it was not
+    `yardstick_us` is the mean of the yardstick's CPU time while commands ran, or of the whole trial where it was hardly
     laid then: how fast the machine was, which no share tells.
     """
 
@@ -176,8 +179,9 @@ class Covered:
 
 
 def _yardstick_us(laid: Sequence[Laid], covered: Covered) -> float | None:
+    every = [one.cpu_ns for one in laid]
     beside = [one.cpu_ns for one in laid if covered.within(one.at_ns - _NEAR_NS, one.at_ns)]
-    found = beside or [one.cpu_ns for one in laid]
+    found = next((some for some in (beside, every) if len(some) >= LEAST_LAID), [])
     return sum(found) / len(found) / 1000 if found else None
 
 

@@ -30,7 +30,7 @@ Work = Callable[[], int | None]
 def start_interpreter() -> int | None:
     """Start a bare interpreter that loads a module; its CPU time, in the kernel and outside of it, in nanoseconds."""
     with suppress(OSError, ChildProcessError):
-        argv = (os.path.realpath(sys.executable), *_WORK)
+        argv = (os.path.realpath(sys.executable or ""), *_WORK)
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)

@@ -85,6 +85,8 @@ def until_decided(growing: Growing) -> int:
 
     That of the run itself where it did not complete. A run that is gone on with goes on at the look it had come to.
     """
+    if growing.folder.resolve() in {run.resolve() for run in growing.asked.baseline}:
+        raise ConfigError(f"--out {growing.folder}: is the baseline itself; give the candidate a folder of its own")
     looks = _left(growing.asked, growing.folder)
     try:
         code = _looked(growing, looks)

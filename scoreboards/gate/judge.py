@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from scoreboards.gate.estimated import criteria, planned
 from scoreboards.gate.findings import Counts, Criterion, Decision, Differs, Gate, Look
 from scoreboards.gate.phrases import listed
-from scoreboards.gate.policy import Metric, Policy
+from scoreboards.gate.policy import Policy
+from scoreboards.gate.reasons import TRIFLE
 from scoreboards.gate.refusing import paired, refuse
 from scoreboards.gate.rules import rules
 from scoreboards.gate.sample import Sample
@@ -13,8 +14,6 @@ from scoreboards.words import counted, percent
 
 SEED = 0
 """Of the resampling: the same records give the same figures."""
-
-_TRIFLE = 0.03
 
 
 def judge(  # noqa: PLR0913 - the last three are named, and most gates have none of them
@@ -66,9 +65,9 @@ def judge(  # noqa: PLR0913 - the last three are named, and most gates have none
 
 def _of_machine(found: Iterable[Criterion]) -> Iterator[str]:
     """How much slower or faster the machine itself was, where that is more than a trifle."""
-    shares = [one.machine for one in found if one.machine is not None and one.metric is Metric.AGENT_WALL]
+    shares = [one.machine for one in found if one.machine is not None]
     most = max(shares, key=abs, default=0.0)
-    if abs(most) >= _TRIFLE:
+    if abs(most) >= TRIFLE:
         how = f"{percent(abs(most))} {'slower' if most > 0 else 'faster'}"
         yield (
             f"the machine itself was {how} in the candidate's trials, by a yardstick: tool time, harness time and "

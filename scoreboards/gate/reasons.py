@@ -11,6 +11,9 @@ from scoreboards.gate.phrases import NAMES, allowed, chance, signed, spread
 from scoreboards.gate.policy import Metric, Trials
 from scoreboards.words import counted
 
+TRIFLE = 0.03
+"""A machine that is slower by less than this share is as fast as the other one."""
+
 _MANY_REPEATS = 100
 _MANY_FEATURES = 1000
 _CLOSE = ", for the change is close to what is allowed"
@@ -43,6 +46,8 @@ _BY_OTHERS = {
 }
 """What ends a question that more trials of the same would leave open."""
 
+_WANDERING = "more repeats, or runs on a quieter machine: its speed changed from trial to trial"
+
 
 def reason(case: Case) -> str:
     """One line: the change with its interval, what is allowed, and what that shows."""
@@ -62,7 +67,7 @@ def unasked(asked: Asked, *, named: bool) -> str:
 def would_decide(case: Case, found: Needed | None) -> str:
     """What would end an open question."""
     if case.answer.why in _BY_OTHERS:
-        return _BY_OTHERS[case.answer.why]
+        return _WANDERING if _wanders(case) else _BY_OTHERS[case.answer.why]
     if found is None:
         return f"features that both sides have {_trials(case.asked)} of"
     if found.features is None:
@@ -126,7 +131,13 @@ def _by_machine(case: Case) -> str:
         return "the machine's own speed may explain it"
     pace = f"{signed(abs(case.slower)).lstrip('+')} {'slower' if case.slower > 0 else 'faster'}"
     within = "" if case.steady.interval is None else f" ({spread(case.steady.interval, case.asked.metric)})"
-    return f"the machine itself was {pace}, and without that it is {signed(case.steady.change)}{within}"
+    what = "the machine's speed changed from trial to trial" if _wanders(case) else f"the machine itself was {pace}"
+    return f"{what}, and without that it is {signed(case.steady.change)}{within}"
+
+
+def _wanders(case: Case) -> bool:
+    """Whether the machine was as fast on both sides, and not in all of their trials."""
+    return case.answer.why is Why.MACHINE and case.slower is not None and abs(case.slower) < TRIFLE
 
 
 def _few(answer: Answer) -> str:
@@ -156,7 +167,8 @@ def _remarks(case: Case) -> Iterator[str]:
         yield f"of {counted(asked.at_most, 'feature')} a wall limit ended trials of the baseline: at most so slow"
     if asked.left_out:
         yield f"{counted(asked.left_out, 'feature')} left out, where a wall limit ended trials of both"
-    if case.beside is not None and case.beside.decision is not case.answer.decision:
+    by_machine = case.answer.why is Why.MACHINE  # the other trials' answer is not held against the machine's speed
+    if case.beside is not None and not by_machine and case.beside.decision is not case.answer.decision:
         other = "all trials" if asked.trials is Trials.PASSING else "passing trials only"
         yield f"over {other} ({signed(case.beside.change, asked.metric)}) it would be {_VERDICTS[case.beside.decision]}"
 

@@ -60,6 +60,12 @@ def refuse_hopeless(baseline: Sample, planned: Collection[str], policy: Policy, 
                 _no_feature(f"model `{named(model)}`", before, planned, [n for n in planned if n in before])
             )
         problems += _too_few(f"model `{named(model)}`", scored, policy) if scored else ()
+        few = [name for name in planned if name in before and before[name].trials < policy.least.repeats]
+        if few and scored:
+            problems.append(
+                f"baseline: model `{named(model)}` has fewer than the {policy.least.repeats} repeats that [least] "
+                f"repeats asks for, of {listed(few)}; give a baseline with more, or ask for fewer"
+            )
     problems += _unmatched(planned, policy)
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
@@ -102,7 +108,7 @@ def _none_common(baseline: Collection[str], candidate: Collection[str]) -> str:
     one, other = next(iter(baseline)), next(iter(candidate))
     return (
         f"no model is in both: the baseline has {listed(baseline)}, the candidate {listed(candidate)}; "
-        f"say which to compare with --model {named(one)}={named(other)}"
+        f"say which to compare: `splitclock gate --model {named(one)}={named(other)}`"
     )
 
 

@@ -105,6 +105,7 @@ def test_a_hook_is_told_what_the_gate_says(desk: Desk) -> None:
         ("solved", (), 'must_pass = ["calc/thrice"]', '"calc/thrice" matches no feature'),
         ("solved", (), "[least]\nfeatures = 3", "has 2 features in both runs, and [least] features asks for 3"),
         ("solved", (), "[least]\nrepeats = 2", "[sequential] looks first after 1 of the 2 repeats"),
+        ("solved", (), "LATER", "baseline: model `fast` has fewer than the 2 repeats that [least] repeats asks for"),
     ],
 )
 def test_a_run_that_no_gate_could_judge_is_not_begun(
@@ -114,7 +115,8 @@ def test_a_run_that_no_gate_could_judge_is_not_begun(
     replay = {"provider": "replay", "turns": "solved"}
     matrix(desk.folder / "slower.toml", {"fast": replay}, limits={"turns": 7}, trials=2)
     matrix(desk.folder / "renamed.toml", {"swift": replay})
-    (desk.folder / "hopeless.toml").write_text(f"{rules}\n{ESTIMATED}", encoding="utf-8")
+    text = "[least]\nrepeats = 2\n[sequential]\nlooks = [2, 3]\n" if rules == "LATER" else f"{rules}\n{ESTIMATED}"
+    (desk.folder / "hopeless.toml").write_text(text, encoding="utf-8")
     judged = ("--until-decided", "--baseline", "baseline", "--policy", "hopeless.toml")
     said = run(desk, matrix_name, *judged, *more, "--out", "never")
     assert (said.code, words in said.err) == (2, True), said.err

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.clock import ManualClock, Phase, Span, SystemClock
 from harness.monitor import WAKES_A_LOOK, KernelTotals, Monitor
-from harness.noise import Conditions, Covered, Laid, Sample, Totals, conditions, reasons
+from harness.noise import LEAST_LAID, Conditions, Covered, Laid, Sample, Totals, conditions, reasons
 
 SECOND = 10**9
 CORES = 2
@@ -307,24 +307,26 @@ def test_where_there_is_no_proc_there_are_no_totals(tmp_path: Path) -> None:
 
 
 def test_the_yardstick_counts_while_commands_ran() -> None:
-    """The mean of the looks beside commands, in microseconds; of all looks where there was none; else nothing."""
-    laid = [Laid(SECOND, 10_000_000), Laid(5 * SECOND, 16_000_000), Laid(6 * SECOND, 20_000_000)]
-    beside = spans((4 * SECOND, 7 * SECOND))
-    assert conditions(run_of(QUIET), beside, laid).facts()["during.yardstick_us"] == "18000.000"
-    assert conditions(run_of(QUIET), spans((8 * SECOND, 9 * SECOND)), laid).yardstick_us == pytest.approx(46_000 / 3)
+    """The mean of the looks beside commands, in microseconds; of all looks where those are few; else nothing."""
+    laid = [Laid(at * SECOND, (10 + at) * 1_000_000) for at in range(1, 9)]
+    beside = spans((4 * SECOND, 8 * SECOND))
+    assert conditions(run_of(QUIET), beside, laid).facts()["during.yardstick_us"] == "16500.000"
+    assert conditions(run_of(QUIET), spans((4 * SECOND, 6 * SECOND)), laid).yardstick_us == pytest.approx(14_500)
+    assert conditions(run_of(QUIET), beside, laid[: LEAST_LAID - 1]).yardstick_us is None
     assert "during.yardstick_us" not in conditions(run_of(QUIET), WHOLE).facts()
 
 
-def test_a_window_has_the_looks_in_it_and_the_last_one_before() -> None:
-    """A trial that is shorter than the time between two looks has one too."""
+def test_a_window_has_the_looks_in_it_and_the_last_ones_before() -> None:
+    """A trial that is shorter than the time between two looks has some too."""
     monitor = Monitor(ManualClock(), lambda _now_ns: None)
-    monitor.lay(Laid(1, 5))
-    monitor.lay(Laid(2, 6))
+    looks = [Laid(at, 5) for at in range(LEAST_LAID + 3)]
+    for look in looks[: LEAST_LAID + 1]:
+        monitor.lay(look)
     window = monitor.open()
-    monitor.lay(Laid(3, 7))
+    monitor.lay(looks[LEAST_LAID + 1])
     window.close()
-    monitor.lay(Laid(4, 8))
-    assert window.laid == [Laid(2, 6), Laid(3, 7)]
+    monitor.lay(looks[LEAST_LAID + 2])
+    assert window.laid == looks[1 : LEAST_LAID + 2]
 
 
 def test_the_real_yardstick_is_laid_at_once_and_takes_cpu_time() -> None:

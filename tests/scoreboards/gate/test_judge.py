@@ -276,7 +276,7 @@ def test_what_there_is_too_little_of() -> None:
     for given, words in (
         ((Sample(), sampled()), "baseline: there is no trial in it"),
         ((sampled(), Sample()), "candidate: there is no trial in it"),
-        ((sampled(), sampled(model="new")), "say which to compare with --model fast=new"),
+        ((sampled(), sampled(model="new")), "say which to compare: `splitclock gate --model fast=new`"),
         ((sampled(), sampled(features=["other/x"])), "model `fast` has no feature in both runs"),
     ):
         with pytest.raises(ConfigError, match=words):

@@ -1,5 +1,8 @@
 """A machine that is slower on one side is neither a slower candidate nor, where it is faster, a better one."""
 
+import math
+import random
+
 import pytest
 
 from scoreboards.gate.findings import Criterion, Decision, Gate
@@ -49,6 +52,7 @@ def test_a_slower_machine_is_no_slower_candidate(baseline: Sample) -> None:
         assert found.decision is Decision.INCONCLUSIVE
         assert "the machine itself was 33 % slower, and without that it is" in found.reason
         assert "one right after the other" in found.would_decide
+        assert "it would be a fail" not in found.reason
         assert found.machine == pytest.approx(0.33)
         assert found.steady is not None
         assert found.steady.change == pytest.approx(0, abs=0.02)
@@ -93,3 +97,29 @@ def test_what_cannot_be_compared_is_not(baseline: Sample, candidate: Sample) -> 
     found = criterion(judge(baseline, candidate, Policy()), Metric.TOOL)
     assert found.decision is Decision.FAIL
     assert found.steady is None
+
+
+def test_a_machine_as_fast_that_wanders_is_not_said_to_be_another() -> None:
+    """Trials scatter, sides do not differ: more repeats help, and no run is to be made again."""
+
+    def wandering(pace: Pace, seed: int) -> Sample:
+        drawn = random.Random(seed)  # noqa: S311 - scatter
+        us = [US * math.exp(drawn.gauss(0, 0.15)) for _ in range(3 * len(FEATURES))]
+        usual = math.exp(sum(map(math.log, us)) / len(us))
+        laid = iter(f"{US * one / usual:.3f}" for one in us)
+        return sample(
+            trial(one, repeat, pace, provenance=HOST | {"yardstick": "same", "during.yardstick_us": next(laid)})
+            for repeat in (1, 2, 3)
+            for one in FEATURES
+        )
+
+    found = criterion(judge(wandering(Pace(), 1), wandering(Pace(test=24, seed=1), 2), Policy()), Metric.TOOL)
+    assert found.decision is Decision.INCONCLUSIVE
+    assert "speed changed from trial to trial" in found.reason
+    assert "more repeats" in found.would_decide
+
+
+def test_the_note_needs_no_judged_wall(baseline: Sample) -> None:
+    """Where the policy leaves agent wall out, the machine is told of all the same."""
+    gate = judge(baseline, on(1.33, Pace(seed=1)), parse_policy('time.agent_wall = "off"', "gate.toml"))
+    assert any("the machine itself was 33 % slower" in note for note in gate.notes)
