@@ -70,6 +70,7 @@ def told(jobs: list[GitHubJob]) -> str:
     return "\n".join(line for job in jobs for line in job.log)
 
 
+@pytest.mark.nightly
 def test_the_github_workflow(service: Service) -> None:
     """The first push makes the baseline, a pull request is gated and commented on, another push promotes its run.
 
