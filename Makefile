@@ -13,7 +13,7 @@ test: $(READY) ## every test, on real Docker
 	@$(BIN)/splitclock doctor --fix --brief
 	@$(BIN)/python -m pytest -q -n auto -m "not docker and not slow and not alone and not llm and not nightly"
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "(docker or slow) and not alone and not llm and not nightly"
-	@$(BIN)/python -m pytest -q -m "alone and not llm and not nightly"
+	@$(BIN)/python -m pytest -q -m "alone and not llm and not nightly" $$(grep -rl 'mark\.alone' tests --include='test_*.py')
 
 lint: $(READY) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check -q .

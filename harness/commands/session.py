@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -19,10 +19,10 @@ from harness.interrupt import endings, unwind
 from harness.untrusted import rich_text
 from sandbox.checkout import Checkouts
 from sandbox.contract import SandboxProvider
-from sandbox.engine import Engine
-from sandbox.images import DockerProvider, DockerSettings
-from sandbox.local import LocalProvider
-from sandbox.reaper import reap_abandoned, reap_own
+
+if TYPE_CHECKING:  # whoever opens no session has no engine to load
+    from sandbox.engine import Engine
+    from sandbox.images import DockerProvider
 
 UNISOLATED = (
     "WARNING: no isolation. The model's commands and the target's code run on this machine itself, as this user, with "
@@ -41,16 +41,20 @@ class Session:
     clock: SystemClock
     provider: SandboxProvider
     checkouts: Checkouts
-    engine: Engine | None = None
+    engine: "Engine | None" = None
 
     def remove_containers(self) -> None:
         """Remove what this process started, at once."""
         if self.engine is not None:
+            from sandbox.reaper import reap_own
+
             reap_own(self.engine)
 
     def reap_rest(self) -> None:
         """Remove what dead processes left and nobody went on with: the last thing that a resuming command does."""
         if self.engine is not None:
+            from sandbox.reaper import reap_abandoned
+
             reap_abandoned(self.engine, disks=disks(self.settings))
 
     @contextmanager
@@ -81,9 +85,14 @@ def open_session(kind: SandboxKind, *, resuming: str = "") -> Session:
     found = settings()
     checkouts = Checkouts(found.cache, found.host_environment)
     if kind is SandboxKind.LOCAL:
+        from sandbox.local import LocalProvider
+
         errors().print(UNISOLATED, style="bold red")
         local = LocalProvider(found.cache, found.host_environment)
         return Session(settings=found, clock=SystemClock(), provider=local, checkouts=checkouts)
+    from sandbox.engine import Engine
+    from sandbox.reaper import reap_abandoned
+
     engine = Engine.connect(found.host_environment)
     reap_abandoned(engine, keep_run=resuming, disks=disks(found))
     provider = docker_provider(engine, found)
@@ -95,8 +104,10 @@ def disks(found: Settings) -> Path:
     return found.cache.absolute() / "disks"
 
 
-def docker_provider(engine: Engine, found: Settings) -> DockerProvider:
+def docker_provider(engine: "Engine", found: Settings) -> "DockerProvider":
     """The provider over an engine, with the cache and host settings of this machine."""
+    from sandbox.images import DockerProvider, DockerSettings
+
     given = DockerSettings(
         cache=found.cache,
         host_environment=found.host_environment,

@@ -1,14 +1,15 @@
 """Whether sandboxes can be trusted here at all, looked at once before anything is run in them."""
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError, InfraError
 from harness.features import Feature
 from sandbox.contract import DiskQuota, SandboxProvider
 from sandbox.errors import SandboxError
-from sandbox.images import DockerProvider
-from sandbox.inspection import expected_names, weaknesses
-from sandbox.volume import why_no_hard_bound
+
+if TYPE_CHECKING:
+    from sandbox.images import DockerProvider
 
 
 def refuse_unsound(provider: SandboxProvider, features: Iterable[Feature], allowed: Collection[str]) -> None:
@@ -24,18 +25,27 @@ def refuse_unsound(provider: SandboxProvider, features: Iterable[Feature], allow
 def refuse_hard_bounds(provider: SandboxProvider, features: Iterable[Feature]) -> None:
     """Raise ConfigError with a line for each target whose hard bound on the disk cannot be had here."""
     targets = {one.target.name: one.target for one in features if one.target.limits.disk_quota is DiskQuota.HARD}
-    if targets and isinstance(provider, DockerProvider) and (why := why_no_hard_bound(provider.engine)):
-        raise ConfigError(*(f"target {name}: {why}" for name in targets))
+    docker = _docker(provider)
+    if targets and docker is not None:
+        from sandbox.volume import why_no_hard_bound
+
+        if why := why_no_hard_bound(docker.engine):
+            raise ConfigError(*(f"target {name}: {why}" for name in targets))
 
 
 def refuse_full_disk(provider: SandboxProvider) -> None:
     """Raise InfraError when so little disk is free that nothing should start."""
-    if isinstance(provider, DockerProvider) and (why := provider.watch.shortage()):
+    docker = _docker(provider)
+    if docker is not None and (why := docker.watch.shortage()):
         raise InfraError(why)
 
 
 def check_names(allowed: Collection[str]) -> None:
     """Raise ConfigError for a weakness that does not exist."""
+    if not allowed:
+        return
+    from sandbox.inspection import expected_names
+
     for name in allowed:
         if name not in expected_names():
             known = ", ".join(f'"{one}"' for one in expected_names())
@@ -48,10 +58,13 @@ def refuse_weakened(provider: SandboxProvider, image: str, allowed: Collection[s
     Returns what is weakened and was allowed by name, for the provenance. Raises InfraError naming the rest, and what
     to do.
     """
-    if not isinstance(provider, DockerProvider):
+    docker = _docker(provider)
+    if docker is None:
         return {}
+    from sandbox.inspection import weaknesses
+
     try:
-        found = weaknesses(provider, image)
+        found = weaknesses(docker, image)
     except SandboxError as error:
         raise InfraError(f"no hardened container starts here: {error}; run `splitclock doctor`") from error
     refused = [finding for finding in found if finding.name not in allowed]
@@ -60,3 +73,12 @@ def refuse_weakened(provider: SandboxProvider, image: str, allowed: Collection[s
         names = " ".join(f'--allow-weakened "{finding.name}"' for finding in refused)
         raise InfraError(f"this engine weakens sandboxes ({seen}): {refused[0].fix}; or accept that with {names}")
     return {"sandbox.weakened": ", ".join(finding.name for finding in found)} if found else {}
+
+
+def _docker(provider: SandboxProvider) -> "DockerProvider | None":
+    """The provider, if it is Docker's; no engine's client is loaded to find that it is another."""
+    if provider.kind != "docker":
+        return None
+    from sandbox.images import DockerProvider
+
+    return provider if isinstance(provider, DockerProvider) else None

@@ -109,7 +109,13 @@ def test_a_hook_is_told_what_the_gate_says(desk: Desk) -> None:
     ],
 )
 def test_a_run_that_no_gate_could_judge_is_not_begun(
-    desk: Desk, matrix_name: str, more: tuple[str, ...], rules: str, words: str
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    matrix_name: str,
+    more: tuple[str, ...],
+    rules: str,
+    words: str,
 ) -> None:
     """What a gate would refuse at the first look is refused before it is paid: exit code 2, and no run folder."""
     replay = {"provider": "replay", "turns": "solved"}
@@ -117,9 +123,14 @@ def test_a_run_that_no_gate_could_judge_is_not_begun(
     matrix(desk.folder / "renamed.toml", {"swift": replay})
     text = "[least]\nrepeats = 2\n[sequential]\nlooks = [2, 3]\n" if rules == "LATER" else f"{rules}\n{ESTIMATED}"
     (desk.folder / "hopeless.toml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(desk.folder)
+    monkeypatch.setenv("SPLITCLOCK_CACHE", str(desk.cache))
     judged = ("--until-decided", "--baseline", "baseline", "--policy", "hopeless.toml")
-    said = run(desk, matrix_name, *judged, *more, "--out", "never")
-    assert (said.code, words in said.err) == (2, True), said.err
+    places = ("--fixtures", "targets", "--sandbox", "local", "--out", "never")
+    with pytest.raises(SystemExit) as ended:
+        main(["run", f"{matrix_name}.toml", *places, *judged, *more])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
     assert not (desk.folder / "never").exists()
 
 
