@@ -96,7 +96,7 @@ def test_a_hook_is_told_what_the_gate_says(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("matrix_name", "more", "rules", "words"),
+    "case",
     [
         ("solved", ("--feature", "calc/double"), "", "only the baseline has calc/twice"),
         ("slower", (), "", "differ in limits: limits.turns"),
@@ -112,12 +112,10 @@ def test_a_run_that_no_gate_could_judge_is_not_begun(
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    matrix_name: str,
-    more: tuple[str, ...],
-    rules: str,
-    words: str,
+    case: tuple[str, tuple[str, ...], str, str],
 ) -> None:
     """What a gate would refuse at the first look is refused before it is paid: exit code 2, and no run folder."""
+    matrix_name, more, rules, words = case
     replay = {"provider": "replay", "turns": "solved"}
     matrix(desk.folder / "slower.toml", {"fast": replay}, limits={"turns": 7}, trials=2)
     matrix(desk.folder / "renamed.toml", {"swift": replay})
