@@ -87,13 +87,14 @@ def _by_features(case: Case, found: Needed, these: str) -> str:
     close = _CLOSE if (found.features or 0) > _MANY_FEATURES else ""
     is_few, is_rate = case.answer.pairs < case.answer.needed_pairs, case.asked.metric is Metric.PASS_RATE
     counting = _COUNTING if is_rate and (found.features or 0) > _FAR * case.answer.pairs else ""
-    features = f"{counted(found.features or 0, 'feature')} would{close}{counting}"
+    many, rest = counted(found.features or 0, "feature"), f"would{close}{counting}"
+    features = f"{many} {rest}"
     if (is_few and not is_rate) or (is_rate and found.spread.told):
         return f"no number of repeats {these} decides it: they are too few; {features}"
     if not found.spread.told:  # of a rate they may help, however few the features are
         if len(case.asked.pairs) == 1:
             return f"one feature does not tell how much features differ: plan several; {features}"
-        return f"one repeat does not tell how much repeats scatter: plan several; {features}, of one repeat each"
+        return f"one repeat does not tell how much repeats scatter: plan several; {many} of one repeat each {rest}"
     return f"no number of repeats {these} decides it: the features differ too much; {features}"
 
 
