@@ -6,7 +6,7 @@ anything, it only leaves open what the trials alone would decide.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 
 from scoreboards.gate.asking import Asked, Cells
@@ -36,23 +36,16 @@ def at_one_speed(before: Cells, after: Cells) -> tuple[Cells, Cells] | None:
     return first, second
 
 
-def slower(asked: Asked) -> float | None:
+def slower(asked: Asked) -> float:
     """By what share the machine was slower in the candidate's trials, the mean over features; below 0: faster.
 
-    None where it is not known of all of them.
+    Of trials that `at_one_speed` takes: the yardstick was laid in all of them.
     """
-    changes = list(_changes(asked))
-    return (
-        None if not changes or None in changes else math.expm1(mean([one for one in changes if one is not None]) or 0)
-    )
+    return math.expm1(mean([_mean_log(pair.after) - _mean_log(pair.before) for pair in asked.pairs]) or 0.0)
 
 
-def _changes(asked: Asked) -> Iterator[float | None]:
-    for pair in asked.pairs:
-        sides = [[one.yardstick for one in side] for side in (pair.before, pair.after)]
-        logs = [[math.log(one.us) for one in side if one is not None] for side in sides]
-        told = all(len(log) == len(side) for log, side in zip(logs, sides, strict=True))
-        yield (mean(logs[1]) or 0.0) - (mean(logs[0]) or 0.0) if told else None
+def _mean_log(side: Sequence[Observation]) -> float:
+    return mean([math.log(one.yardstick.us) for one in side if one.yardstick is not None]) or 0.0
 
 
 def _cell(cell: Cell, usual: float) -> Cell:
