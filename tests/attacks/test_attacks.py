@@ -14,6 +14,16 @@ ATTACKS = {attack.name: attack for attack in load_attacks()}
 DEAR = {"honest-byte-code", "honest-equality", "honest-hidden-from-git", "honest-own-tests", "honest-without-git"}
 """What is graded to the end of every probe, several sandboxes each, as `honest` is; `make attacks` grades them all."""
 
+ALIKE = {
+    *("byte-code-of-its-own", "conftest-among-the-tests", "conftest-in-a-package", "conftest-in-other-letters"),
+    *("egg-info-plugin", "equal-to-all-parametrized", "exit-at-exit", "exit-at-import", "exit-in-a-thread"),
+    *("exit-in-a-timer", "floods-every-descriptor", "fork-at-import", "own-pytest-in-a-file", "patched-clocks"),
+    *("patched-json", "patched-test-calls", "patched-unittest", "pyproject-with-a-plugin", "redirects-descriptors"),
+    *("setup-cfg-with-a-plugin", "skips-its-module", "startup-in-a-kept-folder", "startup-in-the-home"),
+    *("tests-become-a-link", "writes-to-every-descriptor"),
+}
+"""Ways to do what another attack does, that each run grades; at night they are graded too."""
+
 
 @pytest.fixture(scope="module")
 def outcomes(
@@ -33,7 +43,7 @@ def outcomes(
 @pytest.mark.docker
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.nightly) if name in DEAR else name for name in ATTACKS]
+    "name", [pytest.param(name, marks=pytest.mark.nightly) if name in DEAR | ALIKE else name for name in ATTACKS]
 )
 def test_gets_its_verdict(outcomes: dict[str, Future[Seen]], name: str) -> None:
     """The verdict, at the rung that must give it, with the evidence."""

@@ -162,7 +162,8 @@ def test_a_key_is_nowhere(canary_desk: Desk, provider: Outside) -> None:
     assert {record.verdict.value for record in read_records(run)} == {"pass", "error:provider"}
 
 
-@pytest.mark.parametrize("end", [pytest.param(signal.SIGKILL, marks=pytest.mark.nightly), signal.SIGINT])
+@pytest.mark.nightly
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_a_key_is_nowhere_in_what_is_left_at_once(canary_desk: Desk, provider: Outside, end: signal.Signals) -> None:
     """While the write-ahead log is still there, after a kill, and after Ctrl-C."""
     TargetFiles().write(canary_desk.folder / "targets", FeatureFiles(turns=SCRIPTS))

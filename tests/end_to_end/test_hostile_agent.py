@@ -135,6 +135,7 @@ def test_each_ends_inside_its_limits(found: Mapping[str, Record]) -> None:
     assert found["flood"].tool_calls[0].timed_out
 
 
+@pytest.mark.nightly
 def test_neighbour_is_not_disturbed(found: Mapping[str, Record], quiet: Ran) -> None:
     """The honest model's trial ends beside them as it does among its like."""
     alone, beside = quiet.found()["honest"], found["honest"]
