@@ -101,6 +101,7 @@ def test_one_trial_is_enough(ran: Ran) -> None:
     assert "1 trial regraded: 0 with another verdict than before." in board
 
 
+@pytest.mark.nightly
 def test_other_fixtures_are_refused_or_said(ran: Ran) -> None:
     """Changed tests: one line and nothing graded; on request they decide, and every view says so."""
     hidden = ran.targets / "calc" / "features" / "double" / "tests" / "test_double.py"
@@ -221,6 +222,7 @@ def test_what_was_never_to_be_graded_is_not(verdict: str, stop: str, can: bool) 
     assert (why_not(record) == "") is can
 
 
+@pytest.mark.nightly
 def test_a_run_knows_where_its_targets_lie(tmp_path: Path, shared_cache: Path) -> None:
     """By a path in its matrix: no option is needed, and where the folder is gone the line names the one to give."""
     desk = Desk(folder=tmp_path, cache=shared_cache)

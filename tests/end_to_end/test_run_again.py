@@ -227,6 +227,7 @@ def test_targets_named_by_a_path_may_move_too(desk: Desk) -> None:
     assert "nothing to do: 1 of 1" in desk.must("resume", "out").out
 
 
+@pytest.mark.nightly
 def test_a_damaged_folder_is_not_run_anew(desk: Desk) -> None:
     """A journal that is cut off, empty or gone beside its plan: restore it; nothing is begun in its place."""
     out = desk.folder / "out"

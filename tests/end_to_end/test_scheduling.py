@@ -43,6 +43,7 @@ def notes(run: Path, kind: str) -> list[Row]:
     return [row for row in read_rows(run, Kind.NOTE) if row.body["note"] == kind]
 
 
+@pytest.mark.nightly
 def test_a_run_finds_out_what_its_provider_takes(desk: Desk) -> None:
     """Six trials at once, a provider that takes two: all pass, few calls are refused, and the journal tells of it."""
     options = laid(desk, LOOK, LOOK, SOLVE, FINISH)
@@ -74,6 +75,7 @@ def test_a_provider_is_asked_no_more_at_once_than_its_table_says(desk: Desk) -> 
         assert record.agent_wall_ns == record.wall_ns - outside - queue_ns
 
 
+@pytest.mark.nightly
 def test_a_sleeping_trial_lends_its_place(desk: Desk) -> None:
     """One place: while the first trial leaves its provider alone another is begun and finished; then it goes on."""
     options = laid(desk, busy(10), SOLVE, FINISH)

@@ -125,7 +125,8 @@ def _with_killer(engine: Engine, attempts: int, run: str, work: Callable[[], Rec
 
 
 @pytest.mark.parametrize(
-    ("attempts", "verdict"), [pytest.param(1, "pass", id="once"), pytest.param(9, "error:infra", id="always")]
+    ("attempts", "verdict"),
+    [pytest.param(1, "pass", id="once", marks=pytest.mark.nightly), pytest.param(9, "error:infra", id="always")],
 )
 def test_kill_from_outside_is_not_the_model_s(
     desk: Desk, docker_provider: DockerProvider, attempts: int, verdict: str
