@@ -20,21 +20,9 @@ INTERRUPTED = 130
 INFRASTRUCTURE = 4
 
 VERBS = (
-    *(
-        "demo",
-        "run",
-        "resume",
-        "plan",
-        "status",
-        "validate",
-        "board",
-        "report",
-        "compare",
-        "whatif",
-        "gate",
-        "timeline",
-    ),
-    *("show", "export", "regrade", "merge", "doctor", "clean", "history", "baseline"),
+    *("demo", "run", "resume", "plan", "status", "validate"),
+    *("board", "report", "compare", "whatif", "gate", "timeline", "show"),
+    *("export", "regrade", "merge", "doctor", "clean", "history", "baseline"),
 )
 """The commands, as `--help` lists them; each is a module of `harness.commands`."""
 

@@ -6,8 +6,6 @@ from typing import Protocol
 
 from harness.record import Record, Verdict
 
-UNSCORED_MARK = "error:"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
@@ -56,7 +54,7 @@ class Head:
     @property
     def broken(self) -> bool:
         """Whether it ended in an error of infrastructure or provider, which says nothing of the model."""
-        return self.verdict.value.startswith(UNSCORED_MARK)
+        return self.verdict.broken
 
     @property
     def cost_is_partial(self) -> bool:

@@ -33,6 +33,11 @@ class Verdict(StrEnum):
         """Whether the trial counts in a pass rate: errors and what never ran do not."""
         return self in {Verdict.PASS, Verdict.FAIL, Verdict.UNSTABLE, Verdict.TAMPERED}
 
+    @property
+    def broken(self) -> bool:
+        """Whether infrastructure or provider ended the trial in an error, which says nothing of the model."""
+        return self in {Verdict.ERROR_INFRA, Verdict.ERROR_PROVIDER}
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scoreboards.gate.asking import Asked, Cells
-from scoreboards.gate.policy import TIMES, Metric
-from scoreboards.gate.sample import Cell, Observation
+from scoreboards.gate.policy import Metric
+from scoreboards.gate.sample import PLACES, Cell, Observation
 from scoreboards.statistics import mean
 
 BOUND = (Metric.AGENT_WALL, Metric.TOOL, Metric.HARNESS)
 """What takes as long as the machine is slow: it runs tools and harness, and the wall holds both."""
-
-_PLACES = {metric: place for place, metric in enumerate(TIMES)}
 
 
 def at_one_speed(before: Cells, after: Cells) -> tuple[Cells, Cells] | None:
@@ -58,7 +56,7 @@ def _steady(one: Observation, usual: float) -> Observation:
     faster = math.exp(usual) / one.yardstick.us
     seconds = list(one.seconds)
     for metric in (Metric.TOOL, Metric.HARNESS):
-        place = _PLACES[metric]
-        seconds[_PLACES[Metric.AGENT_WALL]] -= seconds[place] * (1 - faster)
+        place = PLACES[metric]
+        seconds[PLACES[Metric.AGENT_WALL]] -= seconds[place] * (1 - faster)
         seconds[place] *= faster
     return replace(one, seconds=tuple(seconds))

@@ -7,7 +7,7 @@ from harness.errors import ConfigError, InfraError, ProviderError
 from scoreboards.gate.findings import Differs
 from scoreboards.gate.phrases import listed, named, quoted
 from scoreboards.gate.policy import Policy
-from scoreboards.gate.sample import Sample
+from scoreboards.gate.sample import Cell, Sample
 from scoreboards.words import counted, percent
 
 
@@ -51,21 +51,7 @@ def refuse_hopeless(baseline: Sample, planned: Collection[str], policy: Policy, 
     So much is known before it is run, and nothing is paid for it.
     """
     _refuse_broken("baseline", baseline, tuple(pairs), policy.caps.errors)
-    problems = []
-    for model in pairs:
-        before = baseline.cells(model)
-        scored = [name for name in planned if name in before and before[name].scored]
-        if not scored:
-            problems.append(
-                _no_feature(f"model `{named(model)}`", before, planned, [n for n in planned if n in before])
-            )
-        problems += _too_few(f"model `{named(model)}`", scored, policy) if scored else ()
-        few = [name for name in planned if name in before and before[name].trials < policy.least.repeats]
-        if few and scored:
-            problems.append(
-                f"baseline: model `{named(model)}` has fewer than the {policy.least.repeats} repeats that [least] "
-                f"repeats asks for, of {listed(few)}; give a baseline with more, or ask for fewer"
-            )
+    problems = [line for model in pairs for line in _hopeless(named(model), baseline.cells(model), planned, policy)]
     problems += _unmatched(planned, policy)
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
@@ -142,6 +128,21 @@ def _too_little(baseline: Sample, candidate: Sample, policy: Policy, pair: tuple
         yield (
             f"{who} has fewer than the {policy.least.repeats} repeats that [least] repeats asks for, of {listed(few)}; "
             f"run with --repeats {policy.least.repeats}, or ask for fewer"
+        )
+
+
+def _hopeless(model: str, before: Mapping[str, Cell], planned: Collection[str], policy: Policy) -> Iterator[str]:
+    common = [name for name in planned if name in before]
+    scored = [name for name in common if before[name].scored]
+    if not scored:
+        yield _no_feature(f"model `{model}`", before, planned, common)
+        return
+    yield from _too_few(f"model `{model}`", scored, policy)
+    few = [name for name in common if before[name].trials < policy.least.repeats]
+    if few:
+        yield (
+            f"baseline: model `{model}` has fewer than the {policy.least.repeats} repeats that [least] repeats asks "
+            f"for, of {listed(few)}; give a baseline with more, or ask for fewer"
         )
 
 

@@ -60,10 +60,11 @@ class Observation:
                 return self.cost_usd
             case Metric.OUTPUT_TOKENS:
                 return self.output_tokens
-        return self.seconds[_PLACES[metric]]
+        return self.seconds[PLACES[metric]]
 
 
-_PLACES = {metric: place for place, metric in enumerate(TIMES)}
+PLACES = {metric: place for place, metric in enumerate(TIMES)}
+"""Where each duration stands in `Observation.seconds`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +157,7 @@ class Sample:
 
     def broken(self, models: Collection[str]) -> Unscored | None:
         """The first of these models' trials that an error ended."""
-        errors = (Verdict.ERROR_INFRA, Verdict.ERROR_PROVIDER)
-        return next((one for cell in self._cells(models) for one in cell.unscored if one.verdict in errors), None)
+        return next((one for cell in self._cells(models) for one in cell.unscored if one.verdict.broken), None)
 
     def _cells(self, models: Collection[str]) -> Iterator[Cell]:
         return (cell for model in models for cell in self.cells(model).values())
